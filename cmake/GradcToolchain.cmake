@@ -1,0 +1,30 @@
+# Compiler cache, linker and warnings for gradc's own targets; nothing here reaches a project that embeds gradc.
+
+find_program(GRADC_CCACHE ccache)
+if(GRADC_CCACHE AND PROJECT_IS_TOP_LEVEL AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${GRADC_CCACHE})
+endif()
+
+find_program(GRADC_MOLD mold)
+if(GRADC_MOLD AND PROJECT_IS_TOP_LEVEL)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+if(NOT CMAKE_BUILD_TYPE AND PROJECT_IS_TOP_LEVEL)
+  set(CMAKE_BUILD_TYPE Release)
+endif()
+
+# gradc_library(<name> SOURCES … LINKS …): a static C++20 library with the project's warnings.
+function(gradc_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(${name} PUBLIC ${ARG_LINKS})
+  gradc_target(${name})
+endfunction()
+
+function(gradc_target name)
+  target_compile_features(${name} PUBLIC cxx_std_20)
+  set_target_properties(${name} PROPERTIES CXX_EXTENSIONS OFF)
+  target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
+  target_compile_options(${name} PRIVATE -Wall -Wextra -Wpedantic -Wshadow $<$<BOOL:${GRADC_WERROR}>:-Werror>)
+endfunction()

@@ -1,0 +1,384 @@
+// graph.cpp: the arena, hash-consing, and the small questions every pass asks.
+#include "dsl/graph.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "dsl/check.h"
+
+namespace gradc {
+namespace {
+
+class Hash {
+ public:
+  Hash& operator<<(std::uint64_t v) {
+    state_ = (std::rotl(state_, 5) ^ v) * 0x9e3779b97f4a7c15ull;
+    return *this;
+  }
+  Hash& operator<<(std::string_view s) {
+    for (char c : s) *this << static_cast<unsigned char>(c);
+    return *this << s.size();
+  }
+  Hash& operator<<(const Extent& e) {
+    return *this << static_cast<std::uint64_t>(e.offset) << static_cast<std::uint64_t>(e.scale)
+                 << e.dim.value;
+  }
+  std::size_t value() const { return state_ ^ (state_ >> 29); }
+
+ private:
+  std::uint64_t state_ = 0x243f6a8885a308d3ull;
+};
+
+template <class E>
+std::uint64_t code(E e) {
+  return static_cast<std::uint64_t>(e);
+}
+
+// Bits, so that -0.0 differs from 0.0 and a NaN equals itself.
+std::uint64_t bits(double v) { return std::bit_cast<std::uint64_t>(v); }
+
+bool is_named(NodeKind k) {
+  return k == NodeKind::input || k == NodeKind::parameter || k == NodeKind::state;
+}
+
+std::size_t hash(const Node& n) {
+  Hash h;
+  h << code(n.kind) << code(n.type.dtype) << n.name;
+  if (is_named(n.kind)) return h.value();
+  for (const Extent& e : n.type.shape) h << e;
+  for (double v : n.values) h << bits(v);
+  for (const Extent& e : n.ranges) h << e;
+  h << code(n.distribution) << bits(n.a) << bits(n.b) << n.stream << n.operand.value << n.wrt.value
+    << code(n.reduction) << n.body.value;
+  return h.value();
+}
+
+bool same(const Node& x, const Node& y) {
+  if (x.kind != y.kind || x.name != y.name) return false;
+  if (is_named(x.kind)) return true;
+  auto same_bits = [](double p, double q) { return bits(p) == bits(q); };
+  return x.type == y.type && x.distribution == y.distribution && same_bits(x.a, y.a) &&
+         same_bits(x.b, y.b) && x.stream == y.stream && x.operand == y.operand && x.wrt == y.wrt &&
+         x.reduction == y.reduction && x.ranges == y.ranges && x.body == y.body &&
+         std::equal(x.values.begin(), x.values.end(), y.values.begin(), y.values.end(), same_bits);
+}
+
+std::size_t hash(const Scalar& s) {
+  Hash h;
+  h << code(s.kind) << code(s.dtype) << code(s.fn) << bits(s.value) << s.index << s.extent
+    << s.tensor.value << s.zero_outside;
+  for (ScalarId a : s.args) h << a.value;
+  return h.value();
+}
+
+bool same(const Scalar& x, const Scalar& y) {
+  return x.kind == y.kind && x.dtype == y.dtype && x.fn == y.fn && bits(x.value) == bits(y.value) &&
+         x.index == y.index && x.extent == y.extent && x.tensor == y.tensor &&
+         x.zero_outside == y.zero_outside && x.args == y.args;
+}
+
+}  // namespace
+
+std::string_view name(Reduction r) {
+  switch (r) {
+    case Reduction::none: return "none";
+    case Reduction::sum: return "sum";
+    case Reduction::prod: return "prod";
+    case Reduction::max: return "max";
+    case Reduction::min: return "min";
+    case Reduction::argmax: return "argmax";
+    case Reduction::argmin: return "argmin";
+  }
+  GRADC_UNREACHABLE("reduction");
+}
+
+NodeId Graph::add(Node n) {
+  const std::size_t h = hash(n);
+  auto [first, last] = node_ids_.equal_range(h);
+  for (auto it = first; it != last; ++it) {
+    const Node& existing = nodes_[it->second.value];
+    if (!same(existing, n)) continue;
+    GRADC_CHECK(existing.type == n.type, "two nodes named " + n.name + " of different type");
+    return it->second;
+  }
+  const NodeId id{static_cast<std::uint32_t>(nodes_.size())};
+  nodes_.push_back(std::move(n));
+  labels_.emplace_back();
+  node_ids_.emplace(h, id);
+  return id;
+}
+
+ScalarId Graph::add(Scalar s) {
+  const std::size_t h = hash(s);
+  auto [first, last] = scalar_ids_.equal_range(h);
+  for (auto it = first; it != last; ++it) {
+    if (same(scalars_[it->second.value], s)) return it->second;
+  }
+  const ScalarId id{static_cast<std::uint32_t>(scalars_.size())};
+  scalars_.push_back(std::move(s));
+  scalar_ids_.emplace(h, id);
+  return id;
+}
+
+DimId Graph::add_dim(Dim d) {
+  for (std::uint32_t i = 0; i < dims_.size(); ++i) {
+    if (dims_[i].name == d.name) return DimId{i};
+  }
+  dims_.push_back(std::move(d));
+  return DimId{static_cast<std::uint32_t>(dims_.size() - 1)};
+}
+
+ScalarId Graph::literal(double value, DType dtype) {
+  Scalar s;
+  s.kind = ScalarKind::literal;
+  s.dtype = dtype;
+  s.value = value;
+  return add(std::move(s));
+}
+
+ScalarId Graph::index(std::uint32_t number) {
+  Scalar s;
+  s.kind = ScalarKind::index;
+  s.dtype = DType::i32;
+  s.index = number;
+  return add(std::move(s));
+}
+
+ScalarId Graph::size(Extent e) {
+  if (e.is_fixed()) return literal(static_cast<double>(e.offset), DType::i32);
+  Scalar s;
+  s.kind = ScalarKind::size;
+  s.dtype = DType::i32;
+  s.extent = e;
+  return add(std::move(s));
+}
+
+ScalarId Graph::read(NodeId tensor, std::vector<ScalarId> subscripts, bool zero_outside) {
+  Scalar s;
+  s.kind = ScalarKind::read;
+  s.dtype = (*this)[tensor].type.dtype;
+  s.tensor = tensor;
+  s.zero_outside = zero_outside;
+  s.args = std::move(subscripts);
+  return add(std::move(s));
+}
+
+ScalarId Graph::apply(Fn fn, std::vector<ScalarId> args) {
+  GRADC_CHECK(fn != Fn::cast, "use Graph::cast");
+  Scalar s;
+  s.kind = ScalarKind::apply;
+  s.fn = fn;
+  const ScalarId typed = fn == Fn::select ? args.at(1) : args.at(0);
+  s.dtype = info(fn).result == FnResult::boolean ? DType::boolean : (*this)[typed].dtype;
+  s.args = std::move(args);
+  return add(std::move(s));
+}
+
+ScalarId Graph::cast(ScalarId x, DType to) {
+  if ((*this)[x].dtype == to) return x;
+  Scalar s;
+  s.kind = ScalarKind::apply;
+  s.fn = Fn::cast;
+  s.dtype = to;
+  s.args = {x};
+  return add(std::move(s));
+}
+
+NodeId Graph::comprehension(std::size_t rank, Shape ranges, Reduction reduction, ScalarId body) {
+  GRADC_CHECK(rank <= ranges.size(), "more free indices than indices");
+  GRADC_CHECK((reduction == Reduction::none) == (rank == ranges.size()),
+              "a comprehension reduces exactly when it has reduction indices");
+  Node n;
+  n.kind = NodeKind::comprehension;
+  const bool position = reduction == Reduction::argmax || reduction == Reduction::argmin;
+  n.type.dtype = position ? DType::i32 : (*this)[body].dtype;
+  n.type.shape.assign(ranges.begin(), ranges.begin() + static_cast<std::ptrdiff_t>(rank));
+  n.ranges = std::move(ranges);
+  n.reduction = reduction;
+  n.body = body;
+  return add(std::move(n));
+}
+
+std::int64_t max_extent(const Graph& g, const Extent& e) {
+  return e.is_fixed() ? e.offset : e.offset + e.scale * g.dim(e.dim).bound;
+}
+
+namespace {
+
+void add_scaled(Affine& out, const Affine& x, std::int64_t factor) {
+  out.constant += factor * x.constant;
+  if (out.coefficients.size() < x.coefficients.size()) out.coefficients.resize(x.coefficients.size());
+  for (std::size_t k = 0; k < x.coefficients.size(); ++k) {
+    out.coefficients[k] += factor * x.coefficients[k];
+  }
+  for (auto [dim, coefficient] : x.sizes) {
+    auto at = std::lower_bound(out.sizes.begin(), out.sizes.end(), dim,
+                               [](const auto& entry, DimId d) { return entry.first < d; });
+    if (at != out.sizes.end() && at->first == dim) {
+      at->second += factor * coefficient;
+      if (at->second == 0) out.sizes.erase(at);
+    } else if (factor * coefficient != 0) {
+      out.sizes.insert(at, {dim, factor * coefficient});
+    }
+  }
+}
+
+bool is_constant(const Affine& a) {
+  return a.sizes.empty() &&
+         std::all_of(a.coefficients.begin(), a.coefficients.end(), [](auto c) { return c == 0; });
+}
+
+}  // namespace
+
+bool as_affine(const Graph& g, ScalarId id, Affine& out) {
+  const Scalar& s = g[id];
+  out = Affine{};
+  switch (s.kind) {
+    case ScalarKind::literal:
+      if (s.dtype != DType::i32) return false;
+      out.constant = static_cast<std::int64_t>(s.value);
+      return true;
+    case ScalarKind::index:
+      out.coefficients.resize(s.index + 1);
+      out.coefficients[s.index] = 1;
+      return true;
+    case ScalarKind::size:
+      out.constant = s.extent.offset;
+      out.sizes.emplace_back(s.extent.dim, s.extent.scale);
+      return true;
+    case ScalarKind::read: return false;
+    case ScalarKind::apply: break;
+  }
+  if (s.dtype != DType::i32) return false;
+  Affine x, y;
+  switch (s.fn) {
+    case Fn::neg:
+      if (!as_affine(g, s.args[0], x)) return false;
+      add_scaled(out, x, -1);
+      return true;
+    case Fn::add:
+    case Fn::sub:
+      if (!as_affine(g, s.args[0], x) || !as_affine(g, s.args[1], y)) return false;
+      add_scaled(out, x, 1);
+      add_scaled(out, y, s.fn == Fn::add ? 1 : -1);
+      return true;
+    case Fn::mul:
+      if (!as_affine(g, s.args[0], x) || !as_affine(g, s.args[1], y)) return false;
+      if (!is_constant(x)) std::swap(x, y);
+      if (!is_constant(x)) return false;
+      add_scaled(out, y, x.constant);
+      return true;
+    default: return false;
+  }
+}
+
+ScalarId from_affine(Graph& g, const Affine& a) {
+  ScalarId sum;
+  auto add = [&](ScalarId term, std::int64_t factor) {
+    if (factor == 0) return;
+    const std::int64_t magnitude = factor < 0 ? -factor : factor;
+    if (magnitude != 1) {
+      term = g.apply(Fn::mul, {g.literal(static_cast<double>(magnitude), DType::i32), term});
+    }
+    if (!sum.valid()) {
+      sum = factor < 0 ? g.apply(Fn::neg, {term}) : term;
+    } else {
+      sum = g.apply(factor < 0 ? Fn::sub : Fn::add, {sum, term});
+    }
+  };
+  for (std::uint32_t k = 0; k < a.coefficients.size(); ++k) add(g.index(k), a.coefficients[k]);
+  for (auto [dim, factor] : a.sizes) add(g.size(Extent(dim)), factor);
+  if (!sum.valid()) return g.literal(static_cast<double>(a.constant), DType::i32);
+  if (a.constant != 0) {
+    const std::int64_t magnitude = a.constant < 0 ? -a.constant : a.constant;
+    sum = g.apply(a.constant < 0 ? Fn::sub : Fn::add,
+                  {sum, g.literal(static_cast<double>(magnitude), DType::i32)});
+  }
+  return sum;
+}
+
+ScalarId substitute(Graph& g, ScalarId root, const std::vector<ScalarId>& replacements) {
+  std::unordered_map<ScalarId, ScalarId> done;
+  auto visit = [&](auto&& self, ScalarId id) -> ScalarId {
+    if (auto it = done.find(id); it != done.end()) return it->second;
+    Scalar s = g[id];
+    ScalarId result = id;
+    if (s.kind == ScalarKind::index) {
+      if (s.index < replacements.size() && replacements[s.index].valid()) {
+        result = replacements[s.index];
+      }
+    } else if (!s.args.empty()) {
+      for (ScalarId& a : s.args) a = self(self, a);
+      result = g.add(std::move(s));
+    }
+    done.emplace(id, result);
+    return result;
+  };
+  return visit(visit, root);
+}
+
+std::vector<NodeId> reads_of(const Graph& g, ScalarId root) {
+  std::vector<NodeId> found;
+  std::unordered_map<ScalarId, bool> seen;
+  auto visit = [&](auto&& self, ScalarId id) -> void {
+    if (!seen.emplace(id, true).second) return;
+    const Scalar& s = g[id];
+    if (s.kind == ScalarKind::read &&
+        std::find(found.begin(), found.end(), s.tensor) == found.end()) {
+      found.push_back(s.tensor);
+    }
+    for (ScalarId a : s.args) self(self, a);
+  };
+  if (root.valid()) visit(visit, root);
+  return found;
+}
+
+std::vector<NodeId> operands_of(const Graph& g, NodeId id) {
+  const Node& n = g[id];
+  switch (n.kind) {
+    case NodeKind::comprehension: return reads_of(g, n.body);
+    case NodeKind::reshape: return {n.operand};
+    case NodeKind::gradient: return {n.operand, n.wrt};
+    default: return {};  // leaves; an initial value is a root of the init function, not an operand
+  }
+}
+
+std::vector<NodeId> topological_order(const Graph& g, const std::vector<NodeId>& roots) {
+  std::vector<NodeId> order;
+  std::vector<bool> seen(g.node_count());
+  // An explicit stack: graphs are deep.
+  struct Frame {
+    NodeId id;
+    std::vector<NodeId> operands;
+    std::size_t next = 0;
+  };
+  std::vector<Frame> stack;
+  auto push = [&](NodeId id) {
+    if (seen[id.value]) return;
+    seen[id.value] = true;
+    stack.push_back({id, operands_of(g, id)});
+  };
+  for (NodeId root : roots) {
+    push(root);
+    while (!stack.empty()) {
+      Frame& top = stack.back();
+      if (top.next < top.operands.size()) {
+        push(top.operands[top.next++]);
+      } else {
+        order.push_back(top.id);
+        stack.pop_back();
+      }
+    }
+  }
+  return order;
+}
+
+std::vector<NodeId> roots_of(const Function& f) {
+  std::vector<NodeId> roots;
+  for (const Output& o : f.outputs) roots.push_back(o.node);
+  for (const Output& o : f.gradients) roots.push_back(o.node);
+  for (const Update& u : f.updates) roots.push_back(u.value);
+  return roots;
+}
+
+}  // namespace gradc

@@ -1,0 +1,209 @@
+// graph.h: the tensor graph: immutable, hash-consed nodes in an arena, addressed by typed ids.
+//
+// A tensor node is a leaf, a comprehension or one of three small kinds. A comprehension
+//
+//     out[i0, …, in-1] = reduce[in, …, im-1] body(i0, …, im-1)
+//
+// holds its bound indices as numbers 0 … m-1 (the first rank(out) are free), each running from 0 to
+// the extent in `ranges`. The body is a scalar expression; it contains no reduction of its own. Because bound
+// indices are numbers, two comprehensions that differ only in index names are the same node.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "dsl/diagnostics.h"
+#include "dsl/functions.h"
+#include "dsl/ids.h"
+
+namespace gradc {
+
+// The size of one axis: offset + scale * dim, or just offset when there is no dim.
+struct Extent {
+  std::int64_t offset = 0;
+  std::int64_t scale = 0;
+  DimId dim;
+
+  Extent() = default;
+  Extent(std::int64_t fixed) : offset(fixed) {}  // NOLINT: a number is an extent
+  explicit Extent(DimId d) : scale(1), dim(d) {}
+  bool is_fixed() const { return !dim.valid(); }
+  friend auto operator<=>(const Extent&, const Extent&) = default;
+};
+
+using Shape = std::vector<Extent>;
+
+struct TensorType {
+  DType dtype = DType::f32;
+  Shape shape;
+  std::size_t rank() const { return shape.size(); }
+  friend bool operator==(const TensorType&, const TensorType&) = default;
+};
+
+// A run-time dim: any value from 1 to bound.
+struct Dim {
+  std::string name;
+  std::int64_t bound = 1;
+};
+
+enum class ScalarKind : std::uint8_t {
+  literal,  // value
+  index,    // bound index number `index`, as an i32
+  size,     // `extent`, as an i32
+  read,     // element of `tensor` at subscripts `args` (i32 scalars)
+  apply,    // fn(args)
+};
+
+struct Scalar {
+  ScalarKind kind = ScalarKind::literal;
+  DType dtype = DType::f32;
+  Fn fn = Fn::neg;             // apply
+  double value = 0;            // literal; integers are exact
+  std::uint32_t index = 0;     // index
+  Extent extent;               // size
+  NodeId tensor;               // read
+  bool zero_outside = false;   // read: outside the tensor the value is 0; otherwise it never is outside
+  std::vector<ScalarId> args;  // apply, read
+};
+
+enum class Reduction : std::uint8_t { none, sum, prod, max, min, argmax, argmin };
+std::string_view name(Reduction);
+
+enum class NodeKind : std::uint8_t {
+  input,          // an argument of the function that reads it
+  parameter,      // learnt; initial value `operand`
+  state,          // kept between calls (optimizer moments, counters); initial value `operand`
+  constant,       // `values`, row-major
+  random,         // fresh at every run of a step: `distribution(a, b)`, stream `stream`
+  comprehension,  // `reduction` over `ranges` of `body`
+  reshape,        // `operand`, same elements in row-major order
+  gradient,       // d operand / d wrt, operand a scalar; differentiate replaces it
+};
+
+enum class Distribution : std::uint8_t { normal, uniform };  // (mean, std), (low, high)
+
+struct Node {
+  NodeKind kind = NodeKind::comprehension;
+  TensorType type;
+  std::string name;            // input, parameter, state: unique in the graph, a path of the spec
+  std::vector<double> values;  // constant
+  Distribution distribution = Distribution::normal;  // random
+  double a = 0, b = 1;                               // random
+  std::uint32_t stream = 0;    // random: distinct streams are independent
+  NodeId operand;              // reshape, gradient; initial value of a parameter or state (may be none)
+  NodeId wrt;                  // gradient
+  Reduction reduction = Reduction::none;  // comprehension
+  Shape ranges;                // comprehension: extents of all indices, free ones first
+  ScalarId body;               // comprehension
+};
+
+// What a person should see of a node; never influences meaning or identity.
+struct Label {
+  std::string name;                        // of the value in the spec: "logits"
+  std::vector<std::string> index_names;    // of a comprehension's indices
+  Span span;                               // the first place it came from
+};
+
+struct Output {
+  std::string name;
+  NodeId node;
+};
+
+// target becomes value when the function ends. All values are computed from the old targets.
+struct Update {
+  NodeId target;  // parameter or state
+  NodeId value;
+};
+
+struct Minimize {
+  NodeId loss;
+  std::vector<NodeId> parameters;
+  Span span;
+};
+
+enum class FunctionKind : std::uint8_t {
+  init,  // gives every parameter and state its initial value (as updates)
+  net,   // outputs; `gradients` are the cotangents of inputs and parameters
+  step,  // outputs are its reports; updates parameters and states
+};
+
+// What is emitted: a named set of roots.
+struct Function {
+  std::string name;
+  FunctionKind kind = FunctionKind::net;
+  std::vector<NodeId> inputs;       // in order of the signature
+  std::vector<Output> outputs;      // results of a net, reports of a step
+  std::vector<NodeId> cotangents;   // net: one input per float output, "d" + its name
+  std::vector<Output> gradients;    // net: "d" + name of each float input and parameter it reads
+  std::vector<Update> updates;      // init, step
+  std::vector<Minimize> minimizes;  // step, for diagnostics and reports
+  Span span;
+};
+
+class Graph {
+ public:
+  // Adds unless an equal one exists; returns its id. Inputs, parameters, states are equal by name.
+  NodeId add(Node);
+  ScalarId add(Scalar);
+
+  const Node& operator[](NodeId id) const { return nodes_[id.value]; }
+  const Scalar& operator[](ScalarId id) const { return scalars_[id.value]; }
+  std::size_t node_count() const { return nodes_.size(); }
+  std::size_t scalar_count() const { return scalars_.size(); }
+  Label& label(NodeId id) { return labels_[id.value]; }
+  const Label& label(NodeId id) const { return labels_[id.value]; }
+
+  DimId add_dim(Dim);  // by name
+  const Dim& dim(DimId id) const { return dims_[id.value]; }
+  const std::vector<Dim>& dims() const { return dims_; }
+
+  std::vector<Function> functions;  // init first, then in the order of the spec
+
+  // Builders. Operands must exist; dtypes are checked by verify, not here.
+  ScalarId literal(double value, DType = DType::f32);
+  ScalarId index(std::uint32_t number);
+  ScalarId size(Extent);
+  ScalarId read(NodeId tensor, std::vector<ScalarId> subscripts, bool zero_outside = false);
+  ScalarId apply(Fn, std::vector<ScalarId> args);  // dtype: see FnResult; operands of one dtype
+  ScalarId cast(ScalarId, DType);                  // the same scalar if it has that dtype already
+  // Result shape: the first `rank` ranges. Reduction result dtype: that of the body (i32 for arg…).
+  NodeId comprehension(std::size_t rank, Shape ranges, Reduction, ScalarId body);
+
+ private:
+  std::deque<Node> nodes_;      // deques: references stay valid while nodes are added
+  std::deque<Scalar> scalars_;
+  std::deque<Label> labels_;
+  std::vector<Dim> dims_;
+  std::unordered_multimap<std::size_t, NodeId> node_ids_;
+  std::unordered_multimap<std::size_t, ScalarId> scalar_ids_;
+};
+
+// The largest value of an extent: its value when its dim is at its bound.
+std::int64_t max_extent(const Graph&, const Extent&);
+
+// Linear form of an integer scalar: constant + Σ coefficients[k] · index k + Σ size terms.
+struct Affine {
+  std::int64_t constant = 0;
+  std::vector<std::int64_t> coefficients;  // by index number; as long as needed
+  std::vector<std::pair<DimId, std::int64_t>> sizes;  // run-time dims, sorted, non-zero factors
+};
+// False if the scalar is not affine (it has a floor_div, a mod, a read, …).
+bool as_affine(const Graph&, ScalarId, Affine& out);
+ScalarId from_affine(Graph&, const Affine&);
+
+// The scalar with bound index k replaced by replacements[k] (invalid ids: unchanged).
+ScalarId substitute(Graph&, ScalarId, const std::vector<ScalarId>& replacements);
+
+// Tensors read directly by a node's body, in order of first occurrence.
+std::vector<NodeId> reads_of(const Graph&, ScalarId);
+std::vector<NodeId> operands_of(const Graph&, NodeId);
+
+// The nodes that `roots` need, operands before users, in a fixed order.
+std::vector<NodeId> topological_order(const Graph&, const std::vector<NodeId>& roots);
+std::vector<NodeId> roots_of(const Function&);
+
+}  // namespace gradc

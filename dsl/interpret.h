@@ -1,0 +1,32 @@
+// interpret.h: a slow, obvious double-precision evaluator of the graph; the oracle of every test.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "dsl/graph.h"
+
+namespace gradc {
+
+// A tensor value: row-major doubles whatever its dtype (booleans 0 or 1).
+struct Array {
+  std::vector<std::int64_t> shape;
+  std::vector<double> data;
+};
+
+struct Environment {
+  std::map<std::string, std::int64_t> dims;    // run-time dims by name; unset: the bound
+  std::map<std::string, Array> values;         // inputs, parameters, states by name
+  std::uint64_t seed = 0;                      // of random nodes,
+  std::uint32_t step = 0;                      // which also depend on the step count
+};
+
+// The values of `roots`. Gradient nodes are not allowed.
+std::vector<Array> interpret(const Graph&, const std::vector<NodeId>& roots, const Environment&);
+
+// Runs a function of the graph: returns its outputs and performs its updates on `environment`.
+std::vector<Array> run(const Graph&, const Function&, Environment&);
+
+}  // namespace gradc

@@ -1,0 +1,94 @@
+// gradc/model.h: the table by which a program learns at run time what an emitted network holds.
+//
+// Emitted code fills one `gradc::Model` with constant data; the training driver, checkpoints and the C
+// interface read it. Nothing here allocates. C++17, no exceptions.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+// Emitted code checks this against the version it was generated for.
+#define GRADC_RUNTIME_VERSION 1
+
+namespace gradc {
+
+enum class DType : std::int32_t { f32 = 0, f64 = 1, i32 = 2, boolean = 3 };  // 4, 8, 4, 1 bytes
+
+constexpr std::size_t size_of(DType t) {
+  return t == DType::f64 ? 8 : t == DType::boolean ? 1 : 4;
+}
+
+// A run-time dim: a size from 1 to bound given to every call that uses it.
+struct Dim {
+  const char* name;
+  std::int64_t bound;
+};
+
+// offset + scale * (run-time dim number `dim`); dim is -1 for a fixed extent.
+struct Extent {
+  std::int64_t offset;
+  std::int64_t scale;
+  std::int32_t dim;
+};
+
+constexpr std::int32_t max_rank = 8;
+
+// A tensor: one of Parameters or State (then `offset` is its place in that struct, and all extents are
+// fixed), or an argument or result of a function (then `offset` is unused).
+struct Tensor {
+  const char* name;
+  DType dtype;
+  std::int32_t rank;
+  Extent shape[max_rank];
+  std::size_t offset;
+};
+
+enum class FunctionKind : std::int32_t {
+  forward,   // outputs of a net
+  backward,  // arguments: inputs, then a cotangent of each output; results: gradient of each float input.
+             // Gradients of parameters go to a second Parameters struct.
+  step,      // updates parameters and state; results are the scalars it reports
+  evaluate,  // the same reports, without updating anything
+};
+
+// One call. Pointers are to row-major data; `dims` holds the run-time dims in the order of Model::dims.
+struct Call {
+  void* parameters;
+  void* state;
+  void* workspace;
+  void* gradients;             // backward only: a Parameters struct to fill
+  const std::int64_t* dims;
+  const void* const* inputs;
+  void* const* outputs;
+  std::uint64_t seed;          // of the random numbers a step draws
+};
+
+struct Function {
+  const char* name;            // "classify", "train": as in the spec
+  FunctionKind kind;
+  const Tensor* inputs;
+  std::int32_t input_count;
+  const Tensor* outputs;
+  std::int32_t output_count;
+  void (*run)(const Call&);
+};
+
+struct Model {
+  const char* name;            // of the spec
+  std::int32_t runtime_version;
+  const char* spec_hash;       // of the specs it was generated from, hexadecimal
+  const Dim* dims;
+  std::int32_t dim_count;
+  const Tensor* parameters;
+  std::int32_t parameter_count;
+  std::size_t parameters_size; // bytes; the struct is 64-byte aligned
+  const Tensor* state;
+  std::int32_t state_count;
+  std::size_t state_size;
+  std::size_t workspace_size;
+  const Function* functions;
+  std::int32_t function_count;
+  void (*init)(void* parameters, void* state, std::uint64_t seed);
+};
+
+}  // namespace gradc
