@@ -1,0 +1,60 @@
+# Finds Clang's libFormat (LLVM 19 or later) and makes it a target, gradc_clang_format, linked statically:
+# the shared libclang-cpp would cost every start of gradc 20 ms. GRADC_WITH_CLANG: AUTO takes it if all of it
+# is there, ON requires it, OFF does without; GRADC_HAVE_CLANG says what came of it.
+set(GRADC_HAVE_CLANG FALSE)
+
+function(gradc_find_clang out)
+  set(CMAKE_MESSAGE_LOG_LEVEL NOTICE)  # LLVM's configuration reports on libraries gradc has no use for
+  set(${out} "LLVM 19 or later was not found (Debian: llvm-19-dev libclang-19-dev clang-19)" PARENT_SCOPE)
+  foreach(major RANGE 23 19 -1)
+    # A range or plain "19" is refused by LLVM's version file: it wants major.minor.
+    find_package(LLVM ${major}.1 QUIET CONFIG HINTS /usr/lib/llvm-${major})
+    if(LLVM_FOUND)
+      break()
+    endif()
+  endforeach()
+  if(NOT LLVM_FOUND)
+    return()
+  endif()
+  if((LLVM_ENABLE_ZLIB AND NOT TARGET ZLIB::ZLIB) OR
+     (LLVM_ENABLE_ZSTD AND NOT TARGET zstd::libzstd_shared AND NOT TARGET zstd::libzstd_static))
+    set(${out} "zlib or zstd was not found, which LLVM needs (Debian: zlib1g-dev libzstd-dev)" PARENT_SCOPE)
+    return()
+  endif()
+  # Clang's configuration stops with an error, rather than "not found", where its archives are not installed.
+  if(EXISTS ${LLVM_LIBRARY_DIR}/libclangFormat.a)
+    set(Clang_DIR ${LLVM_LIBRARY_DIR}/cmake/clang)  # the one beside this LLVM, whatever else is installed
+    find_package(Clang QUIET CONFIG)
+  endif()
+  if(NOT Clang_FOUND)
+    set(${out} "Clang ${LLVM_VERSION_MAJOR} was not found (Debian: libclang-${LLVM_VERSION_MAJOR}-dev clang-${LLVM_VERSION_MAJOR})" PARENT_SCOPE)
+    return()
+  endif()
+  set(files)
+  # The files, not the targets: the targets drag in libLLVM.so.
+  foreach(library clangFormat clangToolingInclusions clangToolingCore clangRewrite clangLex clangBasic)
+    if(NOT TARGET ${library})
+      set(${out} "Clang ${LLVM_VERSION_MAJOR} lacks the static library ${library}" PARENT_SCOPE)
+      return()
+    endif()
+    list(APPEND files $<TARGET_FILE:${library}>)
+  endforeach()
+  llvm_map_components_to_libnames(components support targetparser frontendopenmp)
+  add_library(gradc_clang_format INTERFACE)
+  target_include_directories(gradc_clang_format SYSTEM INTERFACE ${LLVM_INCLUDE_DIRS} ${CLANG_INCLUDE_DIRS})
+  target_link_libraries(gradc_clang_format INTERFACE ${files} ${components})
+  set(${out} "" PARENT_SCOPE)
+  set(GRADC_CLANG_VERSION ${LLVM_PACKAGE_VERSION} PARENT_SCOPE)
+endfunction()
+
+if(GRADC_WITH_CLANG)
+  gradc_find_clang(GRADC_CLANG_LACKS)
+  if(NOT GRADC_CLANG_LACKS)
+    set(GRADC_HAVE_CLANG TRUE)
+    message(STATUS "gradc: emitted code is formatted with libFormat ${GRADC_CLANG_VERSION}")
+  elseif(GRADC_WITH_CLANG STREQUAL "AUTO")
+    message(STATUS "gradc: emitted code keeps the printer's layout: ${GRADC_CLANG_LACKS}")
+  else()
+    message(FATAL_ERROR "GRADC_WITH_CLANG is ON, but ${GRADC_CLANG_LACKS}")
+  endif()
+endif()
