@@ -20,6 +20,7 @@ struct LayerUse {
   std::string path;                // "classify.dense1"
   std::string definition;          // "dense"
   std::vector<NodeId> parameters;  // it owns itself, not those of nested layers
+  std::vector<NodeId> inputs;      // the tensors given to it; what lies between these and the results is its work
   std::vector<NodeId> results;
   Span span;                       // of the call
 };
