@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -23,10 +24,19 @@ struct Environment {
   std::uint32_t step = 0;                      // which also depend on the step count
 };
 
-// The values of `roots`. Gradient nodes are not allowed.
+// A value that cannot be computed: an element read outside its tensor (a gather with a bad index), an
+// integer division by zero, an input missing or of the wrong shape. what() names the tensor.
+struct EvaluationError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// The values of `roots`. Gradient nodes are not allowed. Nothing is rounded to f32, integers are exact,
+// max and min of a NaN are NaN, and select evaluates only what it chooses. A random element is
+// random_uniform or random_normal of runtime/gradc/philox.h at (seed, step, stream, row-major position).
 std::vector<Array> interpret(const Graph&, const std::vector<NodeId>& roots, const Environment&);
 
-// Runs a function of the graph: returns its outputs and performs its updates on `environment`.
+// Runs a function of the graph: returns its outputs and performs its updates on `environment`, all from
+// the old values. `step` is left alone.
 std::vector<Array> run(const Graph&, const Function&, Environment&);
 
 }  // namespace gradc
