@@ -41,6 +41,8 @@ struct Tensor {
   std::int32_t rank;
   Extent shape[max_rank];
   std::size_t offset;
+  std::int64_t limit = 0;      // i32 arguments that are used as positions: values must lie in
+                               // 0 … limit - 1, which the driver checks in data. 0: any value.
 };
 
 enum class FunctionKind : std::int32_t {
