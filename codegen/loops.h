@@ -1,0 +1,185 @@
+// loops.h: loop nests over flat buffers, and the module they live in: what remains of a spec once
+// every tensor has a place in memory and every sum an order.
+//
+// Nothing here is C++: a target prints the same statements with its own spelling. All names are
+// already identifiers (see names.h), unique in their kernel, function or module.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "dsl/graph.h"
+
+namespace gradc::loops {
+
+// ---------------------------------------------------------------- expressions
+
+// Types of registers. Integers are 64 bits wide in registers whatever the buffer holds.
+enum class Type : std::uint8_t { boolean, integer, f32, f64 };
+
+enum class ExprKind : std::uint8_t {
+  literal,   // value
+  variable,  // name: a loop index, let, accumulator, dim or scalar argument
+  load,      // element args[0] of buffer argument `name`; `lanes` consecutive ones if lanes > 1
+  apply,     // fn(args); Fn::cast converts to `type`; a scalar operand among vectors is spread
+  random,    // unit normal or uniform draw number args[0] of `stream`
+  pointer,   // address of element args[0] of buffer argument `name` (arguments of calls only)
+};
+
+struct Expr {
+  ExprKind kind = ExprKind::literal;
+  Type type = Type::f32;
+  int lanes = 1;
+  Fn fn = Fn::neg;
+  double value = 0;
+  std::string name;
+  Distribution distribution = Distribution::normal;
+  std::uint32_t stream = 0;
+  std::vector<Expr> args;
+};
+
+// ---------------------------------------------------------------- statements
+
+enum class LoopKind : std::uint8_t {
+  serial,    // in order
+  parallel,  // iterations are independent; order and thread do not influence the result
+  vector,    // as parallel, and accesses are contiguous: for SIMD lanes
+  unrolled,  // a few iterations, each with its own registers
+};
+
+struct Stmt;
+using Block = std::vector<Stmt>;
+
+// for (variable = begin; variable + step <= end; variable += step). An empty begin goes on where the loop
+// before it in the block, over the same variable, stopped.
+struct For {
+  std::string variable;
+  std::vector<Expr> begin;  // one or none
+  Expr end;
+  std::int64_t step = 1;
+  LoopKind kind = LoopKind::serial;
+  std::vector<Stmt> body;
+};
+struct Let {  // a register; `changes`: it is an accumulator
+  std::string name;
+  Expr value;
+  bool changes = false;
+};
+struct Accumulate {  // name = fn(name, value); fn: add, mul, max, min
+  std::string name;
+  Fn fn = Fn::add;
+  Expr value;
+};
+struct Assign {  // name = value
+  std::string name;
+  Expr value;
+};
+struct Store {  // buffer[index] = value, or fn(buffer[index], value) if `accumulates`
+  std::string buffer;
+  Expr index;
+  Expr value;
+  bool accumulates = false;
+  Fn fn = Fn::add;
+};
+struct If {
+  Expr condition;
+  std::vector<Stmt> body;
+};
+struct Call {  // another kernel of the module
+  std::string kernel;
+  std::vector<Expr> args;
+};
+struct Barrier {};
+struct Comment {
+  std::string text;
+};
+struct Stmt {
+  std::variant<For, Let, Accumulate, Assign, Store, If, Call, Barrier, Comment> it;
+};
+
+// ---------------------------------------------------------------- the module
+
+enum class Storage : std::uint8_t {
+  input,      // argument `name` of the function
+  output,     // argument `name` of the function; of a step: member `name` of its result
+  parameter,  // member `name` of Parameters
+  state,      // member `name` of State
+  gradient,   // member `name` of the second Parameters of a backward function
+  workspace,  // `offset` bytes into the workspace; `name` is a local pointer
+  constant,   // table `name` of the source file
+};
+
+struct Buffer {
+  std::string name;       // identifier
+  std::string spec_name;  // in the spec ("classify.dense1.W"); of a workspace buffer its label
+  Storage storage = Storage::workspace;
+  TensorType type;
+  std::int64_t elements = 0;     // with every dim at its bound
+  std::int64_t bytes = 0;
+  std::int64_t offset = 0;       // workspace
+  std::vector<double> values;    // constant
+};
+
+struct Argument {
+  std::string name;
+  DType dtype = DType::f32;
+  bool written = false;
+};
+
+// One function of its own in the emitted source. Scalars come first in its signature: `counts` (64-bit),
+// then seed and step if it draws, then the buffers.
+struct Kernel {
+  std::string name;
+  std::vector<std::string> comment;  // lines: formula, shapes, where in the spec
+  std::vector<std::string> counts;   // run-time dims, or row counts of a tile
+  bool draws = false;                // takes `std::uint64_t seed, std::uint32_t step`
+  std::vector<Argument> arguments;
+  Block body;
+};
+
+struct Invocation {
+  std::uint32_t kernel = 0;            // index into Module::kernels
+  std::vector<std::uint32_t> buffers;  // index into Module::buffers, one per argument
+};
+
+enum class Entry : std::uint8_t { init, forward, backward, step, evaluate };
+
+// One emitted function. Signature order: structs, dims, inputs, (backward: cotangents), outputs.
+struct Function {
+  std::string name;       // identifier: "classify"; the scaffold adds _forward, …
+  std::string spec_name;
+  Entry entry = Entry::forward;
+  Span span;
+  std::vector<DimId> dims;             // run-time dims of its arguments, ascending
+  std::vector<std::uint32_t> inputs;   // buffers; backward: inputs, then cotangents
+  std::vector<std::uint32_t> outputs;  // forward: outputs; backward: gradients of inputs; step, evaluate: reports
+  std::vector<std::uint32_t> gradients;  // backward: buffers of storage gradient
+  std::vector<Invocation> calls;       // in order
+  bool draws = false;                  // some kernel needs the seed
+  // Number of runs so far, for random numbers: a state buffer, or none (0 is used).
+  std::vector<std::uint32_t> counter;
+};
+
+struct MemoryReport {            // of one net (forward + backward) or step, bytes at the dims' bounds
+  std::string function;          // spec name
+  std::int64_t peak = 0;         // of the plan
+  std::int64_t lower_bound = 0;  // most bytes alive at once
+  std::int64_t saved = 0;        // nets and steps: forward values that a gradient reads later
+};
+
+struct Module {
+  std::string name;                        // of the spec, an identifier; the namespace
+  std::vector<Dim> dims;                   // run-time dims by DimId, `name` an identifier
+  std::vector<Buffer> buffers;
+  std::vector<std::uint32_t> parameters;   // buffers, in the order of struct Parameters
+  std::vector<std::uint32_t> state;        // buffers, in the order of struct State
+  std::vector<std::uint32_t> constants;    // buffers with tables
+  std::vector<Kernel> kernels;
+  std::vector<Function> functions;         // init, then each net (forward, backward), step (step, evaluate)
+  std::int64_t workspace_bytes = 0;
+  std::vector<MemoryReport> memory;
+};
+
+}  // namespace gradc::loops
