@@ -1,0 +1,85 @@
+// bounds.cpp: interval reasoning with sizes kept symbolic, so that i < B is proved for a run-time
+// B.
+#include "dsl/bounds.h"
+
+#include <algorithm>
+
+namespace gradc {
+
+Affine plus(const Affine& x, const Affine& y, std::int64_t factor) {
+  Affine out = x;
+  out.constant += factor * y.constant;
+  if (out.coefficients.size() < y.coefficients.size()) {
+    out.coefficients.resize(y.coefficients.size());
+  }
+  for (std::size_t k = 0; k < y.coefficients.size(); ++k) {
+    out.coefficients[k] += factor * y.coefficients[k];
+  }
+  for (auto [dim, coefficient] : y.sizes) {
+    auto at = std::lower_bound(out.sizes.begin(), out.sizes.end(), dim,
+                               [](const auto& entry, DimId d) { return entry.first < d; });
+    if (at == out.sizes.end() || at->first != dim) at = out.sizes.insert(at, {dim, 0});
+    at->second += factor * coefficient;
+    if (at->second == 0) out.sizes.erase(at);
+  }
+  return out;
+}
+
+Affine affine_of(const Extent& e) {
+  Affine out;
+  out.constant = e.offset;
+  if (!e.is_fixed() && e.scale != 0) out.sizes.emplace_back(e.dim, e.scale);
+  return out;
+}
+
+bool has_indices(const Affine& a) {
+  return std::any_of(a.coefficients.begin(), a.coefficients.end(), [](auto c) { return c != 0; });
+}
+
+bool never_negative(const Graph& g, const Affine& a, const Shape& ranges) {
+  Affine lowest = a;
+  lowest.coefficients.clear();
+  for (std::size_t k = 0; k < a.coefficients.size(); ++k) {
+    const std::int64_t c = a.coefficients[k];
+    if (c == 0) continue;
+    if (k >= ranges.size()) return false;
+    if (c > 0) continue;  // smallest at 0
+    Affine last = affine_of(ranges[k]);
+    last.constant -= 1;
+    lowest = plus(lowest, last, c);
+  }
+  std::int64_t value = lowest.constant;
+  for (auto [dim, c] : lowest.sizes) value += c > 0 ? c : c * g.dim(dim).bound;
+  return value >= 0;
+}
+
+bool always_inside(const Graph& g, const Affine& a, const Shape& ranges, const Extent& extent) {
+  Affine room = plus(affine_of(extent), a, -1);
+  room.constant -= 1;
+  return never_negative(g, a, ranges) && never_negative(g, room, ranges);
+}
+
+bool always_inside(const Graph& g, ScalarId id, const Shape& ranges, const Extent& extent) {
+  Affine a;
+  if (as_affine(g, id, a)) return always_inside(g, a, ranges, extent);
+  const Scalar& s = g[id];
+  if (s.kind == ScalarKind::read) {
+    // A position found by argmax lies in its range.
+    const Node& n = g[s.tensor];
+    if (n.reduction != Reduction::argmax && n.reduction != Reduction::argmin) return false;
+    return n.ranges.size() == n.type.rank() + 1 && n.ranges.back() == extent;
+  }
+  if (s.kind != ScalarKind::apply || (s.fn != Fn::floor_div && s.fn != Fn::mod)) return false;
+  const Scalar& divisor = g[s.args[1]];
+  if (divisor.kind != ScalarKind::literal || divisor.value < 1) return false;
+  const auto c = static_cast<std::int64_t>(divisor.value);
+  if (s.fn == Fn::mod) return extent.offset >= c && extent.scale >= 0;
+  // 0 <= floor(a / c) < n  is  0 <= a < c · n.
+  if (!as_affine(g, s.args[0], a)) return false;
+  Affine room = plus(Affine{}, affine_of(extent), c);
+  room = plus(room, a, -1);
+  room.constant -= 1;
+  return never_negative(g, a, ranges) && never_negative(g, room, ranges);
+}
+
+}  // namespace gradc

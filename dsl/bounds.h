@@ -1,0 +1,22 @@
+// bounds.h: what can be proved about integer scalars when every index runs over its range.
+#pragma once
+
+#include "dsl/graph.h"
+
+namespace gradc {
+
+// x + factor · y.
+Affine plus(const Affine& x, const Affine& y, std::int64_t factor = 1);
+Affine affine_of(const Extent&);
+bool has_indices(const Affine&);
+
+// True only if the value is at least 0 for every index within `ranges` and every size of its dims.
+bool never_negative(const Graph&, const Affine&, const Shape& ranges);
+
+// True only if 0 <= value < extent for every index within `ranges`.
+bool always_inside(const Graph&, const Affine&, const Shape& ranges, const Extent&);
+
+// The same for any integer scalar: affine, or a floor division or remainder of one by a constant.
+bool always_inside(const Graph&, ScalarId, const Shape& ranges, const Extent&);
+
+}  // namespace gradc

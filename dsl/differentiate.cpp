@@ -1,0 +1,118 @@
+// differentiate.cpp: resolves gradient nodes, inner ones first, and refuses gradients that cannot
+// be.
+#include "dsl/differentiate.h"
+
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "dsl/adjoints.h"
+#include "dsl/blocked_gradient.h"
+#include "dsl/check.h"
+
+namespace gradc {
+namespace {
+
+class Resolver {
+ public:
+  explicit Resolver(Graph& graph) : g(graph) {}
+
+  void run(Diagnostics& diagnostics) {
+    std::vector<NodeId> roots;
+    for (const Function& f : g.functions) {
+      for (NodeId id : roots_of(f)) roots.push_back(id);
+      for (const Minimize& m : f.minimizes) {
+        roots.push_back(m.loss);
+        for (NodeId p : m.parameters) asked_[m.loss].push_back(p);
+        roots.insert(roots.end(), m.parameters.begin(), m.parameters.end());
+      }
+    }
+    const std::vector<NodeId> order = topological_order(g, roots);
+    for (NodeId id : order) {
+      if (g[id].kind == NodeKind::gradient) asked_[g[id].operand].push_back(g[id].wrt);
+    }
+    for (NodeId id : order) resolved_.emplace(id, resolve(id));
+    for (Function& f : g.functions) {
+      for (const Minimize& m : f.minimizes) check(m, diagnostics);
+      for (Output& o : f.outputs) o.node = resolved_.at(o.node);
+      for (Output& o : f.gradients) o.node = resolved_.at(o.node);
+      for (Update& u : f.updates) u.value = resolved_.at(u.value);
+      for (Minimize& m : f.minimizes) m.loss = resolved_.at(m.loss);
+    }
+  }
+
+ private:
+  // The same node over resolved operands. Nothing changes where no gradient lies below.
+  NodeId resolve(NodeId id) {
+    Node n = g[id];
+    if (n.kind == NodeKind::gradient) return gradient(n.operand, n.wrt);
+    if (n.kind == NodeKind::reshape) n.operand = resolved_.at(n.operand);
+    if (n.kind == NodeKind::comprehension) n.body = resolve(n.body);
+    if (n.operand == g[id].operand && n.body == g[id].body) return id;
+    const Label label = g.label(id);
+    const NodeId result = g.add(std::move(n));
+    if (g.label(result).name.empty()) g.label(result) = label;
+    return result;
+  }
+
+  ScalarId resolve(ScalarId id) {
+    if (auto it = scalars_.find(id); it != scalars_.end()) return it->second;
+    if (g[id].args.empty() && !g[id].tensor.valid()) return id;
+    Scalar s = g[id];
+    for (ScalarId& a : s.args) a = resolve(a);
+    if (s.tensor.valid()) s.tensor = resolved_.at(s.tensor);
+    const ScalarId result = g.add(std::move(s));
+    scalars_.emplace(id, result);
+    return result;
+  }
+
+  // All gradients of one loss come from one sweep, at the first that is met. What the loss needs is
+  // resolved by then; anything else does not influence it.
+  NodeId gradient(NodeId loss, NodeId wrt) {
+    const auto& found = sweep(loss);
+    const NodeId target = resolved_.at(wrt);
+    auto it = found.find(target);
+    return it != found.end() ? it->second : filled(g, g[target].type, 0);
+  }
+
+  const std::unordered_map<NodeId, NodeId>& sweep(NodeId loss) {
+    if (auto it = swept_.find(loss); it != swept_.end()) return it->second;
+    std::vector<NodeId> wrt;
+    for (NodeId w : asked_[loss]) {
+      if (auto it = resolved_.find(w); it != resolved_.end()) wrt.push_back(it->second);
+    }
+    return swept_.emplace(loss, adjoints(g, resolved_.at(loss), wrt)).first->second;
+  }
+
+  void check(const Minimize& m, Diagnostics& diagnostics) {
+    for (NodeId p : m.parameters) {
+      if (!sweep(m.loss).contains(resolved_.at(p))) {
+        report_no_gradient(g, resolved_.at(m.loss), p, m.span, diagnostics);
+      }
+    }
+  }
+
+  Graph& g;
+  std::unordered_map<NodeId, std::vector<NodeId>> asked_;  // by loss
+  std::unordered_map<NodeId, NodeId> resolved_;
+  std::unordered_map<ScalarId, ScalarId> scalars_;
+  std::unordered_map<NodeId, std::unordered_map<NodeId, NodeId>> swept_;
+};
+
+}  // namespace
+
+void differentiate(Graph& g, Diagnostics& diagnostics) {
+  Resolver(g).run(diagnostics);
+}
+
+std::vector<NodeId> gradients(Graph& g, NodeId loss, const std::vector<NodeId>& wrt) {
+  const auto found = adjoints(g, loss, wrt);
+  std::vector<NodeId> result;
+  for (NodeId w : wrt) {
+    auto it = found.find(w);
+    result.push_back(it != found.end() ? it->second : filled(g, g[w].type, 0));
+  }
+  return result;
+}
+
+}  // namespace gradc

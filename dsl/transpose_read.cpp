@@ -1,0 +1,323 @@
+// transpose_read.cpp: solves φ(I, R) = a for as many indices as it determines; the rest are summed.
+//
+// Variables are numbered: first the axes a of A, then the indices (I, R) of y, then remainders made
+// by floor divisions. Each equation is φ_d - a_d = 0. Solving one for an index removes that index;
+// what the solution may violate (range, divisibility) becomes a guard.
+#include "dsl/transpose_read.h"
+
+#include <algorithm>
+#include <tuple>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "dsl/bounds.h"
+#include "dsl/check.h"
+
+namespace gradc {
+
+ScalarId replace(Graph& g, ScalarId root, ScalarId from, ScalarId to) {
+  std::unordered_map<ScalarId, ScalarId> done{{from, to}};
+  auto visit = [&](auto&& self, ScalarId id) -> ScalarId {
+    if (auto it = done.find(id); it != done.end()) return it->second;
+    ScalarId result = id;
+    if (!g[id].args.empty()) {
+      Scalar s = g[id];
+      for (ScalarId& a : s.args) a = self(self, a);
+      result = g.add(std::move(s));
+    }
+    done.emplace(id, result);
+    return result;
+  };
+  return visit(visit, root);
+}
+
+namespace {
+
+// index = numerator / divisor, exactly.
+struct Solution {
+  std::uint32_t index = 0;
+  Affine numerator;
+  std::int64_t divisor = 1;
+};
+
+class Transposer {
+ public:
+  Transposer(Graph& graph, const ReadAdjoint& problem)
+      : g(graph),
+        problem_(problem),
+        axes_(g[g[problem.read].tensor].type.shape),
+        rank_(static_cast<std::uint32_t>(axes_.size())),
+        extents_(axes_) {
+    const Node& y = g[problem.y];
+    extents_.insert(extents_.end(), y.ranges.begin(), y.ranges.end());
+    for (std::uint32_t k = 0; k < y.ranges.size(); ++k) shift_.push_back(g.index(rank_ + k));
+  }
+
+  NodeId run() {
+    set_up();
+    while (solve_one()) {
+    }
+    finish_solutions();
+    return build();
+  }
+
+ private:
+  ScalarId shifted(ScalarId id) { return substitute(g, id, shift_); }
+
+  // One equation per subscript, or an equality guard where the subscript is no affine form.
+  void set_up() {
+    const std::vector<ScalarId> subscripts = g[problem_.read].args;
+    for (std::uint32_t d = 0; d < rank_; ++d) {
+      if (std::find(paired_.begin(), paired_.end(), d) != paired_.end()) continue;
+      Affine form;
+      if (as_affine(g, shifted(subscripts[d]), form)) {
+        equations_.push_back(plus(form, axis(d), -1));
+      } else if (!split_division(subscripts, d)) {
+        equalities_.push_back(g.apply(Fn::eq, {shifted(subscripts[d]), g.index(d)}));
+      }
+    }
+  }
+
+  Affine axis(std::uint32_t d) const {
+    Affine a;
+    a.coefficients.resize(d + 1);
+    a.coefficients[d] = 1;
+    return a;
+  }
+
+  // e / c = a  means  e = c · a + r with 0 <= r < c; if another subscript is e % c, that is r.
+  bool split_division(const std::vector<ScalarId>& subscripts, std::uint32_t d) {
+    const Scalar s = g[subscripts[d]];
+    if (s.kind != ScalarKind::apply) return false;
+    if (s.fn != Fn::floor_div && s.fn != Fn::mod) return false;
+    const Scalar& divisor = g[s.args[1]];
+    if (divisor.kind != ScalarKind::literal || divisor.value < 1) return false;
+    const auto c = static_cast<std::int64_t>(divisor.value);
+    Affine e;
+    if (!as_affine(g, shifted(s.args[0]), e)) return false;
+    for (std::uint32_t other = d + 1; other < rank_; ++other) {
+      const Scalar& t = g[subscripts[other]];
+      const Fn partner = s.fn == Fn::mod ? Fn::floor_div : Fn::mod;
+      if (t.kind != ScalarKind::apply || t.fn != partner || t.args != s.args) continue;
+      const std::uint32_t remainder = s.fn == Fn::mod ? d : other;
+      const std::uint32_t quotient = s.fn == Fn::mod ? other : d;
+      if (axes_[remainder] != Extent(c)) continue;
+      equations_.push_back(plus(plus(e, axis(remainder), -1), axis(quotient), -c));
+      paired_.push_back(other);
+      return true;
+    }
+    if (s.fn == Fn::mod) return false;
+    const auto r = static_cast<std::uint32_t>(extents_.size());
+    extents_.push_back(Extent(c));
+    equations_.push_back(plus(plus(e, axis(r), -1), axis(d), -c));
+    return true;
+  }
+
+  // Takes the equation with the fewest unknowns and solves it for its unknown of largest extent, so
+  // that the smallest space remains to be summed.
+  bool solve_one() {
+    std::size_t best = equations_.size();
+    std::size_t fewest = 0;
+    for (std::size_t i = 0; i < equations_.size(); ++i) {
+      std::size_t unknowns = 0;
+      const Affine& equation = equations_[i];
+      for (std::size_t v = rank_; v < equation.coefficients.size(); ++v) {
+        unknowns += equation.coefficients[v] != 0;
+      }
+      if (unknowns != 0 && (best == equations_.size() || unknowns < fewest)) {
+        best = i;
+        fewest = unknowns;
+      }
+    }
+    if (best == equations_.size()) return false;
+    Affine equation = equations_[best];
+    equations_.erase(equations_.begin() + static_cast<std::ptrdiff_t>(best));
+    const std::uint32_t v = choose(equation);
+    std::int64_t c = equation.coefficients[v];
+    equation.coefficients[v] = 0;
+    // c · v + rest = 0, so v = -rest / c; the divisor is kept positive.
+    Solution solution{v, plus(Affine{}, equation, c > 0 ? -1 : 1), c > 0 ? c : -c};
+    eliminate(solution);
+    solutions_.push_back(std::move(solution));
+    return true;
+  }
+
+  std::uint32_t choose(const Affine& equation) const {
+    std::uint32_t best = rank_;
+    auto key = [&](std::uint32_t v) {
+      const std::int64_t c = equation.coefficients[v];
+      return std::tuple(c != 0, max_extent(g, extents_[v]), c == 1 || c == -1);
+    };
+    for (auto v = rank_ + 1; v < equation.coefficients.size(); ++v) {
+      if (key(v) > key(best)) best = v;
+    }
+    return best;
+  }
+
+  // Multiplies what contains the solved index so that it stays affine: c · φ[v := n / c].
+  void eliminate(const Solution& s) {
+    for (Affine& equation : equations_) {
+      if (s.index >= equation.coefficients.size()) continue;
+      const std::int64_t c = equation.coefficients[s.index];
+      if (c == 0) continue;
+      equation.coefficients[s.index] = 0;
+      equation = plus(plus(Affine{}, equation, s.divisor), s.numerator, c);
+    }
+  }
+
+  // An earlier solution may name an index solved later.
+  void finish_solutions() {
+    values_.resize(extents_.size());
+    for (auto s = solutions_.rbegin(); s != solutions_.rend(); ++s) {
+      ScalarId value = normalised(substitute(g, from_affine(g, s->numerator), values_));
+      Affine whole;
+      const bool affine = as_affine(g, value, whole);
+      if (s->divisor != 1) {
+        const ScalarId divisor = g.literal(static_cast<double>(s->divisor), DType::i32);
+        const ScalarId zero = g.literal(0, DType::i32);
+        divisible_.push_back(g.apply(Fn::eq, {g.apply(Fn::mod, {value, divisor}), zero}));
+        value = g.apply(Fn::floor_div, {value, divisor});
+      }
+      values_[s->index] = value;
+      add_range_guards(s->index, value, affine ? &whole : nullptr, s->divisor);
+    }
+  }
+
+  ScalarId normalised(ScalarId id) {
+    Affine form;
+    return as_affine(g, id, form) ? from_affine(g, form) : id;
+  }
+
+  // 0 <= v < extent, in so far as it is not certain.
+  void add_range_guards(std::uint32_t v, ScalarId value, const Affine* numerator,
+                        std::int64_t divisor) {
+    std::vector<ScalarId> guards;
+    if (!numerator || !never_negative(g, *numerator, extents_)) {
+      guards.push_back(g.apply(Fn::ge, {value, g.literal(0, DType::i32)}));
+    }
+    Affine room = plus(Affine{}, affine_of(extents_[v]), divisor);
+    if (numerator) room = plus(room, *numerator, -1);
+    room.constant -= 1;
+    if (!numerator || !never_negative(g, room, extents_)) {
+      guards.push_back(g.apply(Fn::lt, {value, g.size(extents_[v])}));
+    }
+    if (!guards.empty()) range_guards_.emplace_back(v, std::move(guards));
+  }
+
+  // y's own index v, and so checked by reading dy with zero outside.
+  bool is_free_index(std::uint32_t v) const {
+    return v >= rank_ && v - rank_ < g[problem_.y].type.rank();
+  }
+
+  // Zero outside is enough if all else stays finite there: sums and products of reads inside.
+  bool is_polynomial(ScalarId id, ScalarId dy, std::unordered_set<ScalarId>& seen) const {
+    if (id == dy || !seen.insert(id).second) return true;
+    const Scalar& s = g[id];
+    if (s.kind == ScalarKind::read) {
+      const Shape& shape = g[s.tensor].type.shape;
+      for (std::size_t d = 0; d < s.args.size() && !s.zero_outside; ++d) {
+        if (!always_inside(g, s.args[d], extents_, shape[d])) return false;
+      }
+      return true;
+    }
+    if (s.kind != ScalarKind::apply) return true;
+    const bool allowed = s.fn == Fn::neg || s.fn == Fn::add || s.fn == Fn::sub || s.fn == Fn::mul ||
+                         s.fn == Fn::cast;
+    return allowed && std::all_of(s.args.begin(), s.args.end(),
+                                  [&](ScalarId a) { return is_polynomial(a, dy, seen); });
+  }
+
+  ScalarId solved(ScalarId id) { return normalise_subscripts(substitute(g, shifted(id), values_)); }
+
+  ScalarId normalise_subscripts(ScalarId root) {
+    std::unordered_map<ScalarId, ScalarId> done;
+    auto visit = [&](auto&& self, ScalarId id) -> ScalarId {
+      if (g[id].args.empty()) return id;
+      if (auto it = done.find(id); it != done.end()) return it->second;
+      Scalar s = g[id];
+      for (ScalarId& a : s.args) {
+        a = self(self, a);
+        if (s.kind == ScalarKind::read) a = normalised(a);
+      }
+      return done[id] = g.add(std::move(s));
+    };
+    return visit(visit, root);
+  }
+
+  NodeId build() {
+    for (const Affine& left : equations_) {  // without unknowns: diagonals, constant subscripts
+      Affine rest = left;
+      std::uint32_t d = 0;
+      while (d < rank_ && (d >= rest.coefficients.size() || rest.coefficients[d] != -1)) ++d;
+      ScalarId a = g.literal(0, DType::i32);
+      if (d < rank_) {
+        rest.coefficients[d] = 0;
+        a = g.index(d);
+      }
+      equalities_.push_back(g.apply(Fn::eq, {from_affine(g, rest), a}));
+    }
+    ScalarId body = solved(problem_.cotangent);
+    const ScalarId dy = solved(problem_.dy);
+    Scalar padded = g[dy];
+    padded.zero_outside = true;
+    std::vector<ScalarId> guards;
+    for (ScalarId guard : equalities_) {  // made before anything was solved
+      guards.push_back(normalise_subscripts(substitute(g, guard, values_)));
+    }
+    for (ScalarId guard : divisible_) guards.push_back(guard);
+    std::unordered_set<ScalarId> seen;
+    const bool pad = is_polynomial(body, dy, seen);
+    bool padding = false;
+    for (const auto& [v, tests] : range_guards_) {
+      if (pad && is_free_index(v)) {
+        padding = true;
+      } else {
+        guards.insert(guards.end(), tests.begin(), tests.end());
+      }
+    }
+    if (padding) body = replace(g, body, dy, g.add(std::move(padded)));
+    if (!guards.empty()) {
+      ScalarId all = guards[0];
+      for (std::size_t i = 1; i < guards.size(); ++i) {
+        all = g.apply(Fn::logical_and, {all, guards[i]});
+      }
+      body = g.apply(Fn::select, {all, body, g.literal(0, g[body].dtype)});
+    }
+    return renumber(body);
+  }
+
+  // The unknowns that are left are summed, in their old order.
+  NodeId renumber(ScalarId body) {
+    Shape ranges = axes_;
+    std::vector<ScalarId> numbers(extents_.size());
+    for (std::uint32_t v = rank_; v < extents_.size(); ++v) {
+      if (values_[v].valid()) continue;
+      numbers[v] = g.index(static_cast<std::uint32_t>(ranges.size()));
+      ranges.push_back(extents_[v]);
+    }
+    const bool sums = ranges.size() > rank_;
+    return g.comprehension(rank_, std::move(ranges), sums ? Reduction::sum : Reduction::none,
+                           normalise_subscripts(substitute(g, body, numbers)));
+  }
+
+  Graph& g;
+  const ReadAdjoint& problem_;
+  const Shape axes_;
+  const std::uint32_t rank_;
+  Shape extents_;                  // of all variables
+  std::vector<ScalarId> shift_;    // old index number → variable
+  std::vector<Affine> equations_;  // each = 0
+  std::vector<std::uint32_t> paired_;
+  std::vector<Solution> solutions_;
+  std::vector<ScalarId> values_;  // of solved variables
+  std::vector<ScalarId> equalities_, divisible_;
+  std::vector<std::pair<std::uint32_t, std::vector<ScalarId>>> range_guards_;
+};
+
+}  // namespace
+
+NodeId transpose_read(Graph& g, const ReadAdjoint& problem) {
+  return Transposer(g, problem).run();
+}
+
+}  // namespace gradc
