@@ -40,6 +40,7 @@ struct Index;
 
 struct Expr {
   ExprKind kind = ExprKind::number;
+  std::uint32_t height = 1;    // of this tree; text_to_ast keeps it within 500, which bounds recursion over it
   Span span;
   std::string op;              // unary, binary, reduce
   Span op_span;                // of the operator or reduction word

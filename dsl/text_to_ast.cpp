@@ -1,0 +1,579 @@
+// text_to_ast.cpp: the grammar of specs, in Boost.Spirit X3 over tokens; the only file that sees Spirit.
+#include "dsl/text_to_ast.h"
+
+#include <boost/spirit/home/x3.hpp>
+
+#include "dsl/expression_chain.h"
+#include "dsl/syntax_errors.h"
+#include "dsl/tokens.h"
+
+namespace gradc {
+namespace {
+
+namespace x3 = boost::spirit::x3;
+using ast::Expr;
+using ast::ExprKind;
+using ast::Name;
+
+using Iterator = const Token*;
+constexpr int max_nesting = 200;
+
+// What the parsers below need to know besides the tokens.
+struct State {
+  const Sources& sources;
+  std::uint32_t file;
+  SyntaxErrors& errors;
+  int nesting = 0;
+
+  Span span(const Token& t) const { return {file, t.begin, t.end}; }
+  std::string_view text(const Token& t) const { return sources.text(span(t)); }
+};
+struct StateTag {};
+template <class Context>
+State& state(const Context& context) {
+  return x3::get<StateTag>(context).get();
+}
+
+// A token that `accepts`, with what `value` makes of it as the attribute.
+template <class Attribute, class Accepts, class Value>
+struct Terminal : x3::parser<Terminal<Attribute, Accepts, Value>> {
+  using attribute_type = Attribute;
+  static constexpr bool has_attribute = true;
+  const char* what;
+  Accepts accepts;
+  Value value;
+  int length = 1;  // tokens consumed
+
+  template <class It, class Context, class RuleContext, class A>
+  bool parse(It& first, const It&, const Context& context, RuleContext&, A& attribute) const {
+    if (!accepts(first, state(context))) return false;
+    if constexpr (!std::is_same_v<std::remove_const_t<A>, x3::unused_type>)
+      x3::traits::move_to(value(*first, state(context)), attribute);
+    first += length;
+    return true;
+  }
+};
+template <class Attribute, class Accepts, class Value>
+auto terminal(const char* what, Accepts accepts, Value value, int length = 1) {
+  return Terminal<Attribute, Accepts, Value>{{}, what, accepts, value, length};
+}
+
+// A symbol or reserved word; `same_line`: on the line of the token before it.
+struct Fixed : x3::parser<Fixed> {
+  using attribute_type = x3::unused_type;
+  static constexpr bool has_attribute = false;
+  TokenKind kind;
+  bool same_line = false;
+
+  template <class It, class Context, class RuleContext, class A>
+  bool parse(It& first, const It&, const Context&, RuleContext&, A&) const {
+    if (first->kind != kind || (same_line && first->first_on_line)) return false;
+    ++first;
+    return true;
+  }
+};
+Fixed tok(std::string_view spelling) { return {{}, token_kind(spelling), false}; }
+Fixed attached(std::string_view spelling) { return {{}, token_kind(spelling), true}; }
+
+// A word that means something only where the grammar asks for it, and is a name elsewhere.
+struct Word : x3::parser<Word> {
+  using attribute_type = x3::unused_type;
+  static constexpr bool has_attribute = false;
+  std::string_view spelling;
+
+  template <class It, class Context, class RuleContext, class A>
+  bool parse(It& first, const It&, const Context& context, RuleContext&, A&) const {
+    if (first->kind != TokenKind::name || state(context).text(*first) != spelling) return false;
+    ++first;
+    return true;
+  }
+};
+Word word(std::string_view spelling) { return {{}, spelling}; }
+
+// Thrown where parsing of a statement ends with an error that has been reported already.
+struct Abandoned {
+  Iterator where;
+};
+
+// subject, at most max_nesting deep in itself.
+template <class Subject>
+struct Guarded : x3::unary_parser<Subject, Guarded<Subject>> {
+  static constexpr bool is_pass_through_unary = true;
+  explicit Guarded(const Subject& s) : x3::unary_parser<Subject, Guarded<Subject>>(s) {}
+
+  template <class It, class Context, class RuleContext, class A>
+  bool parse(It& first, const It& last, const Context& context, RuleContext& r, A& a) const {
+    State& s = state(context);
+    struct Level {
+      int& depth;
+      ~Level() { --depth; }
+    } level{++s.nesting};
+    if (s.nesting > max_nesting) {
+      s.errors.too_deep(first);
+      throw Abandoned{first};
+    }
+    return this->subject.parse(first, last, context, r, a);
+  }
+};
+struct GuardedGenerator {
+  template <class Subject>
+  auto operator[](const Subject& s) const {
+    return Guarded<typename x3::extension::as_parser<Subject>::value_type>(x3::as_parser(s));
+  }
+};
+constexpr GuardedGenerator guarded;
+
+// subject, whose tokens are the span of the value of the rule. (An on_success handler of the rule cannot
+// see that value, as semantic actions make it.)
+template <class Subject>
+struct Spanned : x3::unary_parser<Subject, Spanned<Subject>> {
+  static constexpr bool is_pass_through_unary = true;
+  explicit Spanned(const Subject& s) : x3::unary_parser<Subject, Spanned<Subject>>(s) {}
+
+  template <class It, class Context, class RuleContext, class A>
+  bool parse(It& first, const It& last, const Context& context, RuleContext& r, A& a) const {
+    const It start = first;
+    if (!this->subject.parse(first, last, context, r, a)) return false;
+    r.span = {state(context).file, start->begin, (first - 1)->end};
+    return true;
+  }
+};
+struct SpannedGenerator {
+  template <class Subject>
+  auto operator[](const Subject& s) const {
+    return Spanned<typename x3::extension::as_parser<Subject>::value_type>(x3::as_parser(s));
+  }
+};
+constexpr SpannedGenerator spanned;
+
+// subject, or a Broken and an error, with parsing going on at the next statement or declaration.
+enum class Level { statement, item };
+template <class Subject>
+struct Recovering : x3::unary_parser<Subject, Recovering<Subject>> {
+  static constexpr bool is_pass_through_unary = true;
+  Level level;
+  Recovering(const Subject& s, Level l)
+      : x3::unary_parser<Subject, Recovering<Subject>>(s), level(l) {}
+
+  template <class It, class Context, class RuleContext, class A>
+  bool parse(It& first, const It& last, const Context& context, RuleContext& r, A& a) const {
+    State& s = state(context);
+    const It start = first;
+    It where = first;
+    const int nesting = s.nesting;
+    try {
+      if (this->subject.parse(first, last, context, r, a)) return true;
+      s.errors.expected(start, start, x3::what(this->subject));
+    } catch (const x3::expectation_failure<It>& failure) {
+      where = failure.where();
+      s.errors.expected(start, where, failure.which());
+    } catch (const Abandoned& abandoned) {
+      where = abandoned.where;
+    }
+    s.nesting = nesting;
+    first = level == Level::statement ? s.errors.next_statement(start, where)
+                                      : s.errors.next_item(start, where);
+    a.what = ast::Broken{};
+    a.span = {s.file, start->begin, (first == start ? first : first - 1)->end};
+    return true;
+  }
+};
+struct RecoveringGenerator {
+  Level level;
+  template <class Subject>
+  auto operator[](const Subject& s) const {
+    return Recovering<typename x3::extension::as_parser<Subject>::value_type>(x3::as_parser(s),
+                                                                              level);
+  }
+};
+constexpr RecoveringGenerator recovering_statement{Level::statement};
+constexpr RecoveringGenerator recovering_item{Level::item};
+
+}  // namespace
+}  // namespace gradc
+
+// What an expectation says it expected.
+namespace boost::spirit::x3 {
+template <class A, class B, class C>
+struct get_info<gradc::Terminal<A, B, C>> {
+  using result_type = std::string;
+  std::string operator()(const gradc::Terminal<A, B, C>& t) const { return t.what; }
+};
+template <>
+struct get_info<gradc::Fixed> {
+  using result_type = std::string;
+  std::string operator()(const gradc::Fixed& f) const {
+    return "'" + std::string(gradc::spelling(f.kind)) + "'";
+  }
+};
+template <>
+struct get_info<gradc::Word> {
+  using result_type = std::string;
+  std::string operator()(const gradc::Word& w) const { return "'" + std::string(w.spelling) + "'"; }
+};
+}  // namespace boost::spirit::x3
+
+namespace gradc {
+namespace {
+
+// ---- Terminals ----
+
+Name to_name(const Token& t, State& s) { return {std::string(s.text(t)), s.span(t)}; }
+
+bool is_plain_name(Iterator it, State& s) {
+  return it->kind == TokenKind::name && s.sources.text(s.file)[it->end - 1] != '\'';
+}
+const auto name = terminal<Name>("a name", is_plain_name, to_name);
+const auto primed_name = terminal<Name>(
+    "a name", [](Iterator it, State&) { return it->kind == TokenKind::name; }, to_name);
+const auto labelled = terminal<Name>(
+    "a label",
+    [](Iterator it, State& s) { return is_plain_name(it, s) && it[1].kind == token_kind(":"); },
+    to_name, 2);
+const auto argument_name = terminal<Name>(
+    "an argument's name",
+    [](Iterator it, State& s) { return is_plain_name(it, s) && it[1].kind == token_kind("="); },
+    to_name, 2);
+const auto number = terminal<Expr>(
+    "a number",
+    [](Iterator it, State&) {
+      return it->kind == TokenKind::integer || it->kind == TokenKind::real;
+    },
+    [](const Token& t, State& s) {
+      Expr e;
+      e.kind = ExprKind::number;
+      e.number = number_value(s.text(t));
+      e.integer = t.kind == TokenKind::integer;
+      return e;
+    });
+const auto string = terminal<Name>(
+    "a string in quotes", [](Iterator it, State&) { return it->kind == TokenKind::string; },
+    [](const Token& t, State& s) { return Name{string_value(s.text(t)), s.span(t)}; });
+
+Operator to_operator(const Token& t, State& s, int precedence, bool prefix) {
+  Operator op;
+  op.precedence = precedence;
+  op.prefix = prefix;
+  op.op = s.text(t);
+  op.span = s.span(t);
+  return op;
+}
+const auto infix = terminal<Operator>(
+    "an operator", [](Iterator it, State&) { return infix_precedence(it->kind) > 0; },
+    [](const Token& t, State& s) {
+      return to_operator(t, s, infix_precedence(t.kind), false);
+    });
+const auto sign = terminal<Operator>(
+    "an operator",
+    [](Iterator it, State&) {
+      return it->kind == token_kind("-") || it->kind == token_kind("not");
+    },
+    [](const Token& t, State& s) {
+      return to_operator(t, s, t.kind == token_kind("-") ? minus_precedence : not_precedence, true);
+    });
+// `max[…` is a reduction, `max(…` a call.
+const auto reduction_word = terminal<Operator>(
+    "a reduction",
+    [](Iterator it, State& s) {
+      if (it->kind != TokenKind::name || it[1].kind != token_kind("[") || it[1].first_on_line)
+        return false;
+      for (std::string_view w : {"sum", "max", "min", "mean", "prod", "argmax", "argmin"})
+        if (s.text(*it) == w) return true;
+      return false;
+    },
+    [](const Token& t, State& s) { return to_operator(t, s, reduction_precedence, true); });
+// Where a body ends: at its brace, or where that is missing, before the next declaration.
+const auto body_end = terminal<x3::unused_type>(
+    "'}'", [](Iterator it, State&) { return it->kind == token_kind("}") || starts_item(it); },
+    [](const Token&, State&) { return x3::unused; }, 0);
+
+// ---- Semantic actions: where a parsed part goes in the value of its rule ----
+
+template <class Member>
+auto into(Member member) {
+  return [member](auto& c) { x3::_val(c).*member = std::move(x3::_attr(c)); };
+}
+template <class Member>
+auto push(Member member) {
+  return [member](auto& c) { (x3::_val(c).*member).push_back(std::move(x3::_attr(c))); };
+}
+template <class Member, class Value>
+auto set(Member member, Value value) {
+  return [member, value](auto& c) { x3::_val(c).*member = value; };
+}
+const auto whole = [](auto& c) { x3::_val(c) = std::move(x3::_attr(c)); };
+const auto what = [](auto& c) { x3::_val(c).what = std::move(x3::_attr(c)); };
+
+template <class P>
+auto list_of(P p) {
+  return p >> *(tok(",") > p);
+}
+
+// ---- Expressions ----
+
+const x3::rule<struct ExprRule, Expr> expr = "an expression";
+const x3::rule<struct ChainRule, ExpressionChain> chain = "an expression";
+const x3::rule<struct PrimaryRule, Expr> primary = "an expression";
+const x3::rule<struct ReferenceRule, Expr> reference = "a name";
+const x3::rule<struct NamedCallRule, Expr> labelled_call = "a call";
+const x3::rule<struct CallRule, Expr> piped_call = "the name of an op, a layer or a net";
+const x3::rule<struct ListRule, Expr> list = "a list";
+const x3::rule<struct ArgumentRule, ast::Argument> argument = "an argument";
+const x3::rule<struct SubscriptRule, Expr> subscript = "a subscript";
+const x3::rule<struct EllipsisRule, Expr> ellipsis = "'..'";
+const x3::rule<struct IndexRule, ast::Index> index = "an index";
+const x3::rule<struct ReductionRule, Operator> reduction = "a reduction";
+
+const auto limit_height = [](auto& c) {
+  if (!x3::_val(c).too_high()) return;
+  const Iterator where = x3::_where(c).begin();
+  state(c).errors.too_high(where);
+  throw Abandoned{where};
+};
+const auto add_operator = [](auto& c) {
+  x3::_val(c).add_operator(std::move(x3::_attr(c)));
+  limit_height(c);
+};
+const auto add_operand = [](auto& c) { x3::_val(c).add_operand(std::move(x3::_attr(c))); };
+const auto add_like = [](auto& c) {
+  x3::_val(c).liken(std::move(x3::_attr(c)));
+  limit_height(c);
+};
+const auto pipe = [](auto& c) {
+  x3::_val(c).pipe_into(std::move(x3::_attr(c)));
+  limit_height(c);
+};
+const auto finish = [](auto& c) {
+  ExpressionChain& parts = x3::_attr(c);
+  x3::_val(c) = parts.finish();
+  if (parts.chained_comparison().valid())
+    state(c).errors.chained_comparison(parts.chained_comparison());
+};
+
+const auto prefix = sign[add_operator] | reduction[add_operator];
+const auto like = -(tok("like") > primary[add_like]);
+const auto operand = ((+prefix > primary[add_operand]) | primary[add_operand]) >> like;
+const auto next_operand = *prefix > (primary[add_operand] >> like);
+const auto chain_def = operand >> *(infix[add_operator] > next_operand) >>
+                       *(tok("|>") > piped_call[pipe]);
+const auto expr_def = guarded[chain[finish]];
+
+const auto reduction_def = reduction_word[whole] >> attached("[") >
+                           index[push(&Operator::indices)] >
+                           *(tok(",") > index[push(&Operator::indices)]) > tok("]");
+
+const auto as_string = [](auto& c) {
+  x3::_val(c).kind = ExprKind::string;
+  x3::_val(c).name = std::move(x3::_attr(c));
+};
+// The span of `(a)` has the parentheses, so that marking it marks what was written.
+const auto measured = [](auto& c) {
+  Expr& e = x3::_val(c);
+  measure(e);
+  if (e.height <= max_expression_height) return;
+  const Iterator where = x3::_where(c).begin();
+  state(c).errors.too_high(where - 1);
+  throw Abandoned{where};
+};
+const auto primary_def = spanned[number[whole] | string[as_string] |
+                                 (tok("(") > expr[whole] > tok(")")) | list[whole] |
+                                 labelled_call[whole] | reference[whole]] >>
+                         x3::eps[measured];
+
+const auto list_def = tok("[")[set(&Expr::kind, ExprKind::list)] >>
+                      -list_of(expr[push(&Expr::args)]) > tok("]");
+
+const auto arguments = attached("(")[set(&Expr::kind, ExprKind::call)] >>
+                       -list_of(argument[push(&Expr::arguments)]) > tok(")");
+const auto subscripts = attached("[")[set(&Expr::kind, ExprKind::subscript)] >>
+                        -(list_of(subscript[push(&Expr::args)]) >>
+                          -(word("pad") > expr[push(&Expr::pad)])) > tok("]");
+const auto named = set(&Expr::kind, ExprKind::name);
+const auto reference_def = primed_name[into(&Expr::name)] >> x3::eps[named] >>
+                           -(arguments | subscripts);
+const auto labelled_call_def = labelled[into(&Expr::label)] > name[into(&Expr::name)] > arguments;
+const auto piped_call_def = spanned[-labelled[into(&Expr::label)] >> name[into(&Expr::name)] >>
+                                    x3::eps[set(&Expr::kind, ExprKind::call)] >> -arguments];
+const auto argument_def = -argument_name[into(&ast::Argument::name)] >>
+                          expr[into(&ast::Argument::value)];
+const auto ellipsis_def = spanned[tok("..")[set(&Expr::kind, ExprKind::ellipsis)]];
+const auto subscript_def = ellipsis[whole] | expr[whole];
+
+const auto all_dims = terminal<Name>(
+    "'..'", [](Iterator it, State&) { return it->kind == token_kind(".."); }, to_name);
+const auto index_def = all_dims[into(&ast::Index::name)] |
+                       (name[into(&ast::Index::name)] >>
+                        -(tok("in") > expr[push(&ast::Index::range)] > tok("..") >
+                          expr[push(&ast::Index::range)]));
+
+BOOST_SPIRIT_DEFINE(expr, chain, primary, reference, labelled_call, piped_call, list, argument,
+                    subscript, ellipsis, index, reduction)
+
+// ---- Types and parameters ----
+
+const x3::rule<struct DtypeRule, Name> dtype = "a type";
+const x3::rule<struct TypeRule, ast::Type> type = "a type";
+const x3::rule<struct ShapeRule, ast::Type> shape = "a shape in brackets";
+const x3::rule<struct ParameterRule, ast::Parameter> parameter = "a parameter";
+const x3::rule<struct ResultRule, ast::Parameter> result = "a result";
+
+const auto check_dtype = [](auto& c) {
+  state(c).errors.check_type(x3::_attr(c));
+  x3::_val(c) = std::move(x3::_attr(c));
+};
+const auto dtype_def = name[check_dtype];
+const auto extents = attached("[")[set(&ast::Type::has_shape, true)] >>
+                     -list_of(subscript[push(&ast::Type::shape)]) > tok("]");
+const auto type_def = spanned[(dtype[into(&ast::Type::dtype)] >> -extents) | extents];
+const auto shape_def = spanned[extents];
+const auto named_and_typed =
+    name[into(&ast::Parameter::name)] >>
+    -((tok(":") > type[into(&ast::Parameter::type)]) | shape[into(&ast::Parameter::type)]);
+const auto parameter_def =
+    named_and_typed >> -(tok("=") > expr[push(&ast::Parameter::default_value)]);
+const auto result_def = named_and_typed >> x3::eps;
+
+BOOST_SPIRIT_DEFINE(dtype, type, shape, parameter, result)
+
+// ---- Statements ----
+
+const x3::rule<struct TargetRule, ast::Target> target = "a name to assign to";
+const x3::rule<struct AssignRule, ast::Assign> assign = "an assignment";
+const x3::rule<struct ParamRule, ast::Param> param = "a parameter";
+const x3::rule<struct StateRule, ast::State> state_decl = "a state";
+const x3::rule<struct MinimizeRule, ast::Minimize> minimize = "a minimize statement";
+const x3::rule<struct ReportItemRule, ast::Report::Item> report_item = "the name of a value";
+const x3::rule<struct ReportRule, ast::Report> report = "a report statement";
+const x3::rule<struct StatementRule, ast::Statement> statement = "a statement";
+
+const auto target_def = primed_name[into(&ast::Target::name)] >>
+                        -(attached("[")[set(&ast::Target::indexed, true)] >>
+                              -list_of(index[push(&ast::Target::indices)]) > tok("]"));
+const auto assign_def = list_of(target[push(&ast::Assign::targets)]) > tok("=") >
+                        expr[into(&ast::Assign::value)];
+const auto param_def = tok("param") > name[into(&ast::Param::name)] > tok(":") >
+                       type[into(&ast::Param::type)] > tok("~") >
+                       expr[into(&ast::Param::initializer)] >
+                       -(tok("if") > expr[push(&ast::Param::condition)]);
+const auto state_decl_def = tok("state") > name[into(&ast::State::name)] >
+                            -(tok(":") > type[into(&ast::State::type)]) > tok("=") >
+                            expr[into(&ast::State::initial)] >
+                            -(tok("if") > expr[push(&ast::State::condition)]);
+const auto minimize_def = tok("minimize") > expr[into(&ast::Minimize::loss)] >
+                          -(tok("over") > list_of(name[push(&ast::Minimize::over)])) >
+                          tok("using") > expr[into(&ast::Minimize::optimizer)];
+const auto report_item_def = name[into(&ast::Report::Item::name)] >>
+                             -(tok("=") > expr[push(&ast::Report::Item::value)]);
+const auto report_def = tok("report") > list_of(report_item[push(&ast::Report::items)]);
+const auto statement_def =
+    spanned[param[what] | state_decl[what] | minimize[what] | report[what] | assign[what]];
+
+BOOST_SPIRIT_DEFINE(target, assign, param, state_decl, minimize, report_item, report, statement)
+
+// ---- Definitions ----
+
+const x3::rule<struct KindRule, ast::DefinitionKind> kind = "op, layer, net, step or optimizer";
+const x3::rule<struct DefinitionRule, ast::Definition> definition = "a definition";
+
+const auto kind_def = (tok("op") >> x3::attr(ast::DefinitionKind::op)) |
+                      (tok("layer") >> x3::attr(ast::DefinitionKind::layer)) |
+                      (tok("net") >> x3::attr(ast::DefinitionKind::net)) |
+                      (tok("step") >> x3::attr(ast::DefinitionKind::step)) |
+                      (tok("optimizer") >> x3::attr(ast::DefinitionKind::optimizer));
+const auto body =
+    tok("{") > *(!body_end >> recovering_statement[statement][push(&ast::Definition::body)]) >
+    tok("}");
+const auto signature = name[into(&ast::Definition::name)] > tok("(") >
+                       -list_of(parameter[push(&ast::Definition::parameters)]) > tok(")") >
+                       -(tok("->") > list_of(result[push(&ast::Definition::results)]));
+const auto definition_def =
+    spanned[kind[into(&ast::Definition::kind)] > signature >
+            ((tok("=") > expr[push(&ast::Definition::value)]) | body)];
+
+BOOST_SPIRIT_DEFINE(kind, definition)
+
+// ---- Programs ----
+
+const x3::rule<struct DataRule, ast::DataDecl> data = "a data statement";
+const x3::rule<struct PartRule, ast::SplitDecl::Part> part = "the name of a part";
+const x3::rule<struct SplitRule, ast::SplitDecl> split = "a split statement";
+const x3::rule<struct DataNameRule, ast::DataName> data_name = "the name of data";
+const x3::rule<struct FitRule, ast::FitDecl> fit = "a fit statement";
+const x3::rule<struct TestRule, ast::TestDecl> test = "a test statement";
+const x3::rule<struct SaveRule, ast::SaveDecl> save = "a save statement";
+const x3::rule<struct ProgramStatementRule, ast::ProgramStatement> program_statement =
+    "data, split, fit, test or save";
+const x3::rule<struct ProgramRule, ast::ProgramDecl> program = "a program";
+
+const auto data_def = word("data") > name[into(&ast::DataDecl::name)] > tok("=") >
+                      expr[into(&ast::DataDecl::source)];
+const auto percent = [](auto& c) { x3::_val(c).percent = x3::_attr(c).number; };
+const auto part_def = name[into(&ast::SplitDecl::Part::name)] > number[percent] > tok("%");
+const auto split_def = word("split") > name[into(&ast::SplitDecl::data)] > word("into") >
+                       list_of(part[push(&ast::SplitDecl::parts)]) >
+                       -(word("seed") > expr[push(&ast::SplitDecl::seed)]);
+const auto data_name_def = name[into(&ast::DataName::data)] >>
+                           -(tok(".") > name[into(&ast::DataName::part)]);
+const auto fit_clause = (word("for") > expr[push(&ast::FitDecl::epochs)] > word("epochs")) |
+                        (word("batch") > expr[push(&ast::FitDecl::batch)]) |
+                        word("shuffle")[set(&ast::FitDecl::shuffle, true)] |
+                        (word("seed") > expr[push(&ast::FitDecl::seed)]);
+const auto fit_def = word("fit") > name[into(&ast::FitDecl::step)] > word("on") >
+                     data_name[into(&ast::FitDecl::on)] > *fit_clause;
+const auto test_def = word("test") > name[into(&ast::TestDecl::step)] > word("on") >
+                      data_name[into(&ast::TestDecl::on)];
+const auto save_def = word("save") > expr[into(&ast::SaveDecl::path)];
+const auto program_statement_def =
+    spanned[data[what] | split[what] | fit[what] | test[what] | save[what]];
+const auto program_def =
+    tok("program") > tok("{") >
+    *(!body_end >> recovering_statement[program_statement][push(&ast::ProgramDecl::statements)]) >
+    tok("}");
+
+BOOST_SPIRIT_DEFINE(data, part, split, data_name, fit, test, save, program_statement, program)
+
+// ---- Files ----
+
+const x3::rule<struct ImportRule, ast::Import> import = "an import";
+const x3::rule<struct DimRule, ast::DimDecl> dim = "a dim";
+const x3::rule<struct ConstRule, ast::ConstDecl> constant = "a const";
+const x3::rule<struct ItemRule, ast::Item> item = "a declaration";
+const x3::rule<struct FileRule, ast::File> file = "a spec";
+
+const auto path = [](auto& c) {
+  x3::_val(c).path = x3::_attr(c).text;
+  x3::_val(c).path_span = x3::_attr(c).span;
+};
+const auto import_def = tok("import") > string[path];
+const auto dim_def = tok("dim") > name[into(&ast::DimDecl::name)] >
+                     (tok("<=")[set(&ast::DimDecl::bounded, true)] | tok("=")) >
+                     expr[into(&ast::DimDecl::size)];
+const auto constant_def = tok("const") > name[into(&ast::ConstDecl::name)] > tok(":") >
+                          type[into(&ast::ConstDecl::type)] > tok("=") >
+                          expr[into(&ast::ConstDecl::value)];
+const auto item_def =
+    spanned[definition[what] | import[what] | dim[what] | constant[what] | program[what]];
+const auto end_of_file = terminal<x3::unused_type>(
+    "the end of the file", [](Iterator it, State&) { return it->kind == TokenKind::end; },
+    [](const Token&, State&) { return x3::unused; }, 0);
+const auto file_def = *(!end_of_file >> recovering_item[item][push(&ast::File::items)]) >> x3::eps;
+
+BOOST_SPIRIT_DEFINE(import, dim, constant, item, file)
+
+}  // namespace
+
+ast::File text_to_ast(const Sources& sources, std::uint32_t file_id, Diagnostics& diagnostics) {
+  ast::File result;
+  Diagnostics found;
+  const std::optional<std::vector<Token>> tokens = text_to_tokens(sources, file_id, found);
+  if (tokens) {
+    SyntaxErrors errors(sources, file_id, *tokens, found);
+    State s{sources, file_id, errors};
+    Iterator first = tokens->data();
+    x3::parse(first, first + tokens->size(), x3::with<StateTag>(std::ref(s))[file], result);
+  }
+  report_in_order(found, diagnostics);
+  return result;
+}
+
+}  // namespace gradc
