@@ -1,4 +1,4 @@
-// graph_to_text.h: graph ↔ text. graph_from_text(graph_to_text(g)) == g.
+// graph_to_text.h: graph ↔ text. text_to_graph(graph_to_text(g)) equals g.
 #pragma once
 
 #include <string>
@@ -8,11 +8,18 @@
 
 namespace gradc {
 
-// Every function of the graph, one definition a line, in index notation, named by the labels.
+// Every function of the graph, one statement a node, in the language's own grammar, named by the labels:
+//     z[b in 0..B-1, o in 0..127] = sum[i in 0..63] x[b, i] * W[i, o]
 std::string graph_to_text(const Graph&);
 
-// One node and, beneath it, the definitions it needs, in the same notation; for explain and messages.
+// One node and, beneath it, the definitions it needs, for explain and messages: as mathematics, so without
+// ranges that go without saying and without casts, and what has no name of its own stands in its user's line.
+//     dlogits[b, c] = (p[b, c] - select(c == label[b], 1, 0)) / B
 std::string formula(const Graph&, NodeId);
+
+// The first line of that: the node in terms of the tensors it reads, all by name. Inputs, parameters and other
+// leaves give what they are.
+std::string equation(const Graph&, NodeId);
 
 // Reads back what graph_to_text printed. Errors go to the diagnostics with their place in `file`.
 Graph text_to_graph(const Sources&, std::uint32_t file, Diagnostics&);
