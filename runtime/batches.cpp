@@ -55,11 +55,16 @@ bool Batches::is_batched(const Tensor& input) const {
   return lead.dim < 0 && lead.offset == fixed_batch_;
 }
 
-Batches::Batches(const Model& model, const Function& function, const Dataset& data, std::int64_t batch)
-    : model_(model), function_(function), data_(data), dims_(static_cast<std::size_t>(model.dim_count), 0) {
+Batches::Batches(const Model& model, const Function& function, const Dataset& data,
+                 std::int64_t batch)
+    : model_(model),
+      function_(function),
+      data_(data),
+      dims_(static_cast<std::size_t>(model.dim_count), 0) {
   for (std::int32_t i = 0; i < function.input_count && batch_dim_ < 0; ++i) {
     const Tensor& input = function.inputs[i];
-    if (input.rank > 0 && input.shape[0].dim >= 0 && input.shape[0].offset == 0 && input.shape[0].scale == 1)
+    if (input.rank > 0 && input.shape[0].dim >= 0 && input.shape[0].offset == 0 &&
+        input.shape[0].scale == 1)
       batch_dim_ = input.shape[0].dim;
   }
   for (std::int32_t i = 0; i < function.input_count && batch_dim_ < 0 && fixed_batch_ == 0; ++i)
@@ -73,11 +78,13 @@ Batches::Batches(const Model& model, const Function& function, const Dataset& da
     match_shape(function.inputs[i], column, batched);
     if (!batched) continue;
     if (first && column.shape[0] != first->shape[0])
-      refuse("data {}: '{}' has {} examples ({}), but '{}' has {} ({})", data.name, first->name, first->shape[0],
-             first->path, column.name, column.shape[0], column.path);
+      refuse("data {}: '{}' has {} examples ({}), but '{}' has {} ({})", data.name, first->name,
+             first->shape[0], first->path, column.name, column.shape[0], column.path);
     if (!first) first = &column;
   }
-  if (!first) fail(Exit::usage, "'{}' takes no examples: none of its inputs has a leading dim", function.name);
+  if (!first)
+    fail(Exit::usage, "'{}' takes no examples: none of its inputs has a leading dim",
+         function.name);
   rows_ = first->shape[0];
 
   const std::int64_t most = batch_dim_ >= 0 ? model.dims[batch_dim_].bound : fixed_batch_;
@@ -99,17 +106,18 @@ Batches::Batches(const Model& model, const Function& function, const Dataset& da
     const bool batched = is_batched(function.inputs[i]);
     row_bytes_.push_back(batched ? column.data.size() / static_cast<std::size_t>(rows_) : 0);
     buffers_.push_back(
-        batched ? Buffer(static_cast<std::uint64_t>(batch_) * row_bytes_.back(), "a batch") : Buffer());
+        batched ? Buffer(static_cast<std::uint64_t>(batch_) * row_bytes_.back(), "a batch")
+                : Buffer());
     pointers_.push_back(batched ? buffers_.back().data() : column.data.data());
   }
 }
 
-// Fits column to input: fixed trailing extents may be arranged differently in the file (images for rows of
-// pixels), run-time dims are given the size they have there.
+// Fits column to input: fixed trailing extents may be arranged differently in the file (images for
+// rows of pixels), run-time dims are given the size they have there.
 void Batches::match_shape(const Tensor& input, const Column& column, bool batched) {
   const auto mismatch = [&](const std::string& why) {
-    refuse("data {}: '{}' is {} in the spec, but {} holds {}{}", data_.name, input.name, shape_text(model_, input),
-           column.path, shape_text(column.shape), why);
+    refuse("data {}: '{}' is {} in the spec, but {} holds {}{}", data_.name, input.name,
+           shape_text(model_, input), column.path, shape_text(column.shape), why);
   };
   const std::size_t skip = batched ? 1 : 0;
   if (column.shape.size() < skip) mismatch("");
@@ -121,8 +129,9 @@ void Batches::match_shape(const Tensor& input, const Column& column, bool batche
   }
   for (std::size_t i = skip; i < column.shape.size(); ++i) held *= column.shape[i];
   if (fixed) {
-    if (wanted != held) mismatch(fmt::format(": {} numbers {} are wanted, not {}", wanted,
-                                             batched ? "per example" : "in all", held));
+    if (wanted != held)
+      mismatch(fmt::format(": {} numbers {} are wanted, not {}", wanted,
+                           batched ? "per example" : "in all", held));
     return;
   }
   // A column of single numbers may stand for [rows, 1].
@@ -141,17 +150,20 @@ void Batches::match_shape(const Tensor& input, const Column& column, bool batche
     const std::int64_t size = rest / e.scale;
     if (e.dim == batch_dim_) mismatch(": the batch dim stands at a second place");
     if (size > model_.dims[e.dim].bound)
-      mismatch(fmt::format(": dim {} is at most {}", model_.dims[e.dim].name, model_.dims[e.dim].bound));
-    if (dim != 0 && dim != size) mismatch(fmt::format(": dim {} is {} elsewhere", model_.dims[e.dim].name, dim));
+      mismatch(
+          fmt::format(": dim {} is at most {}", model_.dims[e.dim].name, model_.dims[e.dim].bound));
+    if (dim != 0 && dim != size)
+      mismatch(fmt::format(": dim {} is {} elsewhere", model_.dims[e.dim].name, dim));
     dim = size;
   }
 }
 
 std::int64_t Batches::steps(std::int64_t row_count) const {
   if (batch_dim_ < 0 && row_count % batch_ != 0)
-    refuse("data {}: '{}' takes exactly {} examples at a time, and {} is no multiple of that; "
-           "a bounded dim (dim B <= {}) takes any number",
-           data_.name, function_.name, batch_, row_count, batch_);
+    refuse(
+        "data {}: '{}' takes exactly {} examples at a time, and {} is no multiple of that; "
+        "a bounded dim (dim B <= {}) takes any number",
+        data_.name, function_.name, batch_, row_count, batch_);
   return (row_count + batch_ - 1) / batch_;
 }
 

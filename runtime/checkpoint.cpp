@@ -19,10 +19,14 @@ constexpr char state_prefix[] = "state/";
 
 const char* dtype_name(DType dtype) {
   switch (dtype) {
-    case DType::f32: return "F32";
-    case DType::f64: return "F64";
-    case DType::i32: return "I32";
-    case DType::boolean: return "U8";
+    case DType::f32:
+      return "F32";
+    case DType::f64:
+      return "F64";
+    case DType::i32:
+      return "I32";
+    case DType::boolean:
+      return "U8";
   }
   return "U8";
 }
@@ -37,7 +41,10 @@ struct Slot {
 std::map<std::string, Slot> slots_of(const Model& model, void* parameters, void* state) {
   std::map<std::string, Slot> slots;
   const auto add = [&](const Tensor& tensor, std::string name, void* base, bool is_state) {
-    if (!slots.emplace(name, Slot{&tensor, static_cast<unsigned char*>(base) + tensor.offset, is_state}).second)
+    if (!slots
+             .emplace(name,
+                      Slot{&tensor, static_cast<unsigned char*>(base) + tensor.offset, is_state})
+             .second)
       fail(Exit::internal, "two tensors are named '{}'", name);
   };
   for (std::int32_t i = 0; i < model.parameter_count; ++i)
@@ -52,19 +59,24 @@ std::size_t bytes_of(const Tensor& tensor) {
 }
 
 template <class Number>
-Number number(const std::string& path, const std::map<std::string, std::string>& metadata, const char* key) {
+Number number(const std::string& path, const std::map<std::string, std::string>& metadata,
+              const char* key, Number least = 0) {
   const auto found = metadata.find(key);
   if (found == metadata.end())
-    refuse("{}: holds no place in training (metadata '{}' is missing), so it cannot be resumed from", path, key);
+    refuse(
+        "{}: holds no place in training (metadata '{}' is missing), so it cannot be resumed from",
+        path, key);
   Number value = 0;
   const std::string& text = found->second;
   const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (result.ec != std::errc() || result.ptr != text.data() + text.size() || value < 0 || text.empty())
+  if (result.ec != std::errc() || result.ptr != text.data() + text.size() || value < least ||
+      text.empty())
     refuse("{}: metadata '{}' is not a number in range", path, key);
   return value;
 }
 
-std::vector<double> parse_sums(const std::string& path, const std::map<std::string, std::string>& metadata) {
+std::vector<double> parse_sums(const std::string& path,
+                               const std::map<std::string, std::string>& metadata) {
   std::vector<double> sums;
   const auto found = metadata.find("gradc.sums");
   const std::string text = found == metadata.end() ? "" : found->second;
@@ -72,12 +84,14 @@ std::vector<double> parse_sums(const std::string& path, const std::map<std::stri
     // The bits of each, since sums may be infinite or NaN.
     std::uint64_t bits = 0;
     const auto result = std::from_chars(text.data() + at, text.data() + text.size(), bits, 16);
-    if (result.ec != std::errc() || sums.size() >= 4096) refuse("{}: metadata 'gradc.sums' is malformed", path);
+    if (result.ec != std::errc() || sums.size() >= 4096)
+      refuse("{}: metadata 'gradc.sums' is malformed", path);
     double value;
     std::memcpy(&value, &bits, sizeof value);
     sums.push_back(value);
     at = static_cast<std::size_t>(result.ptr - text.data());
-    if (at < text.size() && text[at++] != ' ') refuse("{}: metadata 'gradc.sums' is malformed", path);
+    if (at < text.size() && text[at++] != ' ')
+      refuse("{}: metadata 'gradc.sums' is malformed", path);
   }
   return sums;
 }
@@ -94,8 +108,8 @@ void check_fits(const std::string& path, const Model& model, const SafetensorsHe
     }
     const StoredTensor& tensor = *found->second;
     if (tensor.shape != shape_at(*slot.tensor, {}))
-      refuse("{}: tensor '{}' is {} in the file, but {} in the spec", path, name, shape_text(tensor.shape),
-             shape_text(model, *slot.tensor));
+      refuse("{}: tensor '{}' is {} in the file, but {} in the spec", path, name,
+             shape_text(tensor.shape), shape_text(model, *slot.tensor));
     const bool both_bool = slot.tensor->dtype == DType::boolean && tensor.dtype == "BOOL";
     if (tensor.dtype != dtype_name(slot.tensor->dtype) && !both_bool)
       refuse("{}: tensor '{}' {} is of type {} in the file, but {} in the spec", path, name,
@@ -104,15 +118,16 @@ void check_fits(const std::string& path, const Model& model, const SafetensorsHe
   for (const StoredTensor& tensor : header.tensors)
     if (!slots.count(tensor.name)) {
       std::string name;
-      for (const char c : tensor.name.substr(0, 200)) name += static_cast<unsigned char>(c) < ' ' || c == 127 ? '?' : c;
+      for (const char c : tensor.name.substr(0, 200))
+        name += static_cast<unsigned char>(c) < ' ' || c == 127 ? '?' : c;
       refuse("{}: tensor '{}' {} is not in the spec", path, name, shape_text(tensor.shape));
     }
 }
 
 }  // namespace
 
-void save_checkpoint(const std::string& path, const Model& model, const void* parameters, const void* state,
-                     const Position& position) {
+void save_checkpoint(const std::string& path, const Model& model, const void* parameters,
+                     const void* state, const Position& position) {
   std::vector<TensorToStore> tensors;
   const auto add = [&](const Tensor& tensor, std::string name, const void* base) {
     tensors.push_back({std::move(name), dtype_name(tensor.dtype), shape_at(tensor, {}),
@@ -136,9 +151,10 @@ void save_checkpoint(const std::string& path, const Model& model, const void* pa
                      {"gradc.epoch", fmt::format("{}", position.epoch)},
                      {"gradc.step", fmt::format("{}", position.step)},
                      {"gradc.seed", fmt::format("{}", position.seed)},
-                     {"gradc.order_seed", fmt::format("{}", position.order_seed)},
                      {"gradc.batch", fmt::format("{}", position.batch)},
                      {"gradc.rows", fmt::format("{}", position.rows)},
+                     {"gradc.epochs_option", fmt::format("{}", position.epochs_option)},
+                     {"gradc.batch_option", fmt::format("{}", position.batch_option)},
                      {"gradc.examples", fmt::format("{}", position.examples)},
                      {"gradc.sums", sums}});
 }
@@ -149,13 +165,16 @@ Position load_checkpoint(const std::string& path, const Model& model, void* para
   const std::map<std::string, std::string>& metadata = reader.header().metadata;
   const std::map<std::string, Slot> slots = slots_of(model, parameters, state);
 
-  if (const auto version = metadata.find("gradc.format"); version != metadata.end() && version->second != format_version)
-    refuse("{}: made by another version of gradc (format {}, not {})", path, version->second, format_version);
+  if (const auto version = metadata.find("gradc.format");
+      version != metadata.end() && version->second != format_version)
+    refuse("{}: made by another version of gradc (format {}, not {})", path, version->second,
+           format_version);
   check_fits(path, model, reader.header(), slots, purpose);
   const auto hash = metadata.find("gradc.spec_hash");
   if (hash == metadata.end() || hash->second != model.spec_hash) {
     if (purpose == Purpose::resume)
-      refuse("{}: made from another version of the spec, so training cannot be resumed bit for bit", path);
+      refuse("{}: made from another version of the spec, so training cannot be resumed bit for bit",
+             path);
     warning = fmt::format("{}: made from another version of the spec; its tensors fit", path);
   }
   Position position;
@@ -164,9 +183,10 @@ Position load_checkpoint(const std::string& path, const Model& model, void* para
     position.epoch = number<std::int64_t>(path, metadata, "gradc.epoch");
     position.step = number<std::int64_t>(path, metadata, "gradc.step");
     position.seed = number<std::uint64_t>(path, metadata, "gradc.seed");
-    position.order_seed = number<std::uint64_t>(path, metadata, "gradc.order_seed");
     position.batch = number<std::int64_t>(path, metadata, "gradc.batch");
     position.rows = number<std::int64_t>(path, metadata, "gradc.rows");
+    position.epochs_option = number<std::int64_t>(path, metadata, "gradc.epochs_option", -1);
+    position.batch_option = number<std::int64_t>(path, metadata, "gradc.batch_option");
     position.examples = number<std::int64_t>(path, metadata, "gradc.examples");
     position.sums = parse_sums(path, metadata);
   }
@@ -176,7 +196,8 @@ Position load_checkpoint(const std::string& path, const Model& model, void* para
     reader.read(slot.data, bytes);
     if (slot.tensor->dtype == DType::boolean)
       for (std::size_t i = 0; i < bytes; ++i)
-        if (slot.data[i] > 1) refuse("{}: tensor '{}' holds a bool that is neither 0 nor 1", path, tensor.name);
+        if (slot.data[i] > 1)
+          refuse("{}: tensor '{}' holds a bool that is neither 0 nor 1", path, tensor.name);
   }
   reader.finish();
   return position;

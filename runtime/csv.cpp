@@ -31,7 +31,8 @@ class Scanner {
   std::string_view next(std::int64_t column, bool& last) {
     if (column >= max_csv_columns)
       refuse("{}:{}: more than {} columns", path_, line_, max_csv_columns);
-    const std::string_view field = at_ < text_.size() && text_[at_] == '"' ? quoted(column) : plain(column);
+    const std::string_view field =
+        at_ < text_.size() && text_[at_] == '"' ? quoted(column) : plain(column);
     last = true;
     if (at_ < text_.size()) {
       last = text_[at_] != ',';
@@ -48,7 +49,8 @@ class Scanner {
 
  private:
   bool at_line_end(std::size_t at) const {
-    return text_[at] == '\n' || (text_[at] == '\r' && at + 1 < text_.size() && text_[at + 1] == '\n');
+    return text_[at] == '\n' ||
+           (text_[at] == '\r' && at + 1 < text_.size() && text_[at + 1] == '\n');
   }
   void check_length() const {
     if (at_ - row_start_ > max_csv_line)
@@ -59,7 +61,8 @@ class Scanner {
     const std::size_t begin = at_;
     while (at_ < text_.size() && text_[at_] != ',' && !at_line_end(at_)) {
       if (text_[at_] == '"')
-        refuse("{}:{}: column {}: a quote inside a field that does not start with one", path_, line_, column);
+        refuse("{}:{}: column {}: a quote inside a field that does not start with one", path_,
+               line_, column);
       ++at_;
       check_length();
     }
@@ -70,7 +73,8 @@ class Scanner {
     unquoted_.clear();
     for (++at_;; ++at_) {
       check_length();
-      if (at_ >= text_.size()) refuse("{}:{}: column {}: the quote is never closed", path_, line_, column);
+      if (at_ >= text_.size())
+        refuse("{}:{}: column {}: the quote is never closed", path_, line_, column);
       if (text_[at_] == '"') {
         if (at_ + 1 >= text_.size() || text_[at_ + 1] != '"') break;
         ++at_;
@@ -133,7 +137,8 @@ std::vector<Array> parse_csv(const std::string& text, const std::string& path, b
       double value = 0;
       if (used && !heading && !parse_number(field, value)) {
         if (field.empty()) refuse("{}:{}: column {} (counted from 0) is empty", path, line, column);
-        refuse("{}:{}: column {} (counted from 0): '{}' is not a number{}", path, line, column, shown(field),
+        refuse("{}:{}: column {} (counted from 0): '{}' is not a number{}", path, line, column,
+               shown(field),
                line == 1 ? "; if line 1 holds names, the spec has to say so (header = true)" : "");
       }
       row.push_back(value);
@@ -143,10 +148,11 @@ std::vector<Array> parse_csv(const std::string& text, const std::string& path, b
       width = count;
       for (const Columns& range : wanted)
         if (range.first < 0 || range.last < range.first || range.last >= width)
-          refuse("{}:{}: columns {} to {} are wanted, but there are only columns 0 to {}", path, line,
-                 range.first, range.last, width - 1);
+          refuse("{}:{}: columns {} to {} are wanted, but there are only columns 0 to {}", path,
+                 line, range.first, range.last, width - 1);
     }
-    if (count < width) refuse("{}:{}: {} fields; the lines before it have {}", path, line, count, width);
+    if (count < width)
+      refuse("{}:{}: {} fields; the lines before it have {}", path, line, count, width);
     if (heading) {
       heading = false;
       continue;
@@ -154,21 +160,24 @@ std::vector<Array> parse_csv(const std::string& text, const std::string& path, b
     if (++rows > max_rows) refuse("{}:{}: more than {} rows", path, line, max_rows);
     lines.push_back(line);
     for (std::size_t i = 0; i < wanted.size(); ++i)
-      arrays[i].bytes.append(reinterpret_cast<const char*>(row.data() + wanted[i].first),
-                             static_cast<std::size_t>(wanted[i].last - wanted[i].first + 1) * sizeof(double));
+      arrays[i].bytes.append(
+          reinterpret_cast<const char*>(row.data() + wanted[i].first),
+          static_cast<std::size_t>(wanted[i].last - wanted[i].first + 1) * sizeof(double));
   }
   if (rows == 0) refuse("{}: no rows", path);
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     arrays[i].path = path;
     arrays[i].shape = {rows};
-    if (wanted[i].last > wanted[i].first) arrays[i].shape.push_back(wanted[i].last - wanted[i].first + 1);
+    if (wanted[i].last > wanted[i].first)
+      arrays[i].shape.push_back(wanted[i].last - wanted[i].first + 1);
     arrays[i].line_of_row = lines;
     arrays[i].first_column = wanted[i].first;
   }
   return arrays;
 }
 
-std::vector<Array> read_csv(const std::string& path, bool header, const std::vector<Columns>& wanted) {
+std::vector<Array> read_csv(const std::string& path, bool header,
+                            const std::vector<Columns>& wanted) {
   return parse_csv(read_file(path), path, header, wanted);
 }
 

@@ -35,23 +35,27 @@ struct Dataset {
 };
 
 // Each element becomes raw * scale + shift in the input's type. Refuses NaN and infinities (unless
-// `allow_nan`), fractions and overflow where integers are wanted, and positions outside their range.
+// `allow_nan`), fractions and overflow where integers are wanted, and positions outside their
+// range.
 Column convert(const Array&, const Tensor& input, double scale, double shift, bool allow_nan);
 
 // The columns of `source` that feed `function`'s inputs, in their order.
-Dataset load_dataset(const DataSource& source, const Function& function, const DataPaths&, bool allow_nan);
+Dataset load_dataset(const DataSource& source, const Function& function, const DataPaths&,
+                     bool allow_nan);
 
 // The path of a source's file (field == nullptr) or of a field's, after overrides.
 std::string data_path(const DataSource&, const Field*, const DataPaths&);
 
-// The rows of a part: the permutation by the split's seed, cut where the fractions say (rounded down).
-// Part nullptr or "": all rows in order.
-std::vector<std::int64_t> part_rows(const Program&, const char* data, const char* part, std::int64_t rows);
+// The rows of a part: the permutation by the split's seed, cut where the fractions say (rounded
+// down). Part nullptr or "": all rows in order.
+std::vector<std::int64_t> part_rows(const Program&, const char* data, const char* part,
+                                    std::int64_t rows);
 
 // Cuts batches from a dataset for one function. An input whose leading extent is the batch dim (the
-// run-time dim that leads the first such input) is given `batch` rows at a time; every other input is
-// given whole, and other run-time dims have the size their data has. Where no run-time dim leads an
-// input, all inputs with the leading extent of the first are cut into batches of exactly that size.
+// run-time dim that leads the first such input) is given `batch` rows at a time; every other input
+// is given whole, and other run-time dims have the size their data has. Where no run-time dim leads
+// an input, all inputs with the leading extent of the first are cut into batches of exactly that
+// size.
 class Batches {
  public:
   // batch 0: as large as the function takes.
@@ -59,7 +63,8 @@ class Batches {
 
   std::int64_t rows() const { return rows_; }
   std::int64_t batch() const { return batch_; }
-  std::int64_t steps(std::int64_t row_count) const;  // per pass; checks that fixed batches come out even
+  std::int64_t steps(
+      std::int64_t row_count) const;  // per pass; checks that fixed batches come out even
   const std::vector<std::int64_t>& dims() const { return dims_; }
   const void* const* inputs() const { return pointers_.data(); }
 
@@ -77,7 +82,7 @@ class Batches {
   std::int64_t fixed_batch_ = 0;
   std::int64_t rows_ = 0, batch_ = 0;
   std::vector<std::int64_t> dims_;
-  std::vector<Buffer> buffers_;           // of batched inputs; empty otherwise
+  std::vector<Buffer> buffers_;  // of batched inputs; empty otherwise
   std::vector<std::size_t> row_bytes_;
   std::vector<const void*> pointers_;
 };

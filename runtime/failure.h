@@ -8,7 +8,14 @@
 
 namespace gradc::driver {
 
-enum class Exit : int { ok = 0, refused = 1, usage = 2, input_output = 3, internal = 5, interrupted = 130 };
+enum class Exit : int {
+  ok = 0,
+  refused = 1,
+  usage = 2,
+  input_output = 3,
+  internal = 5,
+  interrupted = 130
+};
 
 // Thrown where something from outside is refused; drive() prints the message and returns the code.
 struct Failure {
@@ -17,7 +24,8 @@ struct Failure {
 };
 
 template <class... Arguments>
-[[noreturn]] void fail(Exit exit, fmt::format_string<Arguments...> format, Arguments&&... arguments) {
+[[noreturn]] void fail(Exit exit, fmt::format_string<Arguments...> format,
+                       Arguments&&... arguments) {
   throw Failure{exit, fmt::format(format, std::forward<Arguments>(arguments)...)};
 }
 

@@ -43,7 +43,9 @@ InputFile::InputFile(const std::string& path) : path_(path) {
   size_ = static_cast<std::uint64_t>(status.st_size);
 }
 
-InputFile::~InputFile() { close(descriptor_); }
+InputFile::~InputFile() {
+  close(descriptor_);
+}
 
 void InputFile::read(void* to, std::size_t bytes) {
   auto* place = static_cast<unsigned char*>(to);
@@ -57,7 +59,9 @@ void InputFile::read(void* to, std::size_t bytes) {
   }
 }
 
-bool file_exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
+bool file_exists(const std::string& path) {
+  return access(path.c_str(), F_OK) == 0;
+}
 
 std::string read_file(const std::string& path) {
   InputFile file(path);
@@ -93,8 +97,8 @@ std::string unpack_gz(const std::string& packed, const std::string& path) {
     status = inflate(&stream, Z_NO_FLUSH);
     result.append(chunk, 0, chunk.size() - stream.avail_out);
     if (result.size() > limit)
-      refuse("{}: unpacks to more than {} bytes, {} times its size or more; refused as a zip bomb", path,
-             limit, max_gz_ratio);
+      refuse("{}: unpacks to more than {} bytes, {} times its size or more; refused as a zip bomb",
+             path, limit, max_gz_ratio);
     const std::uint64_t place = given - stream.avail_in;
     if (status == Z_STREAM_END) {
       if (place == packed.size()) return result;
@@ -102,8 +106,8 @@ std::string unpack_gz(const std::string& packed, const std::string& path) {
       if (inflateReset(&stream) != Z_OK) fail(Exit::internal, "zlib does not restart");
       continue;
     }
-    if (status == Z_BUF_ERROR || (status == Z_OK && stream.avail_in == 0 && given == packed.size() &&
-                                  stream.avail_out != 0))
+    if (status == Z_BUF_ERROR ||
+        (status == Z_OK && stream.avail_in == 0 && given == packed.size() && stream.avail_out != 0))
       refuse("{}: the gzip data ends too early, at byte {}", path, place);
     if (status != Z_OK)
       refuse("{}: byte {}: broken gzip data: {}", path, place, stream.msg ? stream.msg : "unknown");
@@ -113,7 +117,8 @@ std::string unpack_gz(const std::string& packed, const std::string& path) {
 AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
   for (int attempt = 0; attempt < 1000 && descriptor_ < 0; ++attempt) {
     temporary_ = fmt::format("{}.tmp.{}.{}", path_, getpid(), attempt);
-    descriptor_ = open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    descriptor_ =
+        open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
     if (descriptor_ < 0 && errno != EEXIST) break;
   }
   if (descriptor_ < 0)
@@ -145,8 +150,8 @@ void AtomicFile::commit() {
   check(rename(temporary_.c_str(), path_.c_str()) == 0, "replace");
   close(descriptor_);
   descriptor_ = -1;
-  // The rename itself is on disk once the folder is. Some file systems cannot sync a folder; the data
-  // is safe there too, so only a failure to open it is an error.
+  // The rename itself is on disk once the folder is. Some file systems cannot sync a folder; the
+  // data is safe there too, so only a failure to open it is an error.
   const std::size_t slash = path_.rfind('/');
   const std::string folder = slash == std::string::npos ? "." : path_.substr(0, slash + 1);
   const int directory = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -1,4 +1,5 @@
-// file.h: whole files in, whole files out: limits on what is read, atomic replacement of what is written.
+// file.h: whole files in, whole files out: limits on what is read, atomic replacement of what is
+// written.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +10,7 @@ namespace gradc::driver {
 
 constexpr std::uint64_t max_file_bytes = std::uint64_t{64} << 30;
 constexpr std::uint64_t max_gz_bytes = std::uint64_t{16} << 30;  // unpacked
-constexpr std::uint64_t max_gz_ratio = 1000;                     // unpacked over packed, above 1 MiB
+constexpr std::uint64_t max_gz_ratio = 1000;  // unpacked over packed, above 1 MiB
 
 // A regular file opened for reading; anything else (FIFO, device, folder) is refused.
 class InputFile {
@@ -35,8 +36,8 @@ bool file_exists(const std::string& path);
 std::string read_file(const std::string& path);
 std::string unpack_gz(const std::string& packed, const std::string& path);
 
-// Writes beside `path` and moves into place on commit(): whoever opens `path`, at whatever moment this
-// process dies, finds the old file or the new one.
+// Writes beside `path` and moves into place on commit(): whoever opens `path`, at whatever moment
+// this process dies, finds the old file or the new one.
 class AtomicFile {
  public:
   explicit AtomicFile(std::string path);

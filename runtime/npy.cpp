@@ -1,5 +1,5 @@
-// npy.cpp: NumPy's array files, versions 1 to 3. The header is a Python literal; it is read by a small
-// tokenizer for exactly the dictionary NumPy writes, never evaluated.
+// npy.cpp: NumPy's array files, versions 1 to 3. The header is a Python literal; it is read by a
+// small tokenizer for exactly the dictionary NumPy writes, never evaluated.
 #include <bit>
 #include <cstring>
 #include <string_view>
@@ -12,7 +12,8 @@
 namespace gradc::driver {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "npy and safetensors data is read in place");
+static_assert(std::endian::native == std::endian::little,
+              "npy and safetensors data is read in place");
 
 class HeaderReader {
  public:
@@ -67,7 +68,8 @@ class HeaderReader {
   }
   std::string string() {
     skip_blanks();
-    if (at_ >= text_.size() || (text_[at_] != '\'' && text_[at_] != '"')) wrong("a string is expected here");
+    if (at_ >= text_.size() || (text_[at_] != '\'' && text_[at_] != '"'))
+      wrong("a string is expected here");
     const std::size_t end = text_.find(text_[at_], at_ + 1);
     if (end == text_.npos || end - at_ > 64) wrong("a string that does not end");
     std::string result(text_.substr(at_ + 1, end - at_ - 1));
@@ -111,10 +113,13 @@ class HeaderReader {
 };
 
 Element element_of(const std::string& descr, const std::string& path) {
-  static constexpr struct { const char* descr; Element element; } known[] = {
-      {"|u1", Element::u1}, {"<u1", Element::u1}, {"|i1", Element::i1}, {"<i1", Element::i1},
-      {"<i2", Element::i2}, {"<i4", Element::i4}, {"<i8", Element::i8}, {"<f4", Element::f4},
-      {"<f8", Element::f8}, {"|b1", Element::b1}};
+  static constexpr struct {
+    const char* descr;
+    Element element;
+  } known[] = {{"|u1", Element::u1}, {"<u1", Element::u1}, {"|i1", Element::i1},
+               {"<i1", Element::i1}, {"<i2", Element::i2}, {"<i4", Element::i4},
+               {"<i8", Element::i8}, {"<f4", Element::f4}, {"<f8", Element::f8},
+               {"|b1", Element::b1}};
   for (const auto& [name, element] : known)
     if (descr == name) return element;
   std::string shown;
@@ -128,26 +133,33 @@ Element element_of(const std::string& descr, const std::string& path) {
 }  // namespace
 
 Array parse_npy(std::string bytes, const std::string& path) {
-  const auto byte = [&](std::size_t i) { return static_cast<std::size_t>(static_cast<unsigned char>(bytes[i])); };
+  const auto byte = [&](std::size_t i) {
+    return static_cast<std::size_t>(static_cast<unsigned char>(bytes[i]));
+  };
   if (bytes.compare(0, 6, "\x93NUMPY") != 0) refuse("{}: byte 0: not a .npy file", path);
   if (bytes.size() < 10) refuse("{}: the file ends in its header, at byte {}", path, bytes.size());
   const std::size_t major = byte(6);
   if (major < 1 || major > 3 || byte(7) != 0)
     refuse("{}: byte 6: version {}.{} is not read", path, major, byte(7));
   const std::size_t begin = major == 1 ? 10 : 12;
-  if (bytes.size() < begin) refuse("{}: the file ends in its header, at byte {}", path, bytes.size());
+  if (bytes.size() < begin)
+    refuse("{}: the file ends in its header, at byte {}", path, bytes.size());
   std::size_t length = byte(8) | byte(9) << 8;
   if (major > 1) length |= byte(10) << 16 | byte(11) << 24;
-  if (length > max_npy_header) refuse("{}: byte 8: a header of {} bytes; the limit is {}", path, length, max_npy_header);
-  if (bytes.size() - begin < length) refuse("{}: the file ends in its header, at byte {}", path, bytes.size());
+  if (length > max_npy_header)
+    refuse("{}: byte 8: a header of {} bytes; the limit is {}", path, length, max_npy_header);
+  if (bytes.size() - begin < length)
+    refuse("{}: the file ends in its header, at byte {}", path, bytes.size());
 
   Array array;
   array.path = path;
   std::string descr;
   bool fortran = false;
-  HeaderReader(std::string_view(bytes).substr(begin, length), begin, path).read(descr, fortran, array.shape);
+  HeaderReader(std::string_view(bytes).substr(begin, length), begin, path)
+      .read(descr, fortran, array.shape);
   array.element = element_of(descr, path);
-  if (fortran) refuse("{}: the array is in Fortran order; save it with numpy.ascontiguousarray", path);
+  if (fortran)
+    refuse("{}: the array is in Fortran order; save it with numpy.ascontiguousarray", path);
   array.start = begin + length;
   std::int64_t total = static_cast<std::int64_t>(size_of(array.element));
   for (const std::int64_t extent : array.shape) {
@@ -155,23 +167,28 @@ Array parse_npy(std::string bytes, const std::string& path) {
     if (!multiply(total, extent, total)) refuse("{}: the extents are too large", path);
   }
   if (static_cast<std::uint64_t>(total) != bytes.size() - array.start)
-    refuse("{}: the header promises {} bytes of data, but {} follow", path, total, bytes.size() - array.start);
+    refuse("{}: the header promises {} bytes of data, but {} follow", path, total,
+           bytes.size() - array.start);
   array.bytes = std::move(bytes);
   return array;
 }
 
-Array read_npy(const std::string& path) { return parse_npy(read_file(path), path); }
+Array read_npy(const std::string& path) {
+  return parse_npy(read_file(path), path);
+}
 
 std::string npy_header(const char* descr, const std::vector<std::int64_t>& shape) {
   std::string tuple;
   for (const std::int64_t extent : shape) tuple += fmt::format("{}, ", extent);
   if (shape.size() > 1) tuple.resize(tuple.size() - 2);
   if (shape.size() == 1) tuple.resize(tuple.size() - 1);
-  std::string text = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}", descr, tuple);
+  std::string text =
+      fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}", descr, tuple);
   while ((10 + text.size() + 1) % 64 != 0) text += ' ';
   text += '\n';
   std::string result = "\x93NUMPY";
-  result += {'\x01', '\x00', static_cast<char>(text.size() & 0xff), static_cast<char>(text.size() >> 8)};
+  result +=
+      {'\x01', '\x00', static_cast<char>(text.size() & 0xff), static_cast<char>(text.size() >> 8)};
   return result + text;
 }
 

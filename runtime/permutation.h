@@ -12,8 +12,9 @@ namespace gradc::driver {
 // The stream of Philox that orders come from; those of a spec count up from 0.
 constexpr std::uint32_t order_stream = 0xffffffff;
 
-// Fisher-Yates; draw i is 64 bits of block i of (seed, step = round), so every round of a seed has its
-// own order. Multiplying by the range and taking the high word is uniform to 2^-33 for fewer than 2^31 rows.
+// Fisher-Yates; draw i is 64 bits of block i of (seed, step = round), so every round of a seed has
+// its own order. Multiplying by the range and taking the high word is uniform to 2^-33 for fewer
+// than 2^31 rows.
 inline void permute(std::vector<std::int64_t>& rows, std::uint64_t seed, std::uint32_t round) {
   for (std::uint64_t left = rows.size(); left > 1; --left) {
     const PhiloxWords words = random_block(seed, round, order_stream, left);

@@ -1,5 +1,5 @@
-// readers.h: CSV, IDX and .npy files as arrays of numbers. All of it is strict: what is not understood
-// wholly is refused, with the line and column or the byte it is at.
+// readers.h: CSV, IDX and .npy files as arrays of numbers. All of it is strict: what is not
+// understood wholly is refused, with the line and column or the byte it is at.
 #pragma once
 
 #include <cstdint>
@@ -17,14 +17,14 @@ constexpr std::int64_t max_rows = (std::int64_t{1} << 31) - 1;
 struct Array {
   std::string path;
   Element element = Element::f8;
-  std::vector<std::int64_t> shape;      // rows first
-  std::string bytes;                    // the elements start at `start`
+  std::vector<std::int64_t> shape;  // rows first
+  std::string bytes;                // the elements start at `start`
   std::size_t start = 0;
   std::vector<std::int64_t> line_of_row;  // CSV only
   std::int64_t first_column = 0;          // CSV only
 
-  std::int64_t size() const;                     // elements
-  std::string place(std::int64_t index) const;     // "digits.csv:3: column 7" or "x.npy: byte 80"
+  std::int64_t size() const;                    // elements
+  std::string place(std::int64_t index) const;  // "digits.csv:3: column 7" or "x.npy: byte 80"
 };
 
 struct Columns {

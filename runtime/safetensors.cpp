@@ -30,7 +30,8 @@ SafetensorsReader::SafetensorsReader(const std::string& path) : path_(path), fil
   std::uint64_t length = 0;
   for (int i = 7; i >= 0; --i) length = length << 8 | length_bytes[i];
   if (length > max_safetensors_header)
-    refuse("{}: byte 0: a header of {} bytes; the limit is {}", path, length, max_safetensors_header);
+    refuse("{}: byte 0: a header of {} bytes; the limit is {}", path, length,
+           max_safetensors_header);
   if (length > file_.size() - 8)
     refuse("{}: byte 0: a header of {} bytes, but only {} follow", path, length, file_.size() - 8);
   std::string json(static_cast<std::size_t>(length), '\0');
@@ -53,8 +54,10 @@ void SafetensorsReader::finish() {
   if (!has_checksum_) return;
   const std::string& stored = header_.metadata.at(checksum_key);
   if (stored != fmt::format("{:08x}", checksum_))
-    refuse("{}: the checksum does not match: the file is damaged, or was edited without dropping the metadata key {}",
-           path_, checksum_key);
+    refuse(
+        "{}: the checksum does not match: the file is damaged, or was edited without dropping the "
+        "metadata key {}",
+        path_, checksum_key);
 }
 
 void write_safetensors(const std::string& path, std::vector<TensorToStore> tensors,
@@ -62,14 +65,16 @@ void write_safetensors(const std::string& path, std::vector<TensorToStore> tenso
   const auto width = [](const TensorToStore& t) {
     return std::strcmp(t.dtype, "F64") == 0 ? 8 : std::strcmp(t.dtype, "U8") == 0 ? 1 : 4;
   };
-  std::stable_sort(tensors.begin(), tensors.end(),
-                   [&](const TensorToStore& a, const TensorToStore& b) { return width(a) > width(b); });
+  std::stable_sort(
+      tensors.begin(), tensors.end(),
+      [&](const TensorToStore& a, const TensorToStore& b) { return width(a) > width(b); });
   metadata[checksum_key] = no_checksum;
   nlohmann::ordered_json header;
   header["__metadata__"] = metadata;
   std::uint64_t begin = 0;
   for (const TensorToStore& tensor : tensors) {
-    if (header.contains(tensor.name)) fail(Exit::internal, "two tensors are named '{}'", tensor.name);
+    if (header.contains(tensor.name))
+      fail(Exit::internal, "two tensors are named '{}'", tensor.name);
     header[tensor.name] = {{"dtype", tensor.dtype},
                            {"shape", tensor.shape},
                            {"data_offsets", {begin, begin + tensor.bytes}}};
@@ -80,11 +85,13 @@ void write_safetensors(const std::string& path, std::vector<TensorToStore> tenso
   if (json.size() > max_safetensors_header)
     fail(Exit::internal, "{}: a header of {} bytes is over the format's limit", path, json.size());
   unsigned char length[8];
-  for (int i = 0; i < 8; ++i) length[i] = static_cast<unsigned char>(std::uint64_t{json.size()} >> (8 * i));
+  for (int i = 0; i < 8; ++i)
+    length[i] = static_cast<unsigned char>(std::uint64_t{json.size()} >> (8 * i));
 
   std::uint32_t sum = crc(crc(0, length, sizeof length), json.data(), json.size());
   for (const TensorToStore& tensor : tensors) sum = crc(sum, tensor.data, tensor.bytes);
-  json.replace(json.find(checksum_start) + std::strlen(checksum_start), 8, fmt::format("{:08x}", sum));
+  json.replace(json.find(checksum_start) + std::strlen(checksum_start), 8,
+               fmt::format("{:08x}", sum));
 
   AtomicFile file(path);
   file.write(length, sizeof length);

@@ -1,7 +1,8 @@
 // safetensors.h: the checkpoint format of huggingface/safetensors, read strictly.
 //
-// A file is a u64 little-endian header length, that many bytes of JSON, and the tensors' bytes. Ours hold a
-// CRC-32 of everything under the metadata key "gradc.crc32", computed with the digits themselves as zeros.
+// A file is a u64 little-endian header length, that many bytes of JSON, and the tensors' bytes.
+// Ours hold a CRC-32 of everything under the metadata key "gradc.crc32", computed with the digits
+// themselves as zeros.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,7 @@ constexpr std::uint64_t max_safetensors_header = 100'000'000;
 
 struct StoredTensor {
   std::string name;
-  std::string dtype;                 // "F32"
+  std::string dtype;  // "F32"
   std::vector<std::int64_t> shape;
   std::uint64_t begin = 0, end = 0;  // bytes, counted from the end of the header
 };

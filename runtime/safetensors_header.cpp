@@ -1,5 +1,5 @@
-// safetensors_header.cpp: the grammar of the header, event by event, so that no depth or repetition in a
-// hostile file costs memory before it is refused.
+// safetensors_header.cpp: the grammar of the header, event by event, so that no depth or repetition
+// in a hostile file costs memory before it is refused.
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -15,9 +15,12 @@ constexpr std::size_t max_rank_read = 64;
 
 // Bits of each dtype of the format; 0: unknown.
 std::uint64_t bits_of(const std::string& dtype) {
-  static constexpr struct { const char* name; std::uint64_t bits; } known[] = {
-      {"BOOL", 8}, {"U8", 8}, {"I8", 8}, {"F8_E5M2", 8}, {"F8_E4M3", 8}, {"I16", 16}, {"U16", 16}, {"F16", 16},
-      {"BF16", 16}, {"I32", 32}, {"U32", 32}, {"F32", 32}, {"F64", 64}, {"I64", 64}, {"U64", 64}};
+  static constexpr struct {
+    const char* name;
+    std::uint64_t bits;
+  } known[] = {{"BOOL", 8}, {"U8", 8},   {"I8", 8},   {"F8_E5M2", 8}, {"F8_E4M3", 8},
+               {"I16", 16}, {"U16", 16}, {"F16", 16}, {"BF16", 16},   {"I32", 32},
+               {"U32", 32}, {"F32", 32}, {"F64", 64}, {"I64", 64},    {"U64", 64}};
   for (const auto& [name, bits] : known)
     if (dtype == name) return bits;
   return 0;
@@ -25,7 +28,8 @@ std::uint64_t bits_of(const std::string& dtype) {
 
 std::string shown(const std::string& name) {
   std::string result;
-  for (const char c : name.substr(0, 200)) result += static_cast<unsigned char>(c) < ' ' || c == 127 ? '?' : c;
+  for (const char c : name.substr(0, 200))
+    result += static_cast<unsigned char>(c) < ' ' || c == 127 ? '?' : c;
   return result;
 }
 
@@ -50,17 +54,18 @@ struct Place {
   friend bool operator!=(const Place& a, const Place& b) { return a.at != b.at; }
 };
 
-// nlohmann::json calls these; { name: { dtype: "", shape: [], data_offsets: [] }, "__metadata__": { "": "" } }.
+// nlohmann::json calls these; { name: { dtype: "", shape: [], data_offsets: [] }, "__metadata__": {
+// "": "" } }.
 struct Handler {
   const std::string& path;
   const std::size_t& taken;
   SafetensorsHeader header;
 
-  int depth = 0;              // 0 outside, 1 in the header, 2 in one entry, 3 in one of its lists
-  std::string name, field;    // of the entry, of its member
+  int depth = 0;            // 0 outside, 1 in the header, 2 in one entry, 3 in one of its lists
+  std::string name, field;  // of the entry, of its member
   bool in_metadata = false;
   std::set<std::string> names;
-  unsigned fields = 0;        // of the entry: 1 dtype, 2 shape, 4 data_offsets
+  unsigned fields = 0;  // of the entry: 1 dtype, 2 shape, 4 data_offsets
   std::vector<std::int64_t> list;
 
   [[noreturn]] void wrong(const std::string& what) {
@@ -75,12 +80,14 @@ struct Handler {
     }
     field = key;
     if (in_metadata) {
-      if (header.metadata.count(key)) wrong(fmt::format("metadata '{}' stands there twice", shown(key)));
+      if (header.metadata.count(key))
+        wrong(fmt::format("metadata '{}' stands there twice", shown(key)));
       return true;
     }
     const unsigned bit = key == "dtype" ? 1 : key == "shape" ? 2 : key == "data_offsets" ? 4 : 0;
     if (bit == 0) wrong(fmt::format("'{}' of tensor '{}' is unknown", shown(key), shown(name)));
-    if (fields & bit) wrong(fmt::format("'{}' of tensor '{}' stands there twice", shown(key), shown(name)));
+    if (fields & bit)
+      wrong(fmt::format("'{}' of tensor '{}' stands there twice", shown(key), shown(name)));
     fields |= bit;
     return true;
   }
@@ -122,7 +129,8 @@ struct Handler {
       header.metadata[field] = value;
     } else if (depth == 2 && field == "dtype") {
       header.tensors.back().dtype = value;
-      if (bits_of(value) == 0) wrong(fmt::format("dtype '{}' of tensor '{}' is unknown", shown(value), shown(name)));
+      if (bits_of(value) == 0)
+        wrong(fmt::format("dtype '{}' of tensor '{}' is unknown", shown(value), shown(name)));
     } else {
       wrong("a string where none belongs");
     }
@@ -139,23 +147,27 @@ struct Handler {
   bool number_integer(std::int64_t) { wrong("a negative number"); }
   bool number_float(double, const std::string&) { wrong("a number that is no integer"); }
   bool binary(nlohmann::json::binary_t&) { wrong("binary data"); }
-  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) { wrong("not JSON"); }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) {
+    wrong("not JSON");
+  }
 };
 
 }  // namespace
 
 SafetensorsHeader parse_safetensors_header(std::string_view json, std::uint64_t data_bytes,
                                            const std::string& path) {
-  if (json.empty() || json[0] != '{') refuse("{}: byte {}: the header does not start with '{{'", path, header_start);
+  if (json.empty() || json[0] != '{')
+    refuse("{}: byte {}: the header does not start with '{{'", path, header_start);
   std::size_t taken = 0;
   Handler handler{path, taken, {}, 0, {}, {}, false, {}, 0, {}};
   const char* begin = json.data();
   nlohmann::json::sax_parse(Place{begin, &taken}, Place{begin + json.size(), &taken}, &handler);
   SafetensorsHeader header = std::move(handler.header);
 
-  std::stable_sort(header.tensors.begin(), header.tensors.end(), [](const StoredTensor& a, const StoredTensor& b) {
-    return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
-  });
+  std::stable_sort(header.tensors.begin(), header.tensors.end(),
+                   [](const StoredTensor& a, const StoredTensor& b) {
+                     return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
+                   });
   std::uint64_t expected = 0;
   for (const StoredTensor& tensor : header.tensors) {
     std::uint64_t bits = bits_of(tensor.dtype);
@@ -163,15 +175,19 @@ SafetensorsHeader parse_safetensors_header(std::string_view json, std::uint64_t 
       if (__builtin_mul_overflow(bits, static_cast<std::uint64_t>(extent), &bits))
         refuse("{}: the size of tensor '{}' overflows", path, shown(tensor.name));
     if (bits / 8 != tensor.end - tensor.begin)
-      refuse("{}: tensor '{}' needs {} bytes, but its data_offsets hold {}", path, shown(tensor.name), bits / 8,
-             tensor.end - tensor.begin);
+      refuse("{}: tensor '{}' needs {} bytes, but its data_offsets hold {}", path,
+             shown(tensor.name), bits / 8, tensor.end - tensor.begin);
     if (tensor.begin != expected)
-      refuse("{}: byte {}: the data of tensor '{}' starts at byte {} of the data; the one before it ends at {}", path,
-             header_start + json.size() + tensor.begin, shown(tensor.name), tensor.begin, expected);
+      refuse(
+          "{}: byte {}: the data of tensor '{}' starts at byte {} of the data; the one before it "
+          "ends at {}",
+          path, header_start + json.size() + tensor.begin, shown(tensor.name), tensor.begin,
+          expected);
     expected = tensor.end;
   }
   if (expected != data_bytes)
-    refuse("{}: the tensors take {} bytes, but the file holds {} after its header", path, expected, data_bytes);
+    refuse("{}: the tensors take {} bytes, but the file holds {} after its header", path, expected,
+           data_bytes);
   return header;
 }
 

@@ -1,0 +1,90 @@
+// evaluate.cpp: runs a program's tests on given parameters.
+#include <algorithm>
+#include <cstring>
+
+#include "runtime/checkpoint.h"
+#include "runtime/session.h"
+
+namespace gradc::driver {
+namespace {
+
+std::int64_t test_count(const Program& program) {
+  return std::count_if(program.actions, program.actions + program.action_count,
+                       [](const Action& action) { return action.kind == ActionKind::test; });
+}
+
+}  // namespace
+
+Exit run_test(Session& session, const Action& action, const char* data_source, const char* part) {
+  const Function& function = find_function(session.model, action.function, FunctionKind::evaluate);
+  const Dataset& data = find_data(session, data_source, function);
+  Batches batches(session.model, function, data,
+                  session.options.verb == Verb::eval ? session.options.batch.value_or(0) : 0);
+  const std::vector<std::int64_t> rows =
+      part_rows(session.program, data_source, part, batches.rows());
+  const auto count = static_cast<std::int64_t>(rows.size());
+  const std::int64_t steps = batches.steps(count);
+  ReportBuffer reports(function);
+  std::vector<double> sums(reports.size(), 0.0);
+
+  const double started = now_seconds();
+  session.progress.start("test", steps, 0);
+  for (std::int64_t step = 0; step < steps; ++step) {
+    const std::int64_t first = step * batches.batch();
+    const std::int64_t size = std::min(batches.batch(), count - first);
+    batches.fill(rows.data() + first, size);
+    Call call = {};
+    call.parameters = session.parameters.data();
+    call.state = session.state.data();
+    call.workspace = session.workspace.data();
+    call.dims = batches.dims().data();
+    call.inputs = batches.inputs();
+    call.outputs = reports.outputs();
+    function.run(call);
+    for (std::size_t i = 0; i < sums.size(); ++i)
+      sums[i] += reports.value(i) * static_cast<double>(size);
+    if (interrupted()) return Exit::interrupted;
+    if (session.progress.due())
+      session.progress.draw(step + 1, reports_text(averages(function, sums, first + size)));
+  }
+  const Reports averaged = averages(function, sums, count);
+  const std::string name = data_name(data_source, part);
+  // One test needs no telling apart.
+  print_line(session, fmt::format("test {} ({} examples{})", reports_text(averaged), count,
+                                  test_count(session.program) > 1 ? " of " + name : ""));
+  session.metrics.test({function.name, name, 0, 0, 0, count, now_seconds() - started, averaged});
+  return Exit::ok;
+}
+
+void load_parameters(Session& session) {
+  std::string path = session.options.checkpoint;
+  for (std::int32_t i = 0; i < session.program.action_count && path.empty(); ++i)
+    if (session.program.actions[i].kind == ActionKind::save) path = session.program.actions[i].path;
+  if (path.empty()) fail(Exit::usage, "say which parameters to use: --checkpoint FILE");
+  session.model.init(session.parameters.data(), session.state.data(),
+                     0);  // for state the file does not hold
+  std::string warning;
+  load_checkpoint(path, session.model, session.parameters.data(), session.state.data(),
+                  Purpose::use, warning);
+  if (!warning.empty())
+    std::fprintf(session.err, "%s: warning: %s\n", session.model.name, warning.c_str());
+}
+
+Exit evaluate(Session& session) {
+  load_parameters(session);
+  if (test_count(session.program) == 0) fail(Exit::usage, "the spec's program has no test");
+  if (!session.options.metrics.empty()) session.metrics = Metrics(session.options.metrics, false);
+  session.metrics.run({session.model.name, session.model.spec_hash, "eval", 0, false, 0});
+  for (std::int32_t i = 0; i < session.program.action_count; ++i) {
+    const Action& action = session.program.actions[i];
+    if (action.kind != ActionKind::test) continue;
+    std::string data = action.data, part = action.part ? action.part : "";
+    if (!session.options.on.empty())
+      parse_data_name(session.program, session.options.on, data, part);
+    if (run_test(session, action, data.c_str(), part.c_str()) == Exit::interrupted)
+      return Exit::interrupted;
+  }
+  return Exit::ok;
+}
+
+}  // namespace gradc::driver

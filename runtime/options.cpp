@@ -1,0 +1,171 @@
+// options.cpp: the command line of a standalone binary. The one file that sees CLI11.
+#include "runtime/options.h"
+
+#include <sys/stat.h>
+
+#include <CLI/CLI.hpp>
+#include <cstring>
+#include <map>
+#include <vector>
+
+#include "runtime/failure.h"
+
+namespace gradc::driver {
+namespace {
+
+// The names under which --data takes files, in the order of the program.
+std::vector<std::string> file_keys(const Program& program) {
+  std::vector<std::string> keys;
+  for (std::int32_t s = 0; s < program.data_count; ++s) {
+    const DataSource& source = program.data[s];
+    if (source.format == DataFormat::csv) {
+      keys.push_back(source.name);
+      continue;
+    }
+    for (std::int32_t f = 0; f < source.field_count; ++f)
+      keys.push_back(std::string(source.name) + "." + source.fields[f].name);
+  }
+  return keys;
+}
+
+bool is_directory(const std::string& path) {
+  struct stat status = {};
+  return stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+void add_data(const std::string& argument, const std::vector<std::string>& keys, DataPaths& data) {
+  const std::size_t equals = argument.find('=');
+  if (equals == argument.npos) {
+    data.directory = argument;
+    return;
+  }
+  const std::string name = argument.substr(0, equals);
+  for (const std::string& key : keys)
+    if (key == name || key.substr(key.find('.') + 1) == name) {
+      data.files[name] = argument.substr(equals + 1);
+      return;
+    }
+  if (is_directory(argument)) {
+    data.directory = argument;
+    return;
+  }
+  fail(Exit::usage, "--data {}: no data is named '{}'; there is {}", argument, name,
+       fmt::join(keys, ", "));
+}
+
+std::string description(const Model& model, Verb verb) {
+  switch (verb) {
+    case Verb::train:
+      return fmt::format(
+          "{} trains the network of {}.nn.\n\nVerbs: train (this one, the default), eval, predict; "
+          "each has its --help.",
+          model.name, model.name);
+    case Verb::eval:
+      return "Prints what the spec's tests report for the parameters in a checkpoint.";
+    case Verb::predict:
+      return "Runs a net on data and writes its outputs.";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::optional<Options> parse_options(int argc, char** argv, const Model& model,
+                                     const Program& program, const char* spec_directory,
+                                     std::FILE* out) {
+  Options options;
+  static constexpr const char* verbs[] = {"train", "eval", "predict"};
+  std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
+  std::string name = argc > 0 ? argv[0] : model.name;
+  for (int i = 0; i < 3; ++i)
+    if (!arguments.empty() && arguments[0] == verbs[i]) {
+      options.verb = static_cast<Verb>(i);
+      arguments.erase(arguments.begin());
+      name += std::string(" ") + verbs[i];
+      break;
+    }
+  const bool train = options.verb == Verb::train;
+
+  CLI::App app(description(model, options.verb), name);
+  std::vector<std::string> data, files;
+  const std::vector<std::string> keys = file_keys(program);
+  const std::map<std::string, ProgressMode> modes = {{"auto", ProgressMode::automatic},
+                                                     {"bar", ProgressMode::bar},
+                                                     {"plain", ProgressMode::plain},
+                                                     {"none", ProgressMode::none}};
+  if (!keys.empty())
+    app.add_option(
+        "FILES", files,
+        fmt::format("Data files, in the order of the spec ({}), or the folder they are in",
+                    fmt::join(keys, ", ")));
+  app.add_option("--data", data, "Folder of the data, or NAME=FILE for one file; may be repeated")
+      ->type_name("DIR|NAME=FILE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_option("--checkpoint", options.checkpoint,
+                 train ? "Save parameters and state here after every epoch"
+                       : "Parameters to use; by default what the spec saves")
+      ->type_name("FILE");
+  app.add_option("--batch", options.batch, "Examples per batch")->check(CLI::PositiveNumber);
+  app.add_option("--progress", options.progress,
+                 "auto, bar, plain or none: what is shown on stderr")
+      ->transform(CLI::CheckedTransformer(modes, CLI::ignore_case))
+      ->type_name("MODE");
+  app.add_flag("--allow-nan", options.allow_nan, "Let NaN and infinities in data pass");
+  if (options.verb != Verb::predict)
+    app.add_option("--metrics", options.metrics, "Write one JSON object per epoch and test here")
+        ->type_name("FILE");
+  if (train) {
+    app.add_option("--epochs", options.epochs, "Epochs of every fit")
+        ->check(CLI::NonNegativeNumber);
+    app.add_option("--seed", options.seed,
+                   "Seed of initialisation, random numbers and orders of examples");
+    app.add_flag("--resume", options.resume, "Continue from --checkpoint, bit for bit");
+    app.add_option("--save-every", options.save_every,
+                   "Save the checkpoint every so many steps, too")
+        ->check(CLI::PositiveNumber)
+        ->type_name("STEPS");
+    app.add_option("--max-steps", options.max_steps,
+                   "Stop after so many steps of this run, as an interrupt would")
+        ->check(CLI::PositiveNumber)
+        ->type_name("STEPS");
+  } else {
+    app.add_option("--on", options.on,
+                   options.verb == Verb::eval
+                       ? "Data to test on, instead of what the spec names"
+                       : "Data to run on; by default all of the first data of the spec")
+        ->type_name("DATA[.PART]");
+  }
+  if (options.verb == Verb::predict) {
+    app.add_option("--net", options.net, "The net to run, if the spec has several");
+    app.add_option("--output", options.output,
+                   "Where to write: .npy or .csv; by default CSV to stdout")
+        ->type_name("FILE");
+  }
+  try {
+    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+    app.parse(reversed);
+  } catch (const CLI::CallForHelp&) {
+    std::fputs(app.help().c_str(), out);
+    return std::nullopt;
+  } catch (const CLI::ParseError& error) {
+    fail(Exit::usage, "{} (see {} --help)", error.what(), name);
+  }
+
+  options.data.directory = spec_directory ? spec_directory : "";
+  for (const std::string& argument : data) add_data(argument, keys, options.data);
+  if (files.size() == 1 && is_directory(files[0])) {
+    options.data.directory = files[0];
+    files.clear();
+  }
+  if (files.size() > keys.size())
+    fail(Exit::usage, "{} files are given; the spec reads {} ({})", files.size(), keys.size(),
+         fmt::join(keys, ", "));
+  for (std::size_t i = 0; i < files.size(); ++i) options.data.files[keys[i]] = files[i];
+
+  if (train && options.checkpoint.empty() && (options.resume || options.save_every > 0))
+    fail(Exit::usage, "{} needs --checkpoint FILE", options.resume ? "--resume" : "--save-every");
+  return options;
+}
+
+}  // namespace gradc::driver
