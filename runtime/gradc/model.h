@@ -7,8 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
-// Emitted code checks this against the version it was generated for.
-#define GRADC_RUNTIME_VERSION 1
+#include "gradc/version.h"
 
 namespace gradc {
 
