@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "dsl/tokens.h"
+#include "dsl/utf8.h"
 
 namespace gradc {
 namespace {
@@ -28,34 +29,6 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool is_foreign(char c) { return static_cast<unsigned char>(c) >= 0x80; }
 bool is_name_char(char c) { return is_letter(c) || is_digit(c); }
-
-// Length of the well-formed UTF-8 sequence at `at`, 0 if there is none; its code point in `code`.
-std::size_t utf8_sequence(std::string_view text, std::size_t at, char32_t& code) {
-  auto byte = [&](std::size_t i) -> unsigned {
-    return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0;
-  };
-  const unsigned lead = byte(0);
-  if (lead < 0x80) return code = lead, 1;
-  const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-  if (lead < 0xc2 || lead > 0xf4) return 0;
-  code = lead & (0x7fu >> length);
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-    code = (code << 6) | (byte(i) & 0x3f);
-  }
-  constexpr char32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-  if (code < least[length] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) return 0;
-  return length;
-}
-
-bool is_bidirectional(char32_t c) {
-  return c == 0x061c || c == 0x200e || c == 0x200f || (c >= 0x202a && c <= 0x202e) ||
-         (c >= 0x2066 && c <= 0x2069);
-}
-
-bool is_control(char32_t c) {
-  return (c < 0x20 && c != '\t' && c != '\n' && c != '\r') || (c >= 0x7f && c <= 0x9f);
-}
 
 // Whether the file can be read at all; odd characters are reported, and reading goes on.
 bool check_text(std::string_view text, std::uint32_t file, Diagnostics& diagnostics) {
