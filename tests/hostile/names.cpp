@@ -3,22 +3,6 @@
 
 using namespace test;
 
-namespace test {
-
-std::string small_spec(const std::string& program) {
-  return "dim B <= 8\n"
-         "net guess(x: f32[B, 2]) -> z: f32[B, 3] { z = x |> dense(3) }\n"
-         "step train(x: f32[B, 2], label: i32[B]) {\n"
-         "  loss = cross_entropy(guess(x), label)\n"
-         "  minimize loss using sgd(lr = 0.1)\n"
-         "  report loss\n"
-         "}\n"
-         "program {\n" +
-         program + "\n}\n";
-}
-
-}  // namespace test
-
 namespace {
 
 // Builds the spec with its main and has g++ read the result with every warning an error.
