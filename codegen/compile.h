@@ -1,0 +1,64 @@
+// compile.h: the whole compiler from the graph on: graph → C++.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "codegen/loops.h"
+#include "codegen/scaffold.h"
+#include "dsl/diagnostics.h"
+#include "dsl/graph.h"
+#include "dsl/program.h"
+
+namespace gradc {
+
+// What one stage left, as text.
+struct Dump {
+  std::string stage;
+  std::string text;
+};
+
+// The stages there are, in order: the words of --dump-after, and those of --emit that name their
+// results.
+struct StageName {
+  std::string_view stage;   // "ast_to_graph"
+  std::string_view result;  // "graph"
+};
+const std::vector<StageName>& stage_names();
+
+struct CompileInput {
+  std::string name;  // of the module, an identifier
+  Graph graph;       // as elaborated, gradients still gradient nodes
+  Program program;
+  Provenance provenance;
+  std::function<std::string(Span)> place;  // "digits.nn:8"
+};
+
+struct CompileOptions {
+  std::string emit;                  // stop after the stage with this result; empty: at the end
+  std::set<std::string> dump_after;  // stages to show
+  bool format = true;
+};
+
+struct Compiled {
+  std::string emitted;  // with `emit`: that result
+  std::vector<Dump> dumps;
+  loops::Module module;
+  std::string header, source, main;
+};
+
+// Errors (a parameter no gradient reaches) go to the diagnostics; the result is then only
+// meaningful as far as dumps were made.
+Compiled compile(CompileInput, const CompileOptions&, Diagnostics&);
+
+// The graph stages of the above alone: stabilise, differentiate, simplify, each verified.
+void prepare(Graph&, Diagnostics&);
+
+// Elements with every dim at its bound.
+std::int64_t element_count(const Graph&, const Shape&);
+
+}  // namespace gradc

@@ -1,0 +1,193 @@
+// scaffold_header.cpp: <spec>.hpp: what a user of the emitted code reads.
+#include <fmt/format.h>
+
+#include "codegen/fill.h"
+#include "codegen/loops_to_text.h"
+#include "codegen/scaffold.h"
+#include "codegen/scaffold_parts.h"
+#include "codegen/signatures.h"
+
+namespace gradc {
+namespace {
+
+using loops::Entry;
+
+constexpr std::string_view header_template = R"(
+$banner$
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "gradc/model.h"
+
+$version_check$
+namespace $module$ {
+
+$dims$// Everything that is learnt: $parameter_count$ numbers. Tensors are row-major.
+struct Parameters {
+$parameters$};
+
+// What the optimizers keep from one step to the next: $state_count$ numbers.
+struct State {
+$state$};
+
+// Memory for intermediate values. One workspace serves every function, one call at a time; its contents need
+// not be set. A thread of its own needs a workspace of its own.
+struct Workspace {
+  alignas(64) unsigned char data[$workspace_bytes$];
+};
+
+$functions$// The tables by which the runtime's driver and checkpoints know this network.
+const gradc::Model& model();
+
+}  // namespace $module$
+
+// The same for C and whatever can call C. Parameters, state and workspace are memory of the caller's own, aligned to
+// 64 bytes, of at least the sizes given here; no function keeps a pointer or allocates. What a step reports goes to
+// the pointers at the end of its list, none of which may be null.
+extern "C" {
+std::size_t $c_parameters_size$(void);
+std::size_t $c_state_size$(void);
+std::size_t $c_workspace_size$(void);
+$c_functions$// A `const gradc::Model*`.
+const void* $c_model$(void);
+}
+)";
+
+std::string members(const loops::Module& module, const std::vector<std::uint32_t>& numbers) {
+  std::string text;
+  for (const std::uint32_t number : numbers) {
+    const loops::Buffer& buffer = module.buffers[number];
+    std::string extents;
+    for (const Extent& extent : buffer.type.shape)
+      extents += (extents.empty() ? "" : " * ") + std::to_string(extent.offset);
+    text += fmt::format("  alignas(64) {} {}[{}];  // {}: {}\n", element_type(buffer.type.dtype),
+                        buffer.name, extents.empty() ? "1" : extents,
+                        comment_text(buffer.spec_name), shape_text(module, buffer.type));
+  }
+  return text;
+}
+
+std::int64_t elements(const loops::Module& module, const std::vector<std::uint32_t>& numbers) {
+  std::int64_t sum = 0;
+  for (const std::uint32_t number : numbers) sum += module.buffers[number].elements;
+  return sum;
+}
+
+std::string dims(const loops::Module& module) {
+  if (module.dims.empty()) return "";
+  std::string text = "// Sizes chosen at every call, from 1 to the bound.\n";
+  for (const Dim& dim : module.dims)
+    text += fmt::format("constexpr std::int64_t max_{} = {};\n", dim.name, dim.bound);
+  return text + "\n";
+}
+
+const loops::MemoryReport* memory_of(const loops::Module& module, const std::string& function) {
+  for (const loops::MemoryReport& report : module.memory)
+    if (report.function == function) return &report;
+  return nullptr;
+}
+
+std::string bytes_text(std::int64_t bytes) {
+  return grouped(bytes) + (bytes == 1 ? " byte" : " bytes");
+}
+
+// "x: f32[B, 64], label: i32[B]"
+std::string tensors(const loops::Module& module, const std::vector<SignatureArgument>& arguments,
+                    Role role) {
+  std::string text;
+  for (const SignatureArgument& argument : arguments)
+    if (argument.role == role)
+      text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", argument.name,
+                          shape_text(module, module.buffers[argument.number].type));
+  return text;
+}
+
+// What a caller needs to know of one function, as comment lines.
+std::string documentation(const ScaffoldInput& input, const Signature& s) {
+  const loops::Module& module = input.module;
+  const loops::Function& function = *s.function;
+  const auto place = input.places.find(function.spec_name);
+  const std::string name =
+      comment_text(function.spec_name) +
+      (place == input.places.end() ? "" : " (" + comment_text(place->second) + ")");
+  const loops::MemoryReport* memory = memory_of(module, function.spec_name);
+  std::vector<std::string> lines;
+  switch (function.entry) {
+    case Entry::init:
+      return "// Gives every parameter and state its initial value; the same seed gives the same "
+             "values.\n";
+    case Entry::forward:
+      lines.push_back(fmt::format("net {}.", name));
+      break;
+    case Entry::backward:
+      lines.push_back(fmt::format(
+          "The gradients of net {}, after its forward function ran with the same workspace, "
+          "dims and inputs:",
+          comment_text(function.spec_name)));
+      lines.push_back(
+          "it reads what that left in the workspace. Sets the members of `gradients` the net "
+          "uses.");
+      break;
+    case Entry::step:
+      lines.push_back(fmt::format(
+          "step {}: computes, differentiates and updates; returns what it reports.", name));
+      break;
+    case Entry::evaluate:
+      lines.push_back(fmt::format("What step {} reports, without changing anything.",
+                                  comment_text(function.spec_name)));
+      break;
+  }
+  const std::string in = tensors(module, s.arguments, Role::input),
+                    out = tensors(module, s.arguments, Role::output);
+  if (!in.empty()) lines.push_back("  reads   " + in);
+  if (!out.empty()) lines.push_back("  writes  " + out);
+  if (function.entry == Entry::forward && memory && memory->saved > 0)
+    lines.push_back(fmt::format("Leaves up to {} in the workspace for its backward function.",
+                                bytes_text(memory->saved)));
+  std::string text;
+  for (const std::string& line : lines) text += "// " + line + "\n";
+  return text;
+}
+
+}  // namespace
+
+std::string header_text(const ScaffoldInput& input) {
+  const loops::Module& module = input.module;
+  const Signatures all = signatures(module);
+  std::string functions, c_functions;
+  std::string result_before;
+  for (const Signature& s : all.functions) {
+    if (s.result != "void" && s.result != result_before) {
+      functions += fmt::format("// What step {} reports.\nstruct {} {{\n",
+                               comment_text(s.function->spec_name), s.result);
+      for (const SignatureArgument& member : s.results)
+        functions += fmt::format(
+            "  {} {};\n", element_type(module.buffers[member.number].type.dtype), member.name);
+      functions += "};\n\n";
+      result_before = s.result;
+    }
+    functions += documentation(input, s) + declaration(s) + ";\n\n";
+    c_functions += c_declaration(s) + ";\n";
+  }
+  return fill(
+      header_template,
+      {{"banner", banner(input.provenance, module.name + ".hpp")},
+       {"version_check", version_check()},
+       {"module", module.name},
+       {"dims", dims(module)},
+       {"parameter_count", grouped(elements(module, module.parameters))},
+       {"parameters", members(module, module.parameters)},
+       {"state_count", grouped(elements(module, module.state))},
+       {"state", members(module, module.state)},
+       {"workspace_bytes", std::to_string(std::max<std::int64_t>(module.workspace_bytes, 64))},
+       {"functions", functions},
+       {"c_parameters_size", all.c_parameters_size},
+       {"c_state_size", all.c_state_size},
+       {"c_workspace_size", all.c_workspace_size},
+       {"c_functions", c_functions},
+       {"c_model", all.c_model}});
+}
+
+}  // namespace gradc

@@ -1,0 +1,129 @@
+// scaffold_main.cpp: <spec>_main.cpp: the program { } block as tables, and main.
+#include <fmt/format.h>
+
+#include <cmath>
+#include <variant>
+
+#include "codegen/fill.h"
+#include "codegen/scaffold.h"
+#include "codegen/scaffold_parts.h"
+#include "dsl/check.h"
+
+namespace gradc {
+namespace {
+
+constexpr std::string_view main_template = R"(
+$banner$
+#include "gradc/driver.h"
+#include "$module$.hpp"
+
+$version_check$
+// Where relative paths of the program's data start.
+#ifndef GRADC_SPEC_DIRECTORY
+#define GRADC_SPEC_DIRECTORY "."
+#endif
+
+namespace {
+
+$tables$
+}  // namespace
+
+int main(int argc, char** argv) {
+  return gradc::drive(argc, argv, $module_again$::model(), the_program, GRADC_SPEC_DIRECTORY);
+}
+)";
+
+// The shortest text that reads back as the same number.
+std::string number(double value) {
+  GRADC_CHECK(std::isfinite(value), "a data field is scaled by a finite number");
+  std::string text = fmt::format("{}", value);
+  if (text.find_first_of(".en") == std::string::npos) text += ".0";
+  return text;
+}
+
+std::string optional_literal(const std::string& text) {
+  return text.empty() ? "nullptr" : string_literal(text);
+}
+
+std::string table(const std::string& type, const std::string& name, const std::string& entries) {
+  return entries.empty() ? "" : fmt::format("const {} {}[] = {{\n{}}};\n\n", type, name, entries);
+}
+
+std::string action(const std::variant<Fit, Test, Save>& what) {
+  constexpr std::string_view entry =
+      "    {{gradc::ActionKind::{}, {}, {}, {}, {}, {}, {}, {}, {}}},\n";
+  if (const auto* fit = std::get_if<Fit>(&what))
+    return fmt::format(entry, "fit", string_literal(fit->step), string_literal(fit->data.data),
+                       optional_literal(fit->data.part), fit->epochs, fit->batch, fit->shuffle,
+                       fmt::format("{}u", fit->seed), "nullptr");
+  if (const auto* test = std::get_if<Test>(&what))
+    return fmt::format(entry, "test", string_literal(test->step), string_literal(test->data.data),
+                       optional_literal(test->data.part), 0, 0, false, "0u", "nullptr");
+  return fmt::format(entry, "save", "nullptr", "nullptr", "nullptr", 0, 0, false, "0u",
+                     string_literal(std::get<Save>(what).path));
+}
+
+std::string tables(const Program& program) {
+  static constexpr const char* formats[] = {"csv", "idx", "npy"};
+  std::string text, sources, splits, actions;
+  for (std::size_t k = 0; k < program.data.size(); ++k) {
+    const DataSource& data = program.data[k];
+    std::string fields;
+    for (const DataField& field : data.fields)
+      fields += fmt::format("    {{{}, {}, {}, {}, {}, {}}},\n", string_literal(field.name),
+                            optional_literal(field.path), field.first, field.last,
+                            number(field.scale), number(field.shift));
+    text += table("gradc::Field", fmt::format("fields_{}", k), fields);
+    sources += fmt::format(
+        "    {{{}, gradc::DataFormat::{}, {}, {}, {}, {}}},\n", string_literal(data.name),
+        formats[static_cast<std::size_t>(data.format)], optional_literal(data.path), data.header,
+        fields.empty() ? "nullptr" : fmt::format("fields_{}", k), data.fields.size());
+  }
+  for (std::size_t k = 0; k < program.splits.size(); ++k) {
+    const Split& split = program.splits[k];
+    std::string parts;
+    for (const DataPart& part : split.parts)
+      parts += fmt::format("    {{{}, {}}},\n", string_literal(part.name), number(part.fraction));
+    text += table("gradc::Part", fmt::format("parts_{}", k), parts);
+    splits += fmt::format("    {{{}, {}, {}, {}u}},\n", string_literal(split.data),
+                          parts.empty() ? "nullptr" : fmt::format("parts_{}", k),
+                          split.parts.size(), split.seed);
+  }
+  for (const auto& what : program.actions) actions += action(what);
+  text += table("gradc::DataSource", "the_data", sources) +
+          table("gradc::Split", "the_splits", splits) +
+          table("gradc::Action", "the_actions", actions);
+  return text + fmt::format("const gradc::Program the_program = {{{}, {}, {}, {}, {}, {}}};\n",
+                            sources.empty() ? "nullptr" : "the_data", program.data.size(),
+                            splits.empty() ? "nullptr" : "the_splits", program.splits.size(),
+                            actions.empty() ? "nullptr" : "the_actions", program.actions.size());
+}
+
+}  // namespace
+
+std::string main_text(const ScaffoldInput& input) {
+  const std::string& module = input.module.name;
+  return fill(main_template, {{"banner", banner(input.provenance, module + "_main.cpp")},
+                              {"module", module},
+                              {"version_check", version_check()},
+                              {"tables", tables(input.program)},
+                              {"module_again", module}});
+}
+
+// Two FNV-1a hashes of 64 bits from different starts, the second over the bytes in another guise.
+std::string text_hash(const std::vector<std::string>& texts) {
+  std::uint64_t a = 0xcbf29ce484222325u, b = 0x9e3779b97f4a7c15u;
+  const auto add = [&](unsigned char byte) {
+    a = (a ^ byte) * 0x100000001b3u;
+    b = (b ^ static_cast<unsigned char>(byte * 167u + 13u)) * 0x100000001b3u;
+    b ^= b >> 29;
+  };
+  for (const std::string& text : texts) {
+    for (const char c : text) add(static_cast<unsigned char>(c));
+    for (std::uint64_t size = text.size(), k = 0; k < 8; ++k)
+      add(static_cast<unsigned char>(size >> (8 * k)));
+  }
+  return fmt::format("{:016x}{:016x}", a, b);
+}
+
+}  // namespace gradc

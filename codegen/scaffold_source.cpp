@@ -1,0 +1,294 @@
+// scaffold_source.cpp: <spec>.cpp: kernels and functions, and behind them the tables and the C
+// interface.
+#include <fmt/format.h>
+
+#include "codegen/fill.h"
+#include "codegen/loops_to_text.h"
+#include "codegen/scaffold.h"
+#include "codegen/scaffold_parts.h"
+#include "codegen/signatures.h"
+#include "dsl/check.h"
+
+namespace gradc {
+namespace {
+
+using loops::Entry;
+
+constexpr std::size_t max_rank = 8;  // gradc::max_rank of gradc/model.h
+
+constexpr std::string_view source_template = R"(
+$banner$
+#include "$module$.hpp"
+
+#include <cmath>
+#include <cstring>
+
+#include "gradc/math.h"
+#include "gradc/philox.h"
+#include "gradc/vector.h"
+
+$version_check$
+namespace $module_again$ {
+
+$kernels$
+$functions$
+// ---- the model as a table, for the runtime's driver and checkpoints
+
+namespace {
+
+$tables$
+}  // namespace
+
+const gradc::Model& model() { return the_model; }
+
+}  // namespace $module_end$
+
+// ---- the C interface
+
+extern "C" {
+
+std::size_t $c_parameters_size$(void) { return sizeof($module_used$::Parameters); }
+std::size_t $c_state_size$(void) { return sizeof($module_used$::State); }
+std::size_t $c_workspace_size$(void) { return sizeof($module_used$::Workspace); }
+
+$c_functions$
+const void* $c_model$(void) { return &$module_used$::model(); }
+
+}  // extern "C"
+)";
+
+std::string function_text(const loops::Module& module, const Signature& s) {
+  const std::string body = body_to_text(module, *s.function);
+  const bool returns = s.result != "void";
+  std::string text = declaration(s, &body) + " {\n";
+  if (returns) text += fmt::format("  {} result{{}};\n", s.result);
+  text += body;
+  if (returns) text += "  return result;\n";
+  return text + "}\n\n";
+}
+
+// ---- the tables
+
+std::string tensor_entry(const loops::Module& module, std::uint32_t number, const std::string& name,
+                         const std::string& offset, std::int64_t limit = 0) {
+  const loops::Buffer& buffer = module.buffers[number];
+  const Shape& shape = buffer.type.shape;
+  GRADC_CHECK(shape.size() <= max_rank, "a tensor has more axes than the runtime allows");
+  std::string extents;
+  for (const Extent& extent : shape) {
+    const std::int64_t dim = extent.is_fixed() ? -1 : static_cast<std::int64_t>(extent.dim.value);
+    extents += fmt::format("{}{{{}, {}, {}}}", extents.empty() ? "" : ", ", extent.offset,
+                           extent.scale, dim);
+  }
+  static constexpr const char* dtypes[] = {"boolean", "i32", "f32", "f64"};
+  return fmt::format("    {{{}, gradc::DType::{}, {}, {{{}}}, {}, {}}},\n", string_literal(name),
+                     dtypes[static_cast<std::size_t>(buffer.type.dtype)], shape.size(), extents,
+                     offset, limit);
+}
+
+// An argument's name as the signature in the spec has it, without the function's path.
+std::string local_name(const loops::Module& module, const loops::Function& function,
+                       std::uint32_t number) {
+  const std::string& name = module.buffers[number].spec_name;
+  const std::string path = function.spec_name + ".";
+  return name.starts_with(path) ? name.substr(path.size()) : name;
+}
+
+// A constant table, or nothing where there is nothing to list: C++ has no empty arrays.
+std::string table(const std::string& type, const std::string& name, const std::string& entries) {
+  return entries.empty() ? "" : fmt::format("const {} {}[] = {{\n{}}};\n\n", type, name, entries);
+}
+
+std::string pointer(const std::string& name, std::size_t count) {
+  return count == 0 ? "nullptr" : name;
+}
+
+// How the table calls a function: arguments from a gradc::Call.
+std::string thunk(const loops::Module& module, const Signature& s, const std::string& name) {
+  const auto reference = [](bool constant, const char* type, const char* member) {
+    return fmt::format("*static_cast<{}{}*>(call.{})", constant ? "const " : "", type, member);
+  };
+  std::string arguments;
+  std::size_t input = 0, output = 0;
+  for (const SignatureArgument& argument : s.arguments) {
+    if (!arguments.empty()) arguments += ", ";
+    const bool constant = argument.type.starts_with("const ");
+    switch (argument.role) {
+      case Role::parameters:
+        arguments += reference(constant, "Parameters", "parameters");
+        break;
+      case Role::state:
+        arguments += reference(constant, "State", "state");
+        break;
+      case Role::workspace:
+        arguments += reference(false, "Workspace", "workspace");
+        break;
+      case Role::gradients:
+        arguments += reference(false, "Parameters", "gradients");
+        break;
+      case Role::dim:
+        arguments += fmt::format("call.dims[{}]", argument.number);
+        break;
+      case Role::input:
+        arguments += fmt::format("static_cast<{}>(call.inputs[{}])", argument.type, input++);
+        break;
+      case Role::output:
+        arguments += fmt::format("static_cast<{}>(call.outputs[{}])", argument.type, output++);
+        break;
+      case Role::seed:
+        arguments += "call.seed";
+        break;
+    }
+  }
+  std::string body;
+  if (s.results.empty()) {
+    body = fmt::format("  {}({});\n", s.name, arguments);
+  } else {
+    body = fmt::format("  const {} result = {}({});\n", s.result, s.name, arguments);
+    for (const SignatureArgument& result : s.results)
+      body += fmt::format("  *static_cast<{}*>(call.outputs[{}]) = result.{};\n",
+                          element_type(module.buffers[result.number].type.dtype), output++,
+                          result.name);
+  }
+  return fmt::format("void {}(const gradc::Call& call) {{\n{}}}\n\n", name, body);
+}
+
+const char* kind(Entry entry) {
+  switch (entry) {
+    case Entry::forward:
+      return "forward";
+    case Entry::backward:
+      return "backward";
+    case Entry::step:
+      return "step";
+    case Entry::evaluate:
+      return "evaluate";
+    case Entry::init:
+      break;
+  }
+  GRADC_UNREACHABLE("only what is called has a kind");
+}
+
+std::string tables(const ScaffoldInput& input, const Signatures& all) {
+  const loops::Module& module = input.module;
+  std::string text, dims, parameters, state, functions;
+  for (const Dim& dim : module.dims)
+    dims += fmt::format("    {{{}, {}}},\n", string_literal(dim.name), dim.bound);
+  const auto member = [&](std::uint32_t number, const char* type) {
+    const loops::Buffer& buffer = module.buffers[number];
+    return tensor_entry(module, number, buffer.spec_name,
+                        fmt::format("offsetof({}, {})", type, buffer.name));
+  };
+  for (const std::uint32_t number : module.parameters) parameters += member(number, "Parameters");
+  for (const std::uint32_t number : module.state) state += member(number, "State");
+  text += table("gradc::Dim", "the_dims", dims) +
+          table("gradc::Tensor", "the_parameters", parameters) +
+          table("gradc::Tensor", "the_state", state);
+
+  std::size_t count = 0;
+  for (std::size_t k = 0; k < all.functions.size(); ++k) {
+    const Signature& s = all.functions[k];
+    const loops::Function& function = *s.function;
+    if (function.entry == Entry::init) continue;
+    const auto limits = input.limits.find(function.spec_name);
+    const auto limit = [&](std::uint32_t number) -> std::int64_t {
+      if (limits == input.limits.end()) return 0;
+      const auto found = limits->second.find(module.buffers[number].spec_name);
+      return found == limits->second.end() ? 0 : found->second;
+    };
+    std::string inputs, outputs;
+    for (const std::uint32_t number : function.inputs)
+      inputs +=
+          tensor_entry(module, number, local_name(module, function, number), "0", limit(number));
+    for (const std::uint32_t number : function.outputs)
+      outputs += tensor_entry(module, number, local_name(module, function, number), "0");
+    text += table("gradc::Tensor", fmt::format("inputs_{}", k), inputs) +
+            table("gradc::Tensor", fmt::format("outputs_{}", k), outputs) +
+            thunk(module, s, fmt::format("run_{}", k));
+    functions += fmt::format(
+        "    {{{}, gradc::FunctionKind::{}, {}, {}, {}, {}, run_{}}},\n",
+        string_literal(function.spec_name), kind(function.entry),
+        pointer(fmt::format("inputs_{}", k), function.inputs.size()), function.inputs.size(),
+        pointer(fmt::format("outputs_{}", k), function.outputs.size()), function.outputs.size(), k);
+    ++count;
+  }
+  text += table("gradc::Function", "the_functions", functions);
+  text += R"(void run_init(void* parameters, void* state, std::uint64_t seed) {
+  init(*static_cast<Parameters*>(parameters), *static_cast<State*>(state), seed);
+}
+
+)";
+  text += fmt::format(
+      "const gradc::Model the_model = {{\n    {}, GRADC_RUNTIME_VERSION, {},\n    {}, {},\n    {}, "
+      "{}, "
+      "sizeof(Parameters),\n    {}, {}, sizeof(State),\n    sizeof(Workspace),\n    {}, {},\n    "
+      "run_init,\n}};\n",
+      string_literal(module.name), string_literal(input.provenance.hash),
+      pointer("the_dims", module.dims.size()), module.dims.size(),
+      pointer("the_parameters", module.parameters.size()), module.parameters.size(),
+      pointer("the_state", module.state.size()), module.state.size(),
+      pointer("the_functions", count), count);
+  return text;
+}
+
+// "const Parameters&" → "Parameters".
+std::string bare(std::string type) {
+  if (type.starts_with("const ")) type.erase(0, 6);
+  if (type.ends_with('&')) type.pop_back();
+  return type;
+}
+
+// An argument may have the name of a function: outside the namespace it is always named in full.
+std::string qualified(const loops::Module& module, const std::string& name) {
+  return module.name + "::" + name;
+}
+
+// The body of a C function is the C++ call.
+std::string c_function(const loops::Module& module, const Signature& s) {
+  std::string arguments;
+  for (const SignatureArgument& argument : s.arguments) {
+    if (!arguments.empty()) arguments += ", ";
+    if (argument.type.ends_with('&'))
+      arguments += fmt::format("*static_cast<{}{}*>({})",
+                               argument.type.starts_with("const ") ? "const " : "",
+                               qualified(module, bare(argument.type)), argument.c_name);
+    else
+      arguments += argument.c_name;
+  }
+  std::string text = c_declaration(s) + " {\n";
+  const std::string callee = qualified(module, s.name);
+  if (s.results.empty()) return text + fmt::format("  {}({});\n}}\n\n", callee, arguments);
+  text += fmt::format("  const {} reported = {}({});\n", qualified(module, s.result), callee,
+                      arguments);
+  for (const SignatureArgument& result : s.results)
+    text += fmt::format("  *{} = reported.{};\n", result.c_name, result.name);
+  return text + "}\n\n";
+}
+
+}  // namespace
+
+std::string source_text(const ScaffoldInput& input) {
+  const loops::Module& module = input.module;
+  const Signatures all = signatures(module);
+  std::string functions, c_functions;
+  for (const Signature& s : all.functions) {
+    functions += function_text(module, s);
+    c_functions += c_function(module, s);
+  }
+  return fill(source_template, {{"banner", banner(input.provenance, module.name + ".cpp")},
+                                {"module", module.name},
+                                {"version_check", version_check()},
+                                {"module_again", module.name},
+                                {"kernels", kernels_to_text(module)},
+                                {"functions", functions},
+                                {"tables", tables(input, all)},
+                                {"module_end", module.name},
+                                {"module_used", module.name},
+                                {"c_parameters_size", all.c_parameters_size},
+                                {"c_state_size", all.c_state_size},
+                                {"c_workspace_size", all.c_workspace_size},
+                                {"c_functions", c_functions},
+                                {"c_model", all.c_model}});
+}
+
+}  // namespace gradc

@@ -1,0 +1,55 @@
+// signatures.h: how the functions of a module are called, in C++ and in C: one list for the header,
+// the definitions, the model's table and the C interface.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "codegen/loops.h"
+
+namespace gradc {
+
+enum class Role : std::uint8_t {
+  parameters,
+  state,
+  workspace,
+  gradients,
+  dim,
+  input,
+  output,
+  seed
+};
+
+struct SignatureArgument {
+  Role role = Role::input;
+  std::string type;  // C++
+  std::string c_type;
+  std::string name;
+  std::string c_name;        // differs where a report has the name of an input
+  std::uint32_t number = 0;  // input, output: a buffer of the module; dim: a DimId
+};
+
+struct Signature {
+  const loops::Function* function = nullptr;
+  std::string name;  // C++, in the module's namespace
+  std::string c_name;
+  std::string result;                        // "void", or the struct a step returns
+  std::vector<SignatureArgument> arguments;  // C++; in C the results of a step follow as pointers
+  std::vector<SignatureArgument> results;    // step, evaluate: members of the struct
+};
+
+struct Signatures {
+  std::vector<Signature> functions;  // as in the module
+  std::string c_model, c_parameters_size, c_state_size, c_workspace_size;
+};
+
+Signatures signatures(const loops::Module&);
+
+// "f32[B, 64]", with the names of the module's dims.
+std::string shape_text(const loops::Module&, const TensorType&);
+
+// 286725 → "286,725".
+std::string grouped(std::int64_t);
+
+}  // namespace gradc

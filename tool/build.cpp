@@ -1,0 +1,166 @@
+// build.cpp: `gradc build`: spec → source files, or a program.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+
+#include "codegen/compile.h"
+#include "codegen/fill.h"
+#include "dsl/ast_to_text.h"
+#include "dsl/text_to_ast.h"
+#include "tool/compile_spec.h"
+#include "tool/host_compiler.h"
+#include "tool/verbs.h"
+#include "tool/write_files.h"
+
+namespace gradc {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string print_ast(const Session& session, const Spec& spec) {
+  Sources sources;
+  Diagnostics ignored;  // the same text was parsed without errors before
+  for (std::uint32_t file = 0; file < session.sources.size(); ++file)
+    if (session.sources.path(file) == spec.files.front())
+      return ast_to_text(text_to_ast(session.sources, file, ignored));
+  return "";
+}
+
+// Compiles the emitted files into the program `output`, which appears only when it is complete.
+int compile_binary(Session& session, const BuildOptions& options, const Compiled& compiled,
+                   const fs::path& output) {
+  std::string error;
+  const std::optional<RuntimeFiles> runtime = find_runtime(error);
+  if (!runtime) return fail(session, exit_io, error);
+  const TemporaryDirectory directory;
+  if (directory.path().empty()) return fail(session, exit_io, "cannot make a temporary directory");
+  const std::string& name = compiled.module.name;
+  const std::vector<OutputFile> files = {{name + ".hpp", compiled.header},
+                                         {name + ".cpp", compiled.source},
+                                         {name + "_main.cpp", compiled.main}};
+  if (const auto failed = write_files(directory.path(), files))
+    return fail(session, exit_io, *failed);
+
+  // Beside its final place, so that the rename stays within one file system.
+  const fs::path unfinished =
+      output.parent_path() / fmt::format(".{}.{}.tmp", output.filename().string(), ::getpid());
+  std::error_code ignored;
+  const fs::path spec_directory =
+      fs::weakly_canonical(fs::path(options.spec.path), ignored).parent_path();
+  std::vector<std::string> command = host_compiler();
+  const std::vector<std::string> flags = host_flags();
+  command.insert(command.end(), flags.begin(), flags.end());
+  command.push_back("-DGRADC_SPEC_DIRECTORY=" + string_literal(spec_directory.string()));
+  command.insert(command.end(),
+                 {"-I", runtime->include, "-I", directory.path(), "-o", unfinished.string()});
+  for (const OutputFile& file : files)
+    if (file.name.ends_with(".cpp")) command.push_back(directory.path() + "/" + file.name);
+  command.push_back(runtime->driver);
+  command.insert(command.end(), runtime->links.begin(), runtime->links.end());
+  const HostResult result = run_program(command);
+  if (result.status != 0) {
+    fs::remove(unfinished, ignored);
+    std::fwrite(result.output.data(), 1, result.output.size(), stderr);
+    return fail(session, exit_host,
+                fmt::format("the host compiler '{}' failed with status {}; $CXX chooses another",
+                            command[0], result.status));
+  }
+  fs::rename(unfinished, output, ignored);
+  if (ignored) {
+    const std::string why = ignored.message();
+    fs::remove(unfinished, ignored);
+    return fail(session, exit_io, fmt::format("cannot write '{}': {}", output.string(), why));
+  }
+  return exit_ok;
+}
+
+int check_usage(const Session& session, const BuildOptions& options) {
+  for (const std::string& stage : options.dump_after) {
+    const auto& names = stage_names();
+    if (std::any_of(names.begin(), names.end(),
+                    [&](const StageName& s) { return s.stage == stage; }))
+      continue;
+    std::string known;
+    for (const StageName& s : names) known += (known.empty() ? "" : ", ") + std::string(s.stage);
+    return fail(session, exit_usage,
+                fmt::format("--dump-after={} is not a stage; the stages are {}", stage, known));
+  }
+  if (!options.emit.empty() &&
+      (options.binary || !options.output.empty() || !options.depfile.empty()))
+    return fail(
+        session, exit_usage,
+        "--emit prints one stage and writes no files: leave out --binary, -o and --depfile");
+  return exit_ok;
+}
+
+int write_depfile(Session& session, const BuildOptions& options, const Spec& spec,
+                  const std::vector<std::string>& targets) {
+  if (options.depfile.empty()) return exit_ok;
+  std::vector<std::string> files;
+  for (const std::string& file : spec.files)
+    files.push_back(fs::absolute(file).lexically_normal().string());
+  const fs::path path = fs::absolute(options.depfile);
+  const auto failed =
+      write_files(path.parent_path().string(),
+                  {{path.filename().string(), depfile(targets, files)}}, {.force = true});
+  return failed ? fail(session, exit_io, *failed) : exit_ok;
+}
+
+}  // namespace
+
+int build(Session& session, const BuildOptions& options) {
+  if (const int code = check_usage(session, options); code != exit_ok) return code;
+  int code = exit_ok;
+  std::optional<Spec> spec = load(session, options.spec, code);
+  if (!spec) return code;
+  if (options.emit == "ast" ||
+      std::count(options.dump_after.begin(), options.dump_after.end(), "text_to_ast")) {
+    const std::string text = print_ast(session, *spec);
+    std::fwrite(text.data(), 1, text.size(), options.emit == "ast" ? stdout : stderr);
+    if (options.emit == "ast") return report(session);
+  }
+
+  CompileOptions compile_options{
+      options.emit, {options.dump_after.begin(), options.dump_after.end()}, options.format};
+  const Compiled compiled =
+      compile(compile_input(session, *spec), compile_options, session.diagnostics);
+  for (const Dump& dump : compiled.dumps)
+    fmt::print(stderr, "---- after {}\n{}\n", dump.stage, dump.text);
+  code = report(session);
+  if (code != exit_ok) return code;
+  if (!options.emit.empty()) {
+    std::fwrite(compiled.emitted.data(), 1, compiled.emitted.size(), stdout);
+    return exit_ok;
+  }
+
+  const std::string& name = spec->name;
+  if (options.binary) {
+    if (!spec->program.present)
+      return fail(session, exit_spec,
+                  fmt::format("'{}' has no `program {{ }}` block, which says what a program does",
+                              options.spec.path));
+    const fs::path output = fs::absolute(options.output.empty() ? name : options.output);
+    std::error_code failed;
+    if (fs::is_directory(output, failed))
+      return fail(session, exit_usage,
+                  fmt::format("-o '{}' is a directory; with --binary it names the program",
+                              options.output));
+    fs::create_directories(output.parent_path(), failed);
+    code = compile_binary(session, options, compiled, output);
+    return code != exit_ok ? code : write_depfile(session, options, *spec, {output.string()});
+  }
+  const fs::path directory =
+      fs::absolute(options.output.empty() ? "." : options.output).lexically_normal();
+  std::vector<OutputFile> files = {{name + ".hpp", compiled.header},
+                                   {name + ".cpp", compiled.source}};
+  if (options.with_main) files.push_back({name + "_main.cpp", compiled.main});
+  if (const auto failed = write_files(directory.string(), files, {.force = options.force}))
+    return fail(session, exit_io, *failed);
+  std::vector<std::string> targets;
+  for (const OutputFile& file : files) targets.push_back((directory / file.name).string());
+  return write_depfile(session, options, *spec, targets);
+}
+
+}  // namespace gradc

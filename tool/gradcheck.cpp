@@ -1,0 +1,64 @@
+// gradcheck.cpp: `gradc gradcheck`: symbolic gradients against finite differences, emitted code
+// against the interpreter.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "tool/compare.h"
+#include "tool/compile_spec.h"
+#include "tool/verbs.h"
+
+namespace gradc {
+namespace {
+
+// Per function and kind of call, only the worst value, unless it failed.
+std::vector<Comparison> worst(const std::vector<Comparison>& all) {
+  std::vector<Comparison> rows;
+  for (const Comparison& row : all) {
+    const auto same = std::find_if(rows.begin(), rows.end(), [&](const Comparison& r) {
+      return r.passed && row.passed && r.function == row.function && r.what == row.what;
+    });
+    if (same == rows.end())
+      rows.push_back(row);
+    else if (row.error > same->error)
+      *same = row;
+  }
+  return rows;
+}
+
+}  // namespace
+
+int gradcheck(Session& session, const GradcheckOptions& options) {
+  int code = exit_ok;
+  std::optional<Spec> spec = load(session, options.spec, code);
+  if (!spec) return code;
+  Graph simple = spec->graph;
+  prepare(simple, session.diagnostics);
+  if (code = report(session); code != exit_ok) return code;
+  bool passed = true;
+
+  if (options.emitted) {
+    const Compiled compiled =
+        compile(compile_input(session, *spec), {.emit = "", .dump_after = {}, .format = false},
+                session.diagnostics);
+    std::optional<Emitted> emitted = Emitted::load(session, compiled, code);
+    if (!emitted) return code;
+    const std::vector<Comparison> all = compare_emitted(simple, compiled, *emitted, options.seed);
+    const auto failed =
+        std::count_if(all.begin(), all.end(), [](const Comparison& row) { return !row.passed; });
+    fmt::print(
+        "Emitted code against the interpreter, norm of the difference over the norm (at most "
+        "{:.0e}):\n",
+        emitted_tolerance);
+    for (const Comparison& row : worst(all))
+      fmt::print("  {:4}  {:.1e}  {} {}: {}{}\n", row.passed ? "ok" : "FAIL", row.error,
+                 row.function, row.what, row.value, row.passed ? " and others" : "");
+    fmt::print("{} of {} values agree.\n", static_cast<std::ptrdiff_t>(all.size()) - failed,
+               all.size());
+    passed &= failed == 0;
+  }
+  return passed ? exit_ok : exit_spec;
+}
+
+}  // namespace gradc

@@ -1,0 +1,185 @@
+// main.cpp: the command line of gradc, and where its internal errors end. The only file that sees
+// CLI11.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+
+#include "codegen/format.h"
+#include "dsl/check.h"
+#include "tool/verbs.h"
+#include "tool/write_files.h"
+
+namespace gradc {
+namespace {
+
+std::string version() {
+  const std::string layout = formatter();
+  return fmt::format("gradc {}\nformatter: {}", GRADC_VERSION,
+                     layout.empty()
+                         ? "none (built without Clang: emitted code keeps the printer's layout)"
+                         : layout);
+}
+
+bool use_color(const std::string& when) {
+  if (when != "auto") return when == "always";
+  const char* no_color = std::getenv("NO_COLOR");
+  const char* term = std::getenv("TERM");
+  return ::isatty(2) && !(no_color && *no_color) && !(term && std::string_view(term) == "dumb");
+}
+
+void add_spec(CLI::App& verb, SpecArguments& spec) {
+  verb.add_option("spec", spec.path, "the spec, a .nn file")->required();
+  verb.add_option("-D", spec.constants, "name=value: override a `const` of the spec")
+      ->allow_extra_args(false);
+}
+
+// Keeps what is needed to see an internal error again; returns where, or nothing if that failed
+// too.
+std::string keep_reproducer(const Session& session, const std::string& message) {
+  std::string text = fmt::format("gradc {}\ninternal error: {}\n", GRADC_VERSION, message);
+  for (const std::string& word : session.command) text += "  " + word + "\n";
+  for (std::uint32_t file = 1; file < session.sources.size(); ++file)
+    text += fmt::format("---- {}\n{}\n", session.sources.path(file), session.sources.text(file));
+  const char* base = std::getenv("TMPDIR");
+  std::string directory =
+      std::string(base && *base ? base : "/tmp") + "/gradc-internal-error-XXXXXX";
+  if (!::mkdtemp(directory.data()) || write_files(directory, {{"report.txt", text}})) return "";
+  return directory + "/report.txt";
+}
+
+int internal_error_exit(const Session& session, const std::string& message) {
+  const std::string kept = keep_reproducer(session, message);
+  fmt::print(
+      stderr,
+      "gradc: internal error: {}\nThis is a mistake in gradc, not in your spec. Please report it",
+      message);
+  if (kept.empty())
+    fmt::print(stderr, ".\n");
+  else
+    fmt::print(stderr,
+               " with '{}',\nwhich holds the command, the version and the specs that were read.\n",
+               kept);
+  return exit_internal;
+}
+
+int run(Session& session, int argc, char** argv) {
+  CLI::App app{"gradc compiles neural networks, described in a text file, to C++.", "gradc"};
+  app.set_version_flag("--version", version(), "Print the version, and what this build lacks");
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.footer(
+      "Exit codes: 0 ok, 1 error in the spec, 2 usage, 3 input or output, 4 host compiler failed, "
+      "5 internal error.");
+  std::string color = "auto";
+  app.add_option("--color", color, "Colour messages: auto, always or never")
+      ->check(CLI::IsMember({"auto", "always", "never"}))
+      ->capture_default_str();
+
+  int result = exit_ok;
+  const auto call = [&](auto verb, const auto& options) {
+    session.color = use_color(color);
+    result = verb(session, options);
+  };
+
+  BuildOptions build_options;
+  CLI::App* build_verb =
+      app.add_subcommand("build", "Compile a spec to C++ source, or to a program");
+  add_spec(*build_verb, build_options.spec);
+  build_verb->add_option("--target", build_options.target, "What to write")
+      ->check(CLI::IsMember({"cpp"}))
+      ->capture_default_str();
+  build_verb->add_flag("--binary", build_options.binary,
+                       "Compile a standalone program with $CXX (c++ if unset)");
+  build_verb->add_flag("--main", build_options.with_main,
+                       "Also write <spec>_main.cpp, the main() of a standalone program");
+  build_verb->add_option(
+      "-o,--output", build_options.output,
+      "The directory for the source files (default: the current one); with --binary the program");
+  build_verb->add_option("--depfile", build_options.depfile,
+                         "Write a Makefile rule: outputs from every file read");
+  build_verb->add_option("--emit", build_options.emit, "Print one stage and stop")
+      ->check(CLI::IsMember({"ast", "graph", "grad", "simple", "loops", "cpp"}));
+  build_verb
+      ->add_option("--dump-after", build_options.dump_after,
+                   "Print the state after a stage to stderr (repeatable)")
+      ->allow_extra_args(false);
+  build_verb->add_flag("!--no-format", build_options.format, "Leave the layout of the printer");
+  build_verb->add_flag("--force", build_options.force,
+                       "Replace existing files that gradc did not write");
+  build_verb->callback([&] { call(build, build_options); });
+
+  CheckOptions check_options;
+  CLI::App* check_verb = app.add_subcommand("check", "Parse, check and differentiate a spec");
+  add_spec(*check_verb, check_options.spec);
+  check_verb->callback([&] { call(check, check_options); });
+
+  StatsOptions stats_options;
+  std::vector<std::string> sizes;
+  CLI::App* stats_verb =
+      app.add_subcommand("stats", "Count parameters, operations and memory, layer by layer");
+  add_spec(*stats_verb, stats_options.spec);
+  stats_verb
+      ->add_option("--dim", sizes, "name=size: count for that size of a bounded dim (default: 1)")
+      ->allow_extra_args(false);
+  stats_verb->add_flag("--json", stats_options.json, "Print JSON");
+  stats_verb->callback([&] {
+    for (const std::string& size : sizes) {
+      const std::size_t equals = size.find('=');
+      std::int64_t number = 0;
+      if (equals == std::string::npos ||
+          !CLI::detail::lexical_cast(size.substr(equals + 1), number) || number < 1)
+        throw CLI::ValidationError("--dim", fmt::format("takes name=size, not '{}'", size));
+      stats_options.dims[size.substr(0, equals)] = number;
+    }
+    call(stats, stats_options);
+  });
+
+  GradcheckOptions gradcheck_options;
+  CLI::App* gradcheck_verb = app.add_subcommand(
+      "gradcheck", "Check gradients against finite differences, and the emitted code");
+  add_spec(*gradcheck_verb, gradcheck_options.spec);
+  gradcheck_verb->add_option("--seed", gradcheck_options.seed, "Of the random inputs")
+      ->capture_default_str();
+  gradcheck_verb->add_flag("!--no-emitted", gradcheck_options.emitted,
+                           "Leave out the comparison with compiled code");
+  gradcheck_verb->callback([&] { call(gradcheck, gradcheck_options); });
+
+  ExplainOptions explain_options;
+  CLI::App* explain_verb =
+      app.add_subcommand("explain", "Print a value, or its gradient, as a simplified formula");
+  add_spec(*explain_verb, explain_options.spec);
+  explain_verb
+      ->add_option("value", explain_options.value, "What to explain: `loss`, or `train.loss`")
+      ->required();
+  explain_verb->add_option("--wrt", explain_options.wrt,
+                           "Differentiate with respect to this value");
+  explain_verb->callback([&] { call(explain, explain_options); });
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error, std::cout, std::cerr) == 0 ? exit_ok : exit_usage;
+  }
+  return result;
+}
+
+}  // namespace
+}  // namespace gradc
+
+int main(int argc, char** argv) {
+  gradc::Session session;
+  session.command.assign(argv, argv + argc);
+  try {
+    return gradc::run(session, argc, argv);
+  } catch (const gradc::InternalError& error) {
+    return gradc::internal_error_exit(session, error.what());
+  } catch (const std::bad_alloc&) {
+    return gradc::internal_error_exit(session, "out of memory");
+  } catch (const std::exception& error) {
+    return gradc::internal_error_exit(session, error.what());
+  }
+}

@@ -1,0 +1,210 @@
+// stats.cpp: `gradc stats`: parameters, operations and memory, layer by layer.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "codegen/compile.h"
+#include "codegen/signatures.h"
+#include "tool/compile_spec.h"
+#include "tool/count.h"
+#include "tool/verbs.h"
+
+namespace gradc {
+namespace {
+
+struct FunctionCount {
+  std::string name;
+  std::string what;       // "forward", "forward and backward", "step"
+  Operations operations;  // after simplification, as it is emitted
+};
+
+struct Stats {
+  std::vector<LayerCount> layers;
+  std::vector<FunctionCount> functions;
+  std::vector<loops::MemoryReport> memory;
+  std::int64_t parameters = 0, parameter_bytes = 0, state_bytes = 0, workspace_bytes = 0;
+};
+
+std::int64_t bytes_of(DType type) {
+  return type == DType::f64 ? 8 : type == DType::boolean ? 1 : 4;
+}
+
+// Simplified graph: what each emitted function computes.
+std::vector<FunctionCount> count_functions(const Graph& graph, const DimSizes& dims) {
+  std::vector<FunctionCount> result;
+  for (const Function& function : graph.functions) {
+    if (function.kind == FunctionKind::init) continue;
+    if (function.kind == FunctionKind::net) {
+      std::vector<NodeId> outputs;
+      for (const Output& output : function.outputs) outputs.push_back(output.node);
+      result.push_back({function.name, "forward", count(graph, outputs, dims)});
+      result.push_back(
+          {function.name, "forward and backward", count(graph, roots_of(function), dims)});
+    } else {
+      result.push_back({function.name, "step", count(graph, roots_of(function), dims)});
+    }
+  }
+  return result;
+}
+
+// Columns as wide as their widest cell; `right` says which are numbers.
+std::string columns(const std::vector<std::vector<std::string>>& rows,
+                    const std::vector<bool>& right) {
+  std::vector<std::size_t> widths(right.size());
+  for (const auto& row : rows)
+    for (std::size_t k = 0; k < row.size(); ++k) widths[k] = std::max(widths[k], row[k].size());
+  std::string text;
+  for (const auto& row : rows) {
+    std::string line;
+    for (std::size_t k = 0; k < row.size(); ++k) {
+      line += k == 0 ? "" : "  ";
+      line += right[k] ? fmt::format("{:>{}}", row[k], widths[k])
+                       : fmt::format("{:<{}}", row[k], widths[k]);
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  }
+  return text;
+}
+
+std::string dims_text(const Graph& graph, const DimSizes& dims) {
+  std::string text;
+  for (const Dim& dim : graph.dims()) {
+    const auto found = dims.find(dim.name);
+    text += fmt::format("{}{} = {}", text.empty() ? "" : ", ", dim.name,
+                        found == dims.end() ? 1 : found->second);
+  }
+  return text;
+}
+
+void print_text(const Spec& spec, const Stats& stats, const DimSizes& dims) {
+  std::vector<std::vector<std::string>> rows = {
+      {"layer", "kind", "output", "parameters", "MACs", "FLOPs"}};
+  Operations total;
+  for (const LayerCount& layer : stats.layers) {
+    total += layer.operations;
+    const bool between = layer.definition.empty();
+    rows.push_back({layer.path, between ? "(between layers)" : layer.definition, layer.shapes,
+                    between ? "" : grouped(layer.parameters), grouped(layer.operations.macs),
+                    grouped(layer.operations.flops)});
+  }
+  rows.push_back(
+      {"total", "", "", grouped(stats.parameters), grouped(total.macs), grouped(total.flops)});
+  fmt::print("{}\n", columns(rows, {false, false, false, true, true, true}));
+
+  rows = {{"function", "", "MACs", "FLOPs"}};
+  for (const FunctionCount& f : stats.functions)
+    rows.push_back({f.name, f.what, grouped(f.operations.macs), grouped(f.operations.flops)});
+  fmt::print("{}\n", columns(rows, {false, false, true, true}));
+
+  rows = {{"memory, bytes", "saved for backward", "peak workspace", "least possible"}};
+  for (const loops::MemoryReport& m : stats.memory)
+    rows.push_back({m.function, grouped(m.saved), grouped(m.peak), grouped(m.lower_bound)});
+  fmt::print("{}\n", columns(rows, {false, true, true, true}));
+  fmt::print("parameters {} bytes, optimizer state {} bytes, workspace {} bytes\n\n",
+             grouped(stats.parameter_bytes), grouped(stats.state_bytes),
+             grouped(stats.workspace_bytes));
+
+  const std::string sizes = dims_text(spec.graph, dims);
+  if (!sizes.empty())
+    fmt::print(
+        "Operations are counted for {} (--dim changes that), memory for every dim at its bound.\n",
+        sizes);
+  fmt::print(
+      "FLOPs: every addition, multiplication, division, maximum and elementary function is one, so "
+      "a sum of n products\n"
+      "is n multiplications and n - 1 additions. Others count 2 per multiply-add (MAC): 2 * MACs = "
+      "{}.\n",
+      grouped(2 * total.macs));
+}
+
+void print_json(const Spec& spec, const Stats& stats, const DimSizes& dims) {
+  nlohmann::ordered_json json;
+  json["name"] = spec.name;
+  for (const Dim& dim : spec.graph.dims()) {
+    const auto found = dims.find(dim.name);
+    json["counted_for"][dim.name] = found == dims.end() ? 1 : found->second;
+  }
+  json["layers"] = nlohmann::ordered_json::array();
+  Operations total;
+  for (const LayerCount& layer : stats.layers) {
+    total += layer.operations;
+    json["layers"].push_back(
+        {{"path", layer.path},
+         {"kind", layer.definition.empty() ? "between layers" : layer.definition},
+         {"output", layer.shapes},
+         {"parameters", layer.parameters},
+         {"macs", layer.operations.macs},
+         {"flops", layer.operations.flops}});
+  }
+  json["total"] = {{"parameters", stats.parameters},
+                   {"macs", total.macs},
+                   {"flops", total.flops},
+                   {"flops_2mac", 2 * total.macs}};
+  json["functions"] = nlohmann::ordered_json::array();
+  for (const FunctionCount& f : stats.functions)
+    json["functions"].push_back({{"name", f.name},
+                                 {"what", f.what},
+                                 {"macs", f.operations.macs},
+                                 {"flops", f.operations.flops}});
+  json["memory"] = nlohmann::ordered_json::array();
+  for (const loops::MemoryReport& m : stats.memory)
+    json["memory"].push_back({{"function", m.function},
+                              {"saved_for_backward", m.saved},
+                              {"peak", m.peak},
+                              {"lower_bound", m.lower_bound}});
+  json["parameter_bytes"] = stats.parameter_bytes;
+  json["state_bytes"] = stats.state_bytes;
+  json["workspace_bytes"] = stats.workspace_bytes;
+  fmt::print("{}\n", json.dump(2));
+}
+
+}  // namespace
+
+int stats(Session& session, const StatsOptions& options) {
+  int code = exit_ok;
+  std::optional<Spec> spec = load(session, options.spec, code);
+  if (!spec) return code;
+  for (const auto& [name, size] : options.dims) {
+    const auto& dims = spec->graph.dims();
+    const auto dim =
+        std::find_if(dims.begin(), dims.end(), [&](const Dim& d) { return d.name == name; });
+    if (dim == dims.end())
+      return fail(session, exit_usage,
+                  fmt::format("--dim {}: the spec has no bounded dim of that name", name));
+    if (size > dim->bound)
+      return fail(session, exit_usage,
+                  fmt::format("--dim {}={}: the spec bounds it by {}", name, size, dim->bound));
+  }
+
+  Stats stats;
+  stats.layers = count_layers(*spec, options.dims);
+  Graph simple = spec->graph;
+  prepare(simple, session.diagnostics);
+  code = report(session);
+  if (code != exit_ok) return code;
+  stats.functions = count_functions(simple, options.dims);
+  const Compiled compiled =
+      compile(compile_input(session, *spec), {.emit = "loops", .dump_after = {}, .format = false},
+              session.diagnostics);
+  const loops::Module& module = compiled.module;
+  stats.memory = module.memory;
+  stats.workspace_bytes = module.workspace_bytes;
+  for (const std::uint32_t number : module.parameters) {
+    const loops::Buffer& buffer = module.buffers[number];
+    stats.parameters += buffer.elements;
+    stats.parameter_bytes += buffer.elements * bytes_of(buffer.type.dtype);
+  }
+  for (const std::uint32_t number : module.state) {
+    const loops::Buffer& buffer = module.buffers[number];
+    stats.state_bytes += buffer.elements * bytes_of(buffer.type.dtype);
+  }
+  if (options.json)
+    print_json(*spec, stats, options.dims);
+  else
+    print_text(*spec, stats, options.dims);
+  return exit_ok;
+}
+
+}  // namespace gradc
