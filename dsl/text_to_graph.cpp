@@ -100,9 +100,9 @@ class Reader {
     require(e.kind == ExprKind::name || e.kind == ExprKind::subscript, e.span, "expected a type");
     return {dtype(e.name), shape(e.args)};
   }
-  TensorType type(const ast::Type& t) {
-    require(t.dtype.has_value(), t.span, "expected a type");
-    return {dtype(*t.dtype), shape(t.shape)};
+  TensorType type(const ast::Parameter& p) {
+    require(p.type.dtype.has_value(), p.name.span, "an input needs its type");
+    return {dtype(*p.type.dtype), shape(p.type.shape)};
   }
 
   // ---- functions ----
@@ -119,7 +119,10 @@ class Reader {
 
   void define(const ast::Name& word, NodeId id) {
     locals_[word.text] = id;
-    if (g.label(id).name.empty()) g.label(id).name = word.text;
+    // t1, t2, … are the printer's names for what has none.
+    const bool is_made_up = word.text.size() > 1 && word.text[0] == 't' &&
+                            word.text.find_first_not_of("0123456789", 1) == std::string::npos;
+    if (g.label(id).name.empty() && !is_made_up) g.label(id).name = word.text;
   }
 
   NodeId named(NodeKind kind, const std::string& path, TensorType t, NodeId initial = {}) {
@@ -153,7 +156,7 @@ class Reader {
     for (const ast::Parameter& p : d.parameters) {
       const bool has_path = !p.default_value.empty();
       const std::string path = has_path ? text(p.default_value[0]) : p.name.text;
-      const NodeId id = named(NodeKind::input, path, type(p.type));
+      const NodeId id = named(NodeKind::input, path, type(p));
       define(p.name, id);
       f.inputs.push_back(id);
     }
