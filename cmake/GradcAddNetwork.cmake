@@ -1,0 +1,50 @@
+# gradc_add_network(<target> SPECS a.nn b.nn… [OUT_DIR dir] [OPTIONS option…] [NATIVE])
+#
+# A static library of the C++ that gradc makes of the specs; whoever links <target> may include "a.hpp". The files go
+# to OUT_DIR (default: <target>.gradc in the build folder). OPTIONS are handed to `gradc build` (say, -D hidden=64).
+# NATIVE compiles for the processor of this machine only, which is what makes it fast. An edit of a spec, or of
+# a file it imports, or another gradc, runs gradc again; if the C++ comes out the same, nothing is compiled.
+function(gradc_add_network target)
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "NATIVE" "OUT_DIR" "SPECS;OPTIONS")
+  if(ARG_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "gradc_add_network(${target}): unknown arguments: ${ARG_UNPARSED_ARGUMENTS}")
+  endif()
+  if(NOT ARG_SPECS)
+    message(FATAL_ERROR "gradc_add_network(${target}): needs SPECS")
+  endif()
+  if(NOT ARG_OUT_DIR)
+    set(ARG_OUT_DIR ${CMAKE_CURRENT_BINARY_DIR}/${target}.gradc)
+  endif()
+  get_filename_component(out_dir ${ARG_OUT_DIR} ABSOLUTE BASE_DIR ${CMAKE_CURRENT_BINARY_DIR})
+
+  set(sources)
+  foreach(spec IN LISTS ARG_SPECS)
+    get_filename_component(spec ${spec} ABSOLUTE)
+    get_filename_component(name ${spec} NAME_WE)
+    string(MAKE_C_IDENTIFIER ${name} as_identifier)
+    if(NOT name STREQUAL as_identifier)
+      message(FATAL_ERROR "gradc_add_network(${target}): '${name}.nn' would name a C++ namespace: "
+                          "letters, digits and _ only, please")
+    endif()
+    add_custom_command(
+      OUTPUT ${out_dir}/${name}.hpp ${out_dir}/${name}.cpp
+      COMMAND $<TARGET_FILE:gradc::gradc> build ${spec} -o ${out_dir} --depfile ${out_dir}/${name}.d ${ARG_OPTIONS}
+      DEPENDS ${spec} $<TARGET_FILE:gradc::gradc>
+      DEPFILE ${out_dir}/${name}.d
+      COMMENT "gradc ${name}.nn"
+      VERBATIM)
+    list(APPEND sources ${out_dir}/${name}.cpp ${out_dir}/${name}.hpp)
+  endforeach()
+
+  add_library(${target} STATIC ${sources})
+  target_include_directories(${target} PUBLIC ${out_dir})
+  target_link_libraries(${target} PUBLIC gradc::runtime)
+  target_compile_features(${target} PUBLIC cxx_std_17)
+  # ISO mode turns the contraction of a * b + c off in GCC; the emitted loops are written for it.
+  target_compile_options(${target} PRIVATE
+    $<$<CXX_COMPILER_ID:GNU,Clang,AppleClang>:-ffp-contract=fast -fno-math-errno -fno-trapping-math>
+    $<$<AND:$<CXX_COMPILER_ID:GNU,Clang,AppleClang>,$<NOT:$<CONFIG:Debug>>>:-O3>)
+  if(ARG_NATIVE)
+    target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU,Clang,AppleClang>:-march=native>)
+  endif()
+endfunction()
