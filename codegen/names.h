@@ -19,6 +19,9 @@ class Names {
   std::string fresh(std::string_view spec_name);
   // Takes a name as it is; nobody gets it any more.
   void reserve(std::string_view name) { taken_.emplace(name); }
+  void release(std::string_view name) {
+    if (auto it = taken_.find(name); it != taken_.end()) taken_.erase(it);
+  }
   bool taken(std::string_view name) const { return taken_.contains(name); }
 
  private:

@@ -1,0 +1,97 @@
+// exprs.cpp: building loop expressions.
+#include "codegen/exprs.h"
+
+#include "dsl/check.h"
+
+namespace gradc::loops {
+
+Type type_of(DType t) {
+  switch (t) {
+    case DType::boolean: return Type::boolean;
+    case DType::i32: return Type::integer;
+    case DType::f32: return Type::f32;
+    case DType::f64: return Type::f64;
+  }
+  GRADC_UNREACHABLE("dtype");
+}
+
+Expr number(double value, Type type) {
+  Expr e;
+  e.kind = ExprKind::literal;
+  e.type = type;
+  e.value = value;
+  return e;
+}
+
+Expr integer(std::int64_t value) { return number(static_cast<double>(value), Type::integer); }
+
+Expr variable(std::string name, Type type, int lanes) {
+  Expr e;
+  e.kind = ExprKind::variable;
+  e.type = type;
+  e.lanes = lanes;
+  e.name = std::move(name);
+  return e;
+}
+
+Expr load(std::string buffer, DType dtype, Expr index, int lanes) {
+  Expr e;
+  e.kind = ExprKind::load;
+  e.type = type_of(dtype);
+  e.lanes = lanes;
+  e.name = std::move(buffer);
+  e.args.push_back(std::move(index));
+  return e;
+}
+
+Expr pointer(std::string buffer, Expr index) {
+  Expr e;
+  e.kind = ExprKind::pointer;
+  e.name = std::move(buffer);
+  e.args.push_back(std::move(index));
+  return e;
+}
+
+Expr apply(Fn fn, std::vector<Expr> args, Type type) {
+  Expr e;
+  e.kind = ExprKind::apply;
+  e.type = type;
+  e.fn = fn;
+  for (const Expr& a : args) e.lanes = a.lanes > e.lanes ? a.lanes : e.lanes;
+  e.args = std::move(args);
+  return e;
+}
+
+bool is_integer(const Expr& e, std::int64_t value) {
+  return e.kind == ExprKind::literal && e.type == Type::integer &&
+         e.value == static_cast<double>(value);
+}
+
+namespace {
+bool is_literal(const Expr& e) { return e.kind == ExprKind::literal; }
+}  // namespace
+
+Expr add(Expr a, Expr b) {
+  if (is_literal(a) && is_literal(b)) return number(a.value + b.value, Type::integer);
+  if (is_integer(a, 0)) return b;
+  if (is_integer(b, 0)) return a;
+  if (is_literal(b) && b.value < 0) return sub(std::move(a), number(-b.value, Type::integer));
+  if (b.kind == ExprKind::apply && b.fn == Fn::neg) return sub(std::move(a), b.args[0]);
+  return apply(Fn::add, {std::move(a), std::move(b)}, Type::integer);
+}
+
+Expr sub(Expr a, Expr b) {
+  if (is_literal(a) && is_literal(b)) return number(a.value - b.value, Type::integer);
+  if (is_integer(b, 0)) return a;
+  return apply(Fn::sub, {std::move(a), std::move(b)}, Type::integer);
+}
+
+Expr mul(Expr a, Expr b) {
+  if (is_literal(a) && is_literal(b)) return number(a.value * b.value, Type::integer);
+  if (is_integer(a, 0) || is_integer(b, 0)) return integer(0);
+  if (is_integer(a, 1)) return b;
+  if (is_integer(b, 1)) return a;
+  return apply(Fn::mul, {std::move(a), std::move(b)}, Type::integer);
+}
+
+}  // namespace gradc::loops

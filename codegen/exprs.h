@@ -1,0 +1,27 @@
+// exprs.h: building loop expressions, with the trivial arithmetic done on the way.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "codegen/loops.h"
+
+namespace gradc::loops {
+
+Type type_of(DType);  // of a register that holds an element
+
+Expr number(double value, Type);
+Expr integer(std::int64_t);
+Expr variable(std::string name, Type, int lanes = 1);
+Expr load(std::string buffer, DType, Expr index, int lanes = 1);
+Expr pointer(std::string buffer, Expr index);
+Expr apply(Fn, std::vector<Expr> args, Type);
+
+// Integer arithmetic; constants are folded.
+Expr add(Expr, Expr);
+Expr sub(Expr, Expr);
+Expr mul(Expr, Expr);
+
+bool is_integer(const Expr&, std::int64_t value);
+
+}  // namespace gradc::loops

@@ -1,0 +1,225 @@
+// fuse.cpp: which stored tensors share a loop nest.
+#include "codegen/fuse.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "dsl/check.h"
+
+namespace gradc {
+namespace {
+
+// How far back a kernel is looked for that a tensor may join.
+constexpr std::size_t window = 16;
+
+std::vector<NodeId> sources(const Graph& g, NodeId id) {
+  std::vector<NodeId> result;
+  for (NodeId operand : operands_of(g, id)) {
+    const NodeId owner = storage_of(g, operand);
+    if (std::find(result.begin(), result.end(), owner) == result.end()) result.push_back(owner);
+  }
+  return result;
+}
+
+bool overwrites(const StoredNode& s) {
+  return s.home.storage == loops::Storage::parameter || s.home.storage == loops::Storage::state;
+}
+
+bool is_pointwise(const Graph& g, NodeId id) { return form_of(g, id) == Form::pointwise; }
+
+// The plan's tensors with what each must come after, in an order that frees memory early: what overwrites a
+// parameter (and so ends the life of a gradient) comes as soon as it may.
+class Order {
+ public:
+  Order(const Graph& g, const FunctionPlan& plan) : plan_(plan), after_(plan.stored.size()) {
+    std::map<NodeId, std::size_t> position;
+    for (std::size_t k = 0; k < plan.stored.size(); ++k) position[plan.stored[k].node] = k;
+    std::map<NodeId, std::vector<std::size_t>> readers;
+    for (std::size_t k = 0; k < plan.stored.size(); ++k) {
+      for (NodeId source : sources(g, plan.stored[k].node)) {
+        readers[source].push_back(k);
+        if (auto it = position.find(source); it != position.end()) after_[k].insert(it->second);
+      }
+    }
+    for (std::size_t k = 0; k < plan.stored.size(); ++k) {
+      if (!overwrites(plan.stored[k])) continue;
+      for (std::size_t reader : readers[plan.stored[k].home.target]) {
+        if (reader != k) after_[k].insert(reader);
+      }
+    }
+  }
+
+  const std::set<std::size_t>& after(std::size_t k) const { return after_[k]; }
+
+  std::vector<std::size_t> sorted() const {
+    std::vector<std::size_t> waiting(after_.size());
+    std::vector<std::vector<std::size_t>> before(after_.size());
+    std::set<std::tuple<bool, bool, std::size_t>> ready;
+    auto release = [&](std::size_t k) {
+      ready.insert({k >= plan_.forward_count, !overwrites(plan_.stored[k]), k});
+    };
+    for (std::size_t k = 0; k < after_.size(); ++k) {
+      waiting[k] = after_[k].size();
+      for (std::size_t other : after_[k]) before[other].push_back(k);
+      if (waiting[k] == 0) release(k);
+    }
+    std::vector<std::size_t> result;
+    while (!ready.empty()) {
+      const std::size_t k = std::get<2>(*ready.begin());
+      ready.erase(ready.begin());
+      result.push_back(k);
+      for (std::size_t user : before[k]) {
+        if (--waiting[user] == 0) release(user);
+      }
+    }
+    GRADC_CHECK(result.size() == after_.size(), "tensors of a function wait for each other");
+    return result;
+  }
+
+ private:
+  const FunctionPlan& plan_;
+  std::vector<std::set<std::size_t>> after_;
+};
+
+bool same_prefix(const Shape& a, const Shape& b, std::size_t depth) {
+  return a.size() >= depth && b.size() >= depth &&
+         std::equal(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(depth), b.begin());
+}
+
+// Every tensor that one of the two reads and the other computes or overwrites is met at the same
+// `depth` first indices, so that they may share that many loops.
+bool may_share(const Graph& g, const StoredNode& earlier, const StoredNode& later,
+               std::size_t depth) {
+  if (!is_aligned(g, later.node, earlier.node, depth)) return false;
+  return !overwrites(later) || is_aligned(g, earlier.node, later.home.target, depth);
+}
+
+bool related(const Graph& g, const KernelPlan& kernel, const StoredNode& s) {
+  const auto wanted = sources(g, s.node);
+  for (const StoredNode& member : kernel.members) {
+    if (std::find(wanted.begin(), wanted.end(), member.node) != wanted.end()) return true;
+    for (NodeId source : sources(g, member.node)) {
+      if (g[source].kind == NodeKind::constant) continue;
+      if (std::find(wanted.begin(), wanted.end(), source) != wanted.end()) return true;
+    }
+  }
+  return false;
+}
+
+// Loops that the kernel and the tensor can share, or nothing if they should stay apart.
+std::optional<std::size_t> common_loops(const Graph& g, const KernelPlan& kernel,
+                                        const StoredNode& s) {
+  const Form form = form_of(g, s.node);
+  if (form != Form::pointwise && form != Form::fold) return std::nullopt;
+  const Node& n = g[s.node];
+  std::size_t depth = std::min(kernel.shared, n.type.rank());
+  auto all_share = [&](std::size_t d) {
+    return std::all_of(kernel.members.begin(), kernel.members.end(), [&](const StoredNode& m) {
+      return same_prefix(ranges_of(g[m.node]), ranges_of(n), d) && may_share(g, m, s, d);
+    });
+  };
+  if (kernel.form == Form::product) {
+    // An epilogue: the product's own elements, each once.
+    const Node& product = g[kernel.members[0].node];
+    const bool follows = form == Form::pointwise && n.type.shape == product.type.shape &&
+                         all_share(n.type.rank()) && related(g, kernel, s);
+    return follows ? std::optional(kernel.shared) : std::nullopt;
+  }
+  if (kernel.form != Form::pointwise && kernel.form != Form::fold) return std::nullopt;
+  if (!related(g, kernel, s)) return std::nullopt;
+  while (depth > 0 && !all_share(depth)) --depth;
+  if (depth > 0) return depth;
+  // Without a loop in common only scalars go together.
+  const bool scalars =
+      n.type.rank() == 0 &&
+      std::all_of(kernel.members.begin(), kernel.members.end(), [&](const StoredNode& m) {
+        return g[m.node].type.rank() == 0 && may_share(g, m, s, 0);
+      });
+  return scalars ? std::optional<std::size_t>(0) : std::nullopt;
+}
+
+// True if the tensor can be computed in the same innermost loops as the members of the run.
+bool may_join(const Graph& g, const Run& run, const StoredNode& s) {
+  const Node& n = g[s.node];
+  if (ranges_of(n) != run.ranges) return false;
+  const bool pointwise = is_pointwise(g, s.node);
+  if (!pointwise && n.type.rank() != run.rank && run.rank != run.ranges.size()) return false;
+  return std::all_of(run.members.begin(), run.members.end(), [&](const StoredNode& m) {
+    // The result of a reduction is not there yet while it runs.
+    const auto wanted = sources(g, s.node);
+    const bool reads = std::find(wanted.begin(), wanted.end(), m.node) != wanted.end();
+    if (reads && !is_pointwise(g, m.node)) return false;
+    return may_share(g, m, s, run.ranges.size());
+  });
+}
+
+std::vector<Run> runs_of(const Graph& g, const KernelPlan& kernel) {
+  std::vector<Run> runs;
+  for (const StoredNode& s : kernel.members) {
+    const Node& n = g[s.node];
+    if (runs.empty() || !may_join(g, runs.back(), s)) {
+      runs.push_back({{}, ranges_of(n), ranges_of(n).size()});
+    }
+    Run& run = runs.back();
+    run.members.push_back(s);
+    if (!is_pointwise(g, s.node)) run.rank = n.type.rank();
+  }
+  return runs;
+}
+
+}  // namespace
+
+const Shape& ranges_of(const Node& n) {
+  return n.kind == NodeKind::comprehension ? n.ranges : n.type.shape;
+}
+
+bool is_aligned(const Graph& g, NodeId reader, NodeId tensor, std::size_t depth) {
+  const Node& n = g[reader];
+  if (n.kind != NodeKind::comprehension) return true;
+  bool aligned = true;
+  for_each_read(g, n.body, [&](const Scalar& read) {
+    if (!aligned || storage_of(g, read.tensor) != tensor) return;
+    aligned = read.tensor == tensor && read.args.size() >= depth;
+    for (std::uint32_t k = 0; aligned && k < depth; ++k) {
+      aligned = g[read.args[k]].kind == ScalarKind::index && g[read.args[k]].index == k;
+    }
+  });
+  return aligned;
+}
+
+std::vector<KernelPlan> fuse(const Graph& g, const FunctionPlan& plan) {
+  const Order order(g, plan);
+  std::vector<KernelPlan> kernels;
+  std::vector<std::size_t> kernel_of(plan.stored.size());
+  for (std::size_t k : order.sorted()) {
+    const StoredNode& s = plan.stored[k];
+    // The halves of a net are functions of their own.
+    const bool forward = plan.entry != loops::Entry::forward || k < plan.forward_count;
+    std::size_t first = kernels.size() > window ? kernels.size() - window : 0;
+    for (std::size_t earlier : order.after(k)) first = std::max(first, kernel_of[earlier]);
+    std::size_t at = kernels.size();
+    std::optional<std::size_t> shared;
+    while (!shared && at > first) {
+      --at;
+      if (kernels[at].forward == forward) shared = common_loops(g, kernels[at], s);
+    }
+    if (!shared) {
+      at = kernels.size();
+      const Form form = form_of(g, s.node);
+      kernels.push_back({form, {}, {}, g[s.node].type.rank(), forward});
+      shared = kernels[at].shared;
+    }
+    kernels[at].members.push_back(s);
+    kernels[at].shared = *shared;
+    kernel_of[k] = at;
+  }
+  for (KernelPlan& kernel : kernels) {
+    if (kernel.form == Form::pointwise || kernel.form == Form::fold) {
+      kernel.runs = runs_of(g, kernel);
+    }
+  }
+  return kernels;
+}
+
+}  // namespace gradc

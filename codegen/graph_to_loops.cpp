@@ -1,0 +1,337 @@
+// graph_to_loops.cpp: kernels of the graph → the module.
+#include "codegen/graph_to_loops.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "codegen/kernel_to_loops.h"
+#include "codegen/loops_to_text.h"
+#include "codegen/names.h"
+#include "dsl/check.h"
+#include "dsl/graph_to_text.h"
+#include "dsl/scalar_to_text.h"
+
+namespace gradc {
+
+using namespace loops;
+
+namespace {
+
+std::string last_part(const std::string& path) {
+  const auto dot = path.rfind('.');
+  return dot == std::string::npos ? path : path.substr(dot + 1);
+}
+
+std::int64_t elements(const Graph& g, const Shape& shape) {
+  std::int64_t n = 1;
+  for (const Extent& e : shape) n *= max_extent(g, e);
+  return n;
+}
+
+std::int64_t bytes_of(DType t) {
+  return t == DType::f64 ? 8 : t == DType::boolean ? 1 : 4;
+}
+
+class ModuleBuilder {
+ public:
+  ModuleBuilder(Graph& g, const LowerOptions& options) : g_(g), options_(options) {
+    module_.name = options.module_name;
+    Names dims;
+    for (const Dim& dim : g.dims()) module_.dims.push_back({dims.fresh(dim.name), dim.bound});
+    for (const Dim& dim : module_.dims) names_.reserve(dim.name);
+    for (std::size_t k = 0; k < g.functions.size(); ++k) {
+      const std::string function = identifier(g.functions[k].name);
+      names_.reserve(identifier(options.module_name + "_" + g.functions[k].name));
+      for (const char* end : {"", "_forward", "_backward", "_evaluate", "_result"}) {
+        names_.reserve(function + end);
+        names_.reserve(identifier(options.module_name + "_" + function + end));
+      }
+      for (std::size_t n : {2 * k, 2 * k + 1}) {  // tables of the scaffold, one per emitted function
+        for (const char* table : {"run_", "inputs_", "outputs_"}) {
+          names_.reserve(table + std::to_string(n));
+        }
+      }
+    }
+    for (const char* table : {"the_dims", "the_parameters", "the_state", "the_functions", "the_model",
+                              "run_init"}) {
+      names_.reserve(table);
+    }
+    add_parameters();
+  }
+
+  void add(const FunctionPlan& plan, const std::vector<KernelPlan>& kernels);
+  Module take() { return std::move(module_); }
+
+ private:
+  void add_parameters();
+  std::uint32_t add_buffer(const std::string& name, const std::string& spec_name, Storage storage,
+                           const TensorType& type);
+  std::uint32_t constant(NodeId);
+  std::string kernel_name(const FunctionPlan&, const KernelPlan&, const std::set<NodeId>& registers);
+  std::vector<std::string> comment(const KernelPlan&, const std::set<NodeId>& registers);
+  std::string short_name(NodeId) const;
+  std::string share(Kernel);
+  void set_dims(loops::Function&) const;
+
+  Graph& g_;
+  const LowerOptions& options_;
+  Module module_;
+  Names names_;  // of the emitted namespace: kernels and tables
+  std::map<NodeId, std::uint32_t> leaves_;  // parameters, states, constants
+  std::map<std::string, std::string> shared_;  // text of a kernel → its name
+};
+
+std::uint32_t ModuleBuilder::add_buffer(const std::string& name, const std::string& spec_name,
+                                        Storage storage, const TensorType& type) {
+  Buffer b;
+  b.name = name;
+  b.spec_name = spec_name;
+  b.storage = storage;
+  b.type = type;
+  b.elements = elements(g_, type.shape);
+  b.bytes = b.elements * bytes_of(type.dtype);
+  module_.buffers.push_back(std::move(b));
+  return static_cast<std::uint32_t>(module_.buffers.size() - 1);
+}
+
+// In the order in which init sets them, which is that of the spec.
+void ModuleBuilder::add_parameters() {
+  Names members[2];
+  auto add = [&](NodeId id) {
+    const Node& n = g_[id];
+    const bool state = n.kind == NodeKind::state;
+    if ((n.kind != NodeKind::parameter && !state) || leaves_.contains(id)) return;
+    const auto b = add_buffer(members[state].fresh(n.name), n.name,
+                              state ? Storage::state : Storage::parameter, n.type);
+    leaves_[id] = b;
+    (state ? module_.state : module_.parameters).push_back(b);
+  };
+  for (const auto& f : g_.functions) {
+    for (const Update& u : f.updates) add(u.target);
+  }
+  for (const auto& f : g_.functions) {
+    for (NodeId id : topological_order(g_, roots_of(f))) add(id);
+  }
+}
+
+std::uint32_t ModuleBuilder::constant(NodeId id) {
+  const auto it = leaves_.find(id);
+  if (it != leaves_.end()) return it->second;
+  const std::string& label = g_.label(id).name;
+  const auto b = add_buffer(names_.fresh(label.empty() ? "table" : label), label, Storage::constant,
+                            g_[id].type);
+  module_.buffers[b].values = g_[id].values;
+  module_.constants.push_back(b);
+  return leaves_[id] = b;
+}
+
+std::string ModuleBuilder::short_name(NodeId id) const {
+  const Node& n = g_[id];
+  std::string name = n.name.empty() ? g_.label(id).name : n.name;
+  if (name.empty()) name = n.kind == NodeKind::constant ? "table" : "t";
+  return identifier(last_part(name));
+}
+
+std::string ModuleBuilder::share(Kernel kernel) {
+  const std::string stem = kernel.name;
+  kernel.name = "same";
+  Module alone;
+  alone.kernels.push_back(kernel);
+  const std::string text = kernels_to_text(alone);
+  if (auto it = shared_.find(text); it != shared_.end()) return it->second;
+  kernel.name = names_.fresh(stem);
+  module_.kernels.push_back(kernel);
+  shared_.emplace(text, kernel.name);
+  return kernel.name;
+}
+
+std::string ModuleBuilder::kernel_name(const FunctionPlan& plan, const KernelPlan& kernel,
+                                       const std::set<NodeId>& registers) {
+  NodeId main = kernel.members.back().node;
+  for (const StoredNode& s : kernel.members) {
+    if (registers.contains(s.node)) continue;
+    main = s.node;
+    if (s.home.storage != Storage::workspace) break;
+  }
+  std::string name = short_name(main);
+  for (const StoredNode& s : kernel.members) {
+    if (s.node != main || s.home.storage == Storage::workspace || s.home.storage == Storage::output) continue;
+    name = s.home.storage == Storage::gradient ? "d" + last_part(g_[s.home.target].name)
+                                               : g_[s.home.target].name;
+  }
+  return names_.fresh(g_.functions[plan.function].name + "_" + name);
+}
+
+std::vector<std::string> ModuleBuilder::comment(const KernelPlan& kernel,
+                                                const std::set<NodeId>& registers) {
+  std::vector<std::string> lines;
+  std::string shapes;
+  std::set<std::string> named;
+  auto mention = [&](NodeId id) {
+    if (registers.contains(id) || g_[id].type.rank() == 0) return;
+    std::string name = short_name(id);
+    if (!named.insert(name).second) return;
+    shapes += (shapes.empty() ? "" : ", ") + name + ": " + std::string(gradc::name(g_[id].type.dtype)) +
+              shape_to_text(g_, g_[id].type.shape);
+  };
+  Span place;
+  for (const StoredNode& s : kernel.members) {
+    if (g_[s.node].kind == NodeKind::comprehension) {
+      lines.push_back(equation(g_, s.node));
+    } else {
+      lines.push_back(short_name(s.node) + " = " +
+                      (g_[s.node].distribution == Distribution::normal ? "normal(" : "uniform(") +
+                      number_to_text(g_[s.node].a, DType::f32, Notation::brief) + ", " + number_to_text(g_[s.node].b, DType::f32, Notation::brief) + ")");
+    }
+    if (!place.valid()) place = g_.label(s.node).span;
+    mention(s.node);
+  }
+  for (const StoredNode& s : kernel.members) {
+    if (g_[s.node].kind != NodeKind::comprehension) continue;
+    for (NodeId read : reads_of(g_, g_[s.node].body)) mention(read);
+  }
+  if (!shapes.empty()) lines.push_back(shapes);
+  if (options_.place && place.valid()) lines.push_back(options_.place(place));
+  return lines;
+}
+
+void ModuleBuilder::set_dims(loops::Function& f) const {
+  std::set<DimId> dims;
+  for (const auto* buffers : {&f.inputs, &f.outputs, &f.gradients}) {
+    for (std::uint32_t b : *buffers) {
+      for (const Extent& e : module_.buffers[b].type.shape) {
+        if (!e.is_fixed()) dims.insert(e.dim);
+      }
+    }
+  }
+  f.dims.assign(dims.begin(), dims.end());
+}
+
+void ModuleBuilder::add(const FunctionPlan& plan, const std::vector<KernelPlan>& kernels) {
+  const gradc::Function& spec = g_.functions[plan.function];
+  const bool net = plan.entry == Entry::forward;
+  const bool two = net && (!spec.gradients.empty() || !spec.cotangents.empty());
+  Names locals, results;
+  for (const Dim& dim : module_.dims) locals.reserve(dim.name);
+  std::map<NodeId, std::uint32_t> places = leaves_;
+
+  loops::Function forward;
+  forward.name = identifier(spec.name);
+  forward.spec_name = spec.name;
+  forward.entry = plan.entry;
+  forward.span = spec.span;
+  auto add_input = [&](NodeId id) {
+    std::string name = g_[id].name;
+    if (name.starts_with(spec.name + ".")) name.erase(0, spec.name.size() + 1);
+    return places[id] = add_buffer(locals.fresh(name), name, Storage::input, g_[id].type);
+  };
+  for (NodeId id : spec.inputs) forward.inputs.push_back(add_input(id));
+  loops::Function backward = forward;
+  backward.entry = Entry::backward;
+  for (const Output& o : spec.outputs) {
+    Names& scope = net ? locals : results;
+    forward.outputs.push_back(
+        add_buffer(scope.fresh(o.name), o.name, Storage::output, g_[o.node].type));
+  }
+  if (two) {
+    for (NodeId id : spec.cotangents) backward.inputs.push_back(add_input(id));
+    for (std::size_t k = 0; k < spec.gradients.size(); ++k) {
+      const NodeId of = gradient_target(g_, spec, k);
+      const Output& o = spec.gradients[k];
+      if (g_[of].kind == NodeKind::parameter) {
+        const auto b = add_buffer(module_.buffers[leaves_.at(of)].name, o.name, Storage::gradient,
+                                  g_[of].type);
+        backward.gradients.push_back(b);
+      } else {
+        backward.outputs.push_back(
+            add_buffer(locals.fresh(o.name), o.name, Storage::output, g_[of].type));
+      }
+    }
+  }
+
+  std::map<NodeId, std::uint32_t> gradient_buffers;
+  if (two) {
+    std::size_t next = 0;
+    for (std::size_t k = 0; k < spec.gradients.size(); ++k) {
+      const NodeId of = gradient_target(g_, spec, k);
+      if (g_[of].kind == NodeKind::parameter) gradient_buffers[of] = backward.gradients[next++];
+    }
+  }
+  auto home_buffer = [&](const StoredNode& s, bool in_forward) -> std::uint32_t {
+    switch (s.home.storage) {
+      case Storage::output:
+        return (in_forward ? forward : backward).outputs.at(s.home.result);
+      case Storage::parameter:
+      case Storage::state: return leaves_.at(s.home.target);
+      case Storage::gradient: return gradient_buffers.at(s.home.target);
+      default: break;
+    }
+    return add_buffer(locals.fresh(short_name(s.node)), g_.label(s.node).name, Storage::workspace,
+                      g_[s.node].type);
+  };
+
+  std::map<NodeId, std::set<std::size_t>> readers;  // kernels
+  for (std::size_t k = 0; k < kernels.size(); ++k) {
+    for (const StoredNode& s : kernels[k].members) {
+      for (NodeId read : operands_of(g_, s.node)) readers[storage_of(g_, read)].insert(k);
+    }
+  }
+  std::set<std::string> reserved;
+  for (std::size_t k = 0; k < kernels.size(); ++k) {
+    const KernelPlan& kernel = kernels[k];
+    std::set<NodeId> elsewhere;
+    for (const StoredNode& s : kernel.members) {
+      for (std::size_t reader : readers[s.node]) {
+        if (reader != k) elsewhere.insert(s.node);
+      }
+    }
+    const auto registers = register_members(g_, kernel, elsewhere);
+    for (const StoredNode& s : kernel.members) {
+      if (!registers.contains(s.node)) places[s.node] = home_buffer(s, kernel.forward);
+    }
+    std::vector<std::string> dim_names;
+    for (const Dim& dim : module_.dims) dim_names.push_back(dim.name);
+    const LoopContext context{
+        g_,
+        dim_names,
+        reserved,
+        [&](NodeId id) {
+          if (g_[id].kind == NodeKind::constant) return constant(id);
+          const auto it = places.find(id);
+          GRADC_CHECK(it != places.end(), "a tensor that is read is stored nowhere");
+          return it->second;
+        },
+        [&](std::uint32_t b) { return module_.buffers[b].type.dtype; },
+        [&](NodeId id) { return short_name(id); },
+        [&](Kernel shared) { return share(std::move(shared)); }};
+    WrittenKernel written = kernel_to_loops(context, kernel, registers);
+    written.kernel.name = kernel_name(plan, kernel, registers);
+    written.kernel.comment = comment(kernel, registers);
+    loops::Function& f = kernel.forward || !two ? forward : backward;
+    f.calls.push_back({static_cast<std::uint32_t>(module_.kernels.size()), written.buffers});
+    f.draws = f.draws || written.kernel.draws;
+    module_.kernels.push_back(std::move(written.kernel));
+  }
+  if (plan.entry == Entry::step || plan.entry == Entry::evaluate) {
+    for (const auto& [id, buffer] : leaves_) {
+      if (g_[id].name == spec.name + ".step") forward.counter = {buffer};
+    }
+  }
+  set_dims(forward);
+  set_dims(backward);
+  module_.functions.push_back(std::move(forward));
+  if (two) module_.functions.push_back(std::move(backward));
+}
+
+}  // namespace
+
+Module graph_to_loops(Graph& g, const std::vector<FunctionPlan>& plans,
+                      const std::vector<std::vector<KernelPlan>>& kernels,
+                      const LowerOptions& options) {
+  ModuleBuilder builder(g, options);
+  for (std::size_t k = 0; k < plans.size(); ++k) builder.add(plans[k], kernels[k]);
+  return builder.take();
+}
+
+}  // namespace gradc

@@ -1,0 +1,263 @@
+// index_roles.cpp: what the indices of a comprehension do.
+#include "codegen/index_roles.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "dsl/check.h"
+
+namespace gradc {
+namespace {
+
+// Visits every scalar reachable from `root` once, users before operands, left to right.
+void for_each_scalar(const Graph& g, ScalarId root, const std::function<void(ScalarId)>& visit) {
+  std::unordered_set<ScalarId> seen{root};
+  std::vector<ScalarId> stack{root};
+  while (!stack.empty()) {
+    const ScalarId id = stack.back();
+    stack.pop_back();
+    visit(id);
+    const auto& args = g[id].args;
+    for (auto it = args.rbegin(); it != args.rend(); ++it) {
+      if (seen.insert(*it).second) stack.push_back(*it);
+    }
+  }
+}
+
+void flatten_product(Graph& g, ScalarId id, std::vector<ScalarId>& factors) {
+  const Scalar s = g[id];
+  if (s.kind == ScalarKind::apply && s.fn == Fn::mul) {
+    for (ScalarId a : s.args) flatten_product(g, a, factors);
+  } else if (s.kind == ScalarKind::apply && s.fn == Fn::neg) {
+    factors.push_back(g.literal(-1, s.dtype));
+    flatten_product(g, s.args[0], factors);
+  } else {
+    factors.push_back(id);
+  }
+}
+
+bool includes(const std::vector<std::uint32_t>& big, const std::vector<std::uint32_t>& small) {
+  return std::includes(big.begin(), big.end(), small.begin(), small.end());
+}
+
+struct Interval {
+  double low, high;
+};
+
+// Numeric bounds of an integer scalar; none when it depends on data.
+std::optional<Interval> bounds(const Graph& g, ScalarId id, const Shape& ranges) {
+  const Scalar& s = g[id];
+  switch (s.kind) {
+    case ScalarKind::literal: return Interval{s.value, s.value};
+    case ScalarKind::index: {
+      return Interval{0, static_cast<double>(max_extent(g, ranges.at(s.index)) - 1)};
+    }
+    case ScalarKind::size: {
+      const double least = static_cast<double>(s.extent.offset + s.extent.scale);
+      const double most = static_cast<double>(max_extent(g, s.extent));
+      return Interval{std::min(least, most), std::max(least, most)};
+    }
+    case ScalarKind::read: return std::nullopt;
+    case ScalarKind::apply: break;
+  }
+  std::vector<Interval> args;
+  for (ScalarId a : s.args) {
+    const auto b = bounds(g, a, ranges);
+    if (!b) return std::nullopt;
+    args.push_back(*b);
+  }
+  switch (s.fn) {
+    case Fn::neg: return Interval{-args[0].high, -args[0].low};
+    case Fn::add: return Interval{args[0].low + args[1].low, args[0].high + args[1].high};
+    case Fn::sub: return Interval{args[0].low - args[1].high, args[0].high - args[1].low};
+    case Fn::mul: {
+      const auto [low, high] =
+          std::minmax({args[0].low * args[1].low, args[0].low * args[1].high,
+                       args[0].high * args[1].low, args[0].high * args[1].high});
+      return Interval{low, high};
+    }
+    case Fn::floor_div:
+      if (args[1].low != args[1].high || args[1].low <= 0) return std::nullopt;
+      return Interval{std::floor(args[0].low / args[1].low), std::floor(args[0].high / args[1].low)};
+    case Fn::mod:
+      if (args[1].low != args[1].high || args[1].low <= 0) return std::nullopt;
+      if (args[0].low >= 0 && args[0].high < args[1].low) return args[0];
+      return Interval{0, args[1].low - 1};
+    case Fn::min:
+      return Interval{std::min(args[0].low, args[1].low), std::min(args[0].high, args[1].high)};
+    case Fn::max:
+      return Interval{std::max(args[0].low, args[1].low), std::max(args[0].high, args[1].high)};
+    default: return std::nullopt;
+  }
+}
+
+// The largest (or with sign -1 the least) value of constant + Σ factor · dim over all run-time sizes.
+std::int64_t extreme(const Graph& g, const Affine& a, int sign) {
+  std::int64_t value = a.constant;
+  for (auto [dim, factor] : a.sizes) {
+    const std::int64_t at_one = factor, at_bound = factor * g.dim(dim).bound;
+    value += sign > 0 ? std::max(at_one, at_bound) : std::min(at_one, at_bound);
+  }
+  return value;
+}
+
+void add_extent(Affine& a, const Extent& e, std::int64_t factor) {
+  a.constant += factor * e.offset;
+  if (e.is_fixed()) return;
+  for (auto& [dim, f] : a.sizes) {
+    if (dim == e.dim) {
+      f += factor * e.scale;
+      return;
+    }
+  }
+  a.sizes.emplace_back(e.dim, factor * e.scale);
+}
+
+}  // namespace
+
+std::vector<std::uint32_t> indices_of(const Graph& g, ScalarId id) {
+  std::set<std::uint32_t> found;
+  for_each_scalar(g, id, [&](ScalarId s) {
+    if (g[s].kind == ScalarKind::index) found.insert(g[s].index);
+  });
+  return {found.begin(), found.end()};
+}
+
+void for_each_read(const Graph& g, ScalarId id, const std::function<void(const Scalar&)>& visit) {
+  for_each_scalar(g, id, [&](ScalarId s) {
+    if (g[s].kind == ScalarKind::read) visit(g[s]);
+  });
+}
+
+std::size_t size_of(const Graph& g, ScalarId id) {
+  std::size_t n = 0;
+  for_each_scalar(g, id, [&](ScalarId) { ++n; });
+  return n;
+}
+
+bool has_costly(const Graph& g, ScalarId id) {
+  bool found = false;
+  for_each_scalar(g, id, [&](ScalarId s) {
+    found = found || (g[s].kind == ScalarKind::apply && info(g[s].fn).costly);
+  });
+  return found;
+}
+
+Canonical canonical(Graph& g, ScalarId id, const Shape& ranges, std::optional<std::uint32_t> last) {
+  Canonical c;
+  for_each_scalar(g, id, [&](ScalarId s) {
+    if (g[s].kind != ScalarKind::index) return;
+    const std::uint32_t k = g[s].index;
+    if (std::find(c.indices.begin(), c.indices.end(), k) == c.indices.end()) c.indices.push_back(k);
+  });
+  if (last) {
+    if (auto at = std::find(c.indices.begin(), c.indices.end(), *last); at != c.indices.end()) {
+      c.indices.erase(at);
+      c.indices.push_back(*last);
+    }
+  }
+  std::vector<ScalarId> replacements(ranges.size());
+  for (std::uint32_t k = 0; k < c.indices.size(); ++k) {
+    replacements[c.indices[k]] = g.index(k);
+    c.ranges.push_back(ranges[c.indices[k]]);
+  }
+  c.body = substitute(g, id, replacements);
+  return c;
+}
+
+std::optional<Factors> factor_product(Graph& g, const Node& n) {
+  if (n.kind != NodeKind::comprehension || n.reduction != Reduction::sum) return std::nullopt;
+  if (!is_float(n.type.dtype)) return std::nullopt;
+  std::vector<ScalarId> all;
+  flatten_product(g, n.body, all);
+  const std::uint32_t rank = static_cast<std::uint32_t>(n.type.rank());
+
+  Factors result;
+  std::vector<ScalarId> inner;
+  std::vector<std::vector<std::uint32_t>> sets;
+  for (ScalarId f : all) {
+    auto set = indices_of(g, f);
+    if (set.empty() || set.back() < rank) {
+      result.outer.push_back(f);
+    } else {
+      inner.push_back(f);
+      sets.push_back(std::move(set));
+    }
+  }
+  std::vector<std::vector<std::uint32_t>> maximal;
+  for (const auto& set : sets) {
+    const bool covered = std::any_of(sets.begin(), sets.end(), [&](const auto& other) {
+      return other.size() > set.size() && includes(other, set);
+    });
+    if (!covered && std::find(maximal.begin(), maximal.end(), set) == maximal.end()) {
+      maximal.push_back(set);
+    }
+  }
+  if (maximal.size() != 2) return std::nullopt;
+  // A reduction index must link the two; otherwise the sums are better taken apart.
+  const bool linked = std::any_of(maximal[0].begin(), maximal[0].end(), [&](std::uint32_t k) {
+    return k >= rank && std::binary_search(maximal[1].begin(), maximal[1].end(), k);
+  });
+  if (!linked) return std::nullopt;
+  for (std::size_t i = 0; i < inner.size(); ++i) {
+    (includes(maximal[0], sets[i]) ? result.left : result.right).push_back(inner[i]);
+  }
+  return result;
+}
+
+bool reads_plainly(const Graph& g, ScalarId id) {
+  const Scalar& s = g[id];
+  if (s.kind != ScalarKind::read) return false;
+  std::set<std::uint32_t> seen;
+  return std::all_of(s.args.begin(), s.args.end(), [&](ScalarId a) {
+    return g[a].kind == ScalarKind::index && seen.insert(g[a].index).second;
+  });
+}
+
+std::optional<std::vector<Affine>> affine_subscripts(const Graph& g, const Scalar& read) {
+  std::vector<Affine> subscripts(read.args.size());
+  for (std::size_t k = 0; k < read.args.size(); ++k) {
+    if (!as_affine(g, read.args[k], subscripts[k])) return std::nullopt;
+  }
+  return subscripts;
+}
+
+Affine end_of(const Affine& a, const Shape& ranges, int sign) {
+  Affine end = a;
+  end.coefficients.clear();
+  for (std::size_t k = 0; k < a.coefficients.size(); ++k) {
+    const std::int64_t c = a.coefficients[k];
+    if (c == 0 || (c > 0) != (sign > 0)) continue;
+    add_extent(end, ranges.at(k), c);
+    end.constant -= c;
+  }
+  return end;
+}
+
+bool never_negative(const Graph& g, ScalarId subscript, const Shape& ranges) {
+  Affine a;
+  if (as_affine(g, subscript, a)) return extreme(g, end_of(a, ranges, -1), -1) >= 0;
+  const auto b = bounds(g, subscript, ranges);
+  return b && b->low >= 0;
+}
+
+bool never_beyond(const Graph& g, ScalarId subscript, const Extent& extent, const Shape& ranges) {
+  Affine a;
+  if (as_affine(g, subscript, a)) {
+    Affine above = end_of(a, ranges, 1);
+    add_extent(above, extent, -1);
+    return extreme(g, above, 1) < 0;
+  }
+  const auto b = bounds(g, subscript, ranges);
+  const std::int64_t least = extent.is_fixed() ? extent.offset : extent.offset + extent.scale;
+  return b && b->high < static_cast<double>(least);
+}
+
+bool stays_inside(const Graph& g, ScalarId subscript, const Extent& extent, const Shape& ranges) {
+  return never_negative(g, subscript, ranges) && never_beyond(g, subscript, extent, ranges);
+}
+
+}  // namespace gradc

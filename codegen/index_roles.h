@@ -1,0 +1,55 @@
+// index_roles.h: what the indices of a comprehension do: the only thing kernels are recognised by.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "dsl/graph.h"
+
+namespace gradc {
+
+// Bound indices that occur in a scalar, ascending.
+std::vector<std::uint32_t> indices_of(const Graph&, ScalarId);
+
+// Every read of a scalar once.
+void for_each_read(const Graph&, ScalarId, const std::function<void(const Scalar&)>& visit);
+
+// Scalars reachable from one, each once.
+std::size_t size_of(const Graph&, ScalarId);
+bool has_costly(const Graph&, ScalarId);
+
+// A scalar with its indices renamed 0, 1, … in order of first occurrence: equal for equal formulas.
+struct Canonical {
+  ScalarId body;
+  std::vector<std::uint32_t> indices;  // the old number of each new index
+  Shape ranges;                        // extents, in the new order
+  bool operator==(const Canonical& o) const { return body == o.body && ranges == o.ranges; }
+};
+// `last`: an index that is to come last, if it occurs.
+Canonical canonical(Graph&, ScalarId, const Shape& ranges, std::optional<std::uint32_t> last = {});
+
+// A product body: factors of each kind.
+struct Factors {
+  std::vector<ScalarId> outer;  // hold no reduction index
+  std::vector<ScalarId> left;   // their indices are those of one operand …
+  std::vector<ScalarId> right;  // … and of the other
+};
+// The body of `sum[R] left · right` with the indices of neither operand among those of the other;
+// none if it isn't such a product.
+std::optional<Factors> factor_product(Graph&, const Node&);
+
+bool reads_plainly(const Graph&, ScalarId);  // a read with distinct plain indices as subscripts
+
+// The subscript of every axis as a linear form; none if one is not affine.
+std::optional<std::vector<Affine>> affine_subscripts(const Graph&, const Scalar& read);
+
+// The least (sign -1) or largest (sign 1) value of a linear form over its indices; it may still hold sizes.
+Affine end_of(const Affine&, const Shape& ranges, int sign);
+
+// True if the subscript is in 0 … extent-1 for all values of the indices in `ranges`.
+bool never_negative(const Graph&, ScalarId subscript, const Shape& ranges);
+bool never_beyond(const Graph&, ScalarId subscript, const Extent& extent, const Shape& ranges);
+bool stays_inside(const Graph&, ScalarId subscript, const Extent& extent, const Shape& ranges);
+
+}  // namespace gradc

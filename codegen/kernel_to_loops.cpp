@@ -1,0 +1,375 @@
+// kernel_to_loops.cpp: the loops of one kernel.
+#include "codegen/kernel_to_loops.h"
+
+#include <algorithm>
+#include <limits>
+#include <map>
+
+#include "codegen/index_roles.h"
+#include "codegen/kernel_writer.h"
+#include "codegen/nest_writer.h"
+#include "codegen/product_to_loops.h"
+#include "dsl/check.h"
+
+namespace gradc {
+
+using namespace loops;
+
+KernelWriter::KernelWriter(const LoopContext& c, const KernelPlan& p,
+                           const std::set<NodeId>& in_registers)
+    : context(c), g(c.graph), plan(p), registers(in_registers),
+      nest(c.graph, c.dim_names, c.reserved) {
+  // What is read comes first in the signature, what is written last.
+  for (const StoredNode& s : plan.members) {
+    if (g[s.node].kind != NodeKind::comprehension) continue;
+    for (NodeId read : reads_of(g, g[s.node].body)) bind(storage_of(g, read), false);
+  }
+  for (const StoredNode& s : plan.members) bind(s.node, true);
+  std::stable_partition(arguments.begin(), arguments.end(),
+                        [](const Bound& b) { return !b.argument.written; });
+}
+
+void KernelWriter::bind(NodeId id, bool written) {
+  if (registers.contains(id)) return;
+  if (g[id].kind == NodeKind::constant && g[id].values.size() == 1) return;
+  const bool member = std::any_of(plan.members.begin(), plan.members.end(),
+                                  [&](const StoredNode& s) { return s.node == id; });
+  if (member && !written) return;
+  const std::uint32_t buffer = context.buffer(id);
+  auto at = std::find_if(arguments.begin(), arguments.end(),
+                         [&](const Bound& b) { return b.buffer == buffer; });
+  if (at == arguments.end()) {
+    const std::string name = nest.names().fresh(context.short_name(id));
+    at = arguments.insert(arguments.end(), {buffer, {name, context.dtype(buffer), false}});
+  }
+  at->argument.written = at->argument.written || written;
+  nest.bind(id, at->argument.name, at->argument.dtype);
+}
+
+std::string KernelWriter::index_name(NodeId id, std::uint32_t k) const {
+  const auto& names = g.label(id).index_names;
+  if (k < names.size() && !names[k].empty()) return names[k];
+  static constexpr std::string_view letters = "ijklmnpqrsuvw";
+  return k < letters.size() ? std::string(1, letters[k]) : "i" + std::to_string(k);
+}
+
+void KernelWriter::store(NodeId id, Expr value) {
+  nest.emit(Store{nest.argument(id), nest.own_position(id), std::move(value), false, Fn::add});
+}
+
+namespace {
+
+bool is_position(Reduction r) { return r == Reduction::argmax || r == Reduction::argmin; }
+bool is_greatest(Reduction r) { return r == Reduction::max || r == Reduction::argmax; }
+
+Fn combining(Reduction r) {
+  switch (r) {
+    case Reduction::sum: return Fn::add;
+    case Reduction::prod: return Fn::mul;
+    case Reduction::max: return Fn::max;
+    case Reduction::min: return Fn::min;
+    default: GRADC_UNREACHABLE("not a fold with one register");
+  }
+}
+
+double neutral(Reduction r) {
+  if (r == Reduction::sum) return 0;
+  if (r == Reduction::prod) return 1;
+  const double infinity = std::numeric_limits<double>::infinity();
+  return is_greatest(r) ? -infinity : infinity;
+}
+
+// Booleans are folded as numbers.
+Type register_type(DType t) { return t == DType::boolean ? Type::integer : type_of(t); }
+
+// The registers of one reduction in progress.
+struct Fold {
+  NodeId node;
+  Expr value;     // so far
+  Expr position;  // of the best, argmax and argmin
+};
+
+Expr as_number(Expr e) {
+  return e.type == Type::boolean ? apply(Fn::cast, {std::move(e)}, Type::integer) : e;
+}
+
+class RunWriter {
+ public:
+  RunWriter(KernelWriter& k, const Run& run) : k_(k), g_(k.g), nest_(k.nest), run_(run) {}
+
+  void write() {
+    nest_.set_ranges(run_.ranges);
+    std::vector<ScalarId> bodies;
+    for (const StoredNode& s : run_.members) {
+      if (g_[s.node].kind == NodeKind::comprehension) bodies.push_back(g_[s.node].body);
+    }
+    nest_.count_uses(bodies);
+    const std::size_t shared = k_.plan.shared;
+    open(shared, run_.rank);
+    std::vector<Fold> folds;
+    for (const StoredNode& s : run_.members) {
+      if (is_fold(s.node)) folds.push_back(start(s.node));
+    }
+    open(run_.rank, run_.ranges.size());
+    std::vector<std::pair<NodeId, Expr>> values;
+    for (const StoredNode& s : run_.members) {
+      if (is_fold(s.node)) continue;
+      values.emplace_back(s.node, pointwise(s.node));
+    }
+    for (Fold& fold : folds) step(fold);
+    for (auto& [node, value] : values) {
+      if (!k_.registers.contains(node)) k_.store(node, std::move(value));
+    }
+    close(run_.ranges.size() - run_.rank);
+    for (const Fold& fold : folds) finish(fold);
+    close(run_.rank - std::min(run_.rank, shared));
+  }
+
+ private:
+  bool is_fold(NodeId id) const {
+    return g_[id].kind == NodeKind::comprehension && g_[id].reduction != Reduction::none;
+  }
+  void open(std::size_t first, std::size_t last) {
+    for (std::size_t k = first; k < last; ++k) {
+      const bool innermost = k + 1 == run_.ranges.size() && run_.rank == run_.ranges.size();
+      const auto number = static_cast<std::uint32_t>(k);
+      const LoopKind kind = k >= run_.rank ? LoopKind::serial
+                            : innermost    ? LoopKind::vector
+                                           : LoopKind::parallel;
+      nest_.open(k_.index_name(run_.members[0].node, number), number, run_.ranges[k], kind);
+    }
+  }
+  void close(std::size_t count) {
+    for (std::size_t k = 0; k < count; ++k) nest_.close();
+  }
+
+  // One element of an elementwise member; a name is given when it is used again or stored with others.
+  Expr pointwise(NodeId id) {
+    const Node& n = g_[id];
+    Expr value = n.kind == NodeKind::random ? k_.draw(id) : nest_.value(n.body);
+    const bool last = k_.plan.runs.size() == 1 || run_.ranges.size() > k_.plan.shared;
+    const bool alone = run_.members.size() == 1 && last && !k_.registers.contains(id);
+    if (alone) return value;
+    if (value.kind != ExprKind::variable && value.kind != ExprKind::literal) {
+      value = nest_.let(k_.context.short_name(id), std::move(value));
+    }
+    nest_.keep(id, value);
+    return value;
+  }
+
+  Fold start(NodeId id) {
+    const Node& n = g_[id];
+    const Type type = register_type(g_[n.body].dtype);
+    const std::string name = k_.context.short_name(id);
+    Fold fold{id, {}, {}};
+    const std::string best = is_position(n.reduction) ? (is_greatest(n.reduction) ? "most" : "least")
+                                                      : name;
+    fold.value = nest_.let(best, number(neutral(n.reduction), type), true);
+    if (is_position(n.reduction)) fold.position = nest_.let(name, integer(0), true);
+    return fold;
+  }
+
+  void step(Fold& fold) {
+    const Node& n = g_[fold.node];
+    if (!is_position(n.reduction)) {
+      nest_.emit(Accumulate{fold.value.name, combining(n.reduction), as_number(nest_.value(n.body))});
+      return;
+    }
+    Expr candidate = as_number(nest_.value(n.body));
+    if (candidate.kind != ExprKind::variable) candidate = nest_.let("candidate", std::move(candidate));
+    Expr better = apply(is_greatest(n.reduction) ? Fn::gt : Fn::lt, {candidate, fold.value},
+                        Type::boolean);
+    if (candidate.type != Type::integer) {
+      // The first NaN wins and stays.
+      Expr first_nan = apply(Fn::logical_and,
+                             {apply(Fn::ne, {candidate, candidate}, Type::boolean),
+                              apply(Fn::eq, {fold.value, fold.value}, Type::boolean)},
+                             Type::boolean);
+      better = apply(Fn::logical_or, {std::move(better), std::move(first_nan)}, Type::boolean);
+    }
+    Expr position = integer(0);
+    for (std::size_t k = run_.rank; k < run_.ranges.size(); ++k) {
+      position = nest_.next_position(std::move(position), run_.ranges[k],
+                                     nest_.index_value(static_cast<std::uint32_t>(k)));
+    }
+    Block body;
+    body.push_back({Assign{fold.value.name, candidate}});
+    body.push_back({Assign{fold.position.name, std::move(position)}});
+    nest_.emit(If{std::move(better), std::move(body)});
+  }
+
+  void finish(const Fold& fold) {
+    const Expr& result = is_position(g_[fold.node].reduction) ? fold.position : fold.value;
+    nest_.keep(fold.node, result);
+    if (!k_.registers.contains(fold.node)) k_.store(fold.node, result);
+  }
+
+  KernelWriter& k_;
+  Graph& g_;
+  NestWriter& nest_;
+  const Run& run_;
+};
+
+// out = start, then out = fn(out, body), the contiguous free index innermost.
+void write_spread(KernelWriter& k) {
+  const NodeId id = k.plan.members[0].node;
+  const Node n = k.g[id];
+  const auto last = static_cast<std::uint32_t>(n.type.rank()) - 1;
+  k.nest.set_ranges(n.ranges);
+  k.nest.count_uses({n.body});
+  for (std::uint32_t i = 0; i < last; ++i) {
+    k.nest.open(k.index_name(id, i), i, n.ranges[i], LoopKind::parallel);
+  }
+  k.nest.open(k.index_name(id, last), last, n.ranges[last], LoopKind::vector);
+  k.store(id, number(neutral(n.reduction), type_of(n.type.dtype)));
+  k.nest.close();
+  for (std::uint32_t i = last + 1; i < n.ranges.size(); ++i) {
+    k.nest.open(k.index_name(id, i), i, n.ranges[i], LoopKind::serial);
+  }
+  k.nest.open(k.index_name(id, last), last, n.ranges[last], LoopKind::vector);
+  Expr value = k.nest.value(n.body);
+  k.nest.emit(Store{k.nest.argument(id), k.nest.own_position(id), std::move(value), true,
+                    combining(n.reduction)});
+  while (k.nest.depth() > 0) k.nest.close();
+}
+
+// out = 0, then out[position] += value for all other indices.
+void write_scatter(KernelWriter& k) {
+  const NodeId id = k.plan.members[0].node;
+  const Node n = k.g[id];
+  const ScatterForm form = *scatter_form(k.g, id);
+  for (std::uint32_t i = 0; i < n.type.rank(); ++i) {
+    const bool innermost = i + 1 == n.type.rank();
+    k.nest.open(k.index_name(id, i), i, n.ranges[i],
+                innermost ? LoopKind::vector : LoopKind::parallel);
+  }
+  k.store(id, number(0, type_of(n.type.dtype)));
+  while (k.nest.depth() > 0) k.nest.close();
+
+  k.nest.set_ranges(n.ranges);
+  std::vector<ScalarId> bodies{form.value};
+  for (const auto& s : form.solved) bodies.push_back(s.position);
+  k.nest.count_uses(bodies);
+  auto is_solved = [&](std::uint32_t i) {
+    return std::any_of(form.solved.begin(), form.solved.end(),
+                       [&](const auto& s) { return s.index == i; });
+  };
+  const auto rank = static_cast<std::uint32_t>(n.type.rank());
+  for (std::uint32_t j = 0; j < n.ranges.size(); ++j) {  // reductions first, free ones innermost
+    const std::uint32_t sums = static_cast<std::uint32_t>(n.ranges.size()) - rank;
+    const std::uint32_t i = j < sums ? rank + j : j - sums;
+    if (!is_solved(i)) k.nest.open(k.index_name(id, i), i, n.ranges[i], LoopKind::serial);
+  }
+  Expr condition;
+  bool tests = false;
+  auto require = [&](Expr c) {
+    condition = tests ? apply(Fn::logical_and, {std::move(condition), std::move(c)}, Type::boolean)
+                      : std::move(c);
+    tests = true;
+  };
+  for (ScalarId c : form.conditions) require(k.nest.value(c));
+  for (const auto& s : form.solved) {
+    Expr at = k.nest.named_value(s.position, k.index_name(id, s.index));
+    if (!never_negative(k.g, s.position, n.ranges)) {
+      require(apply(Fn::ge, {at, integer(0)}, Type::boolean));
+    }
+    if (!never_beyond(k.g, s.position, n.ranges[s.index], n.ranges)) {
+      require(apply(Fn::lt, {at, k.nest.extent(n.ranges[s.index])}, Type::boolean));
+    }
+    k.nest.bind_index(s.index, std::move(at), k.nest.depth());
+  }
+  Expr value = tests ? k.nest.guarded_value(form.value) : k.nest.value(form.value);
+  Store add{k.nest.argument(id), k.nest.own_position(id), std::move(value), true, Fn::add};
+  if (tests) {
+    Block body;
+    body.push_back({std::move(add)});
+    k.nest.emit(If{std::move(condition), std::move(body)});
+  } else {
+    k.nest.emit(std::move(add));
+  }
+  while (k.nest.depth() > 0) k.nest.close();
+}
+
+void write_runs(KernelWriter& k) {
+  const NodeId first = k.plan.members[0].node;
+  for (std::uint32_t i = 0; i < k.plan.shared; ++i) {
+    const Extent e = ranges_of(k.g[first])[i];
+    const bool innermost = i + 1 == k.plan.shared &&
+                           std::all_of(k.plan.runs.begin(), k.plan.runs.end(), [&](const Run& r) {
+                             return r.ranges.size() == k.plan.shared;
+                           });
+    k.nest.open(k.index_name(first, i), i, e, innermost ? LoopKind::vector : LoopKind::parallel);
+  }
+  for (const Run& run : k.plan.runs) RunWriter(k, run).write();
+  while (k.nest.depth() > 0) k.nest.close();
+}
+
+}  // namespace
+
+Expr KernelWriter::draw(NodeId id) {
+  const Node& n = g[id];
+  draws = true;
+  Expr e;
+  e.kind = ExprKind::random;
+  e.type = type_of(n.type.dtype);
+  e.distribution = n.distribution;
+  e.stream = n.stream;
+  e.args = {nest.own_position(id), number(n.a, Type::f32), number(n.b, Type::f32)};
+  return e;
+}
+
+WrittenKernel KernelWriter::finish() {
+  WrittenKernel result;
+  result.kernel.body = nest.take();
+  for (const std::string& dim : context.dim_names) {
+    if (nest.counts().contains(dim)) result.kernel.counts.push_back(dim);
+  }
+  result.kernel.draws = draws;
+  for (const Bound& b : arguments) {
+    result.kernel.arguments.push_back(b.argument);
+    result.buffers.push_back(b.buffer);
+  }
+  return result;
+}
+
+WrittenKernel kernel_to_loops(const LoopContext& context, const KernelPlan& plan,
+                              const std::set<NodeId>& in_registers) {
+  KernelWriter k(context, plan, in_registers);
+  switch (plan.form) {
+    case Form::pointwise:
+    case Form::fold: write_runs(k); break;
+    case Form::spread: write_spread(k); break;
+    case Form::scatter: write_scatter(k); break;
+    case Form::product: product_to_loops(k); break;
+  }
+  return k.finish();
+}
+
+std::set<NodeId> register_members(const Graph& g, const KernelPlan& plan,
+                                  const std::set<NodeId>& read_elsewhere) {
+  std::set<NodeId> result;
+  for (std::size_t r = 0; r < plan.runs.size(); ++r) {
+    for (const StoredNode& s : plan.runs[r].members) {
+      if (s.home.storage != Storage::workspace || read_elsewhere.contains(s.node)) continue;
+      bool served = true;
+      for (std::size_t later = r; later < plan.runs.size(); ++later) {
+        for (const StoredNode& reader : plan.runs[later].members) {
+          if (g[reader.node].kind != NodeKind::comprehension) continue;
+          bool reads = false, reshaped = false;
+          for (NodeId read : reads_of(g, g[reader.node].body)) {
+            reads = reads || storage_of(g, read) == s.node;
+            reshaped = reshaped || (read != s.node && storage_of(g, read) == s.node);
+          }
+          if (!reads) continue;
+          const std::size_t rank = g[s.node].type.rank();
+          served = served && !reshaped && is_aligned(g, reader.node, s.node, rank) &&
+                   (later == r || rank == plan.shared);
+        }
+      }
+      if (served) result.insert(s.node);
+    }
+  }
+  return result;
+}
+
+}  // namespace gradc

@@ -1,0 +1,36 @@
+// kernel_to_loops.h: the loops of one kernel.
+#pragma once
+
+#include <functional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "codegen/fuse.h"
+#include "codegen/loops.h"
+
+namespace gradc {
+
+// What the kernels of a module have in common.
+struct LoopContext {
+  Graph& graph;
+  std::vector<std::string> dim_names;                 // by DimId
+  std::set<std::string> reserved;                     // names a kernel may not use inside
+  std::function<std::uint32_t(NodeId)> buffer;        // of a stored node, leaf
+  std::function<DType(std::uint32_t)> dtype;          // of a buffer
+  std::function<std::string(NodeId)> short_name;      // what a person would call it inside a kernel
+  std::function<std::string(loops::Kernel)> share;    // name of an equal kernel of the module, added if new
+};
+
+struct WrittenKernel {
+  loops::Kernel kernel;                // without name and comment
+  std::vector<std::uint32_t> buffers;  // one per argument
+};
+
+// `in_registers`: members that nobody needs in memory.
+WrittenKernel kernel_to_loops(const LoopContext&, const KernelPlan&, const std::set<NodeId>& in_registers);
+
+// Members that are read only inside the kernel, and there while they are in registers.
+std::set<NodeId> register_members(const Graph&, const KernelPlan&, const std::set<NodeId>& read_elsewhere);
+
+}  // namespace gradc

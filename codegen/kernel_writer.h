@@ -1,0 +1,37 @@
+// kernel_writer.h: what the writers of the several forms of kernels work on.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "codegen/kernel_to_loops.h"
+#include "codegen/nest_writer.h"
+
+namespace gradc {
+
+struct KernelWriter {
+  KernelWriter(const LoopContext&, const KernelPlan&, const std::set<NodeId>& in_registers);
+
+  // One argument per buffer, whichever nodes live in it.
+  struct Bound {
+    std::uint32_t buffer = 0;
+    loops::Argument argument;
+  };
+
+  void bind(NodeId, bool written);
+  std::string index_name(NodeId, std::uint32_t index) const;
+  void store(NodeId, loops::Expr value);  // at the node's own indices
+  loops::Expr draw(NodeId);
+  WrittenKernel finish();
+
+  const LoopContext& context;
+  Graph& g;
+  const KernelPlan& plan;
+  const std::set<NodeId>& registers;
+  NestWriter nest;
+  std::vector<Bound> arguments;
+  bool draws = false;
+};
+
+}  // namespace gradc

@@ -1,0 +1,307 @@
+// loops_to_text.cpp: loops → C++17.
+#include "codegen/loops_to_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "codegen/expr_to_text.h"
+#include "dsl/check.h"
+
+namespace gradc {
+
+using namespace loops;
+
+namespace {
+
+// What stands in a comment can end neither it nor its line.
+std::string comment_line(const std::string& indent, std::string text) {
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < 32) c = ' ';
+  }
+  while (!text.empty() && (text.back() == '\\' || text.back() == ' ')) text.pop_back();
+  return indent + "// " + text + "\n";
+}
+
+class KernelText {
+ public:
+  explicit KernelText(const Kernel& kernel) : kernel_(kernel) {}
+
+  std::string definition() {
+    for (const std::string& line : kernel_.comment) out_ += comment_line("", line);
+    out_ += "static void " + kernel_.name + "(";
+    const std::string margin(out_.size() - out_.rfind('\n') - 1, ' ');
+    std::vector<std::string> parameters;
+    for (const std::string& count : kernel_.counts) parameters.push_back("std::int64_t " + count);
+    if (kernel_.draws) {
+      parameters.push_back("std::uint64_t seed");
+      parameters.push_back("std::uint32_t step");
+    }
+    for (const Argument& a : kernel_.arguments) {
+      parameters.push_back(fmt::format("{}{}* __restrict {}", a.written ? "" : "const ",
+                                       element_type(a.dtype), a.name));
+    }
+    std::size_t column = margin.size();
+    for (std::size_t k = 0; k < parameters.size(); ++k) {
+      const bool last = k + 1 == parameters.size();
+      if (k > 0 && column + parameters[k].size() + 4 > 100) {
+        out_ += "\n" + margin;
+        column = margin.size();
+      } else if (k > 0) {
+        out_ += " ";
+        ++column;
+      }
+      out_ += parameters[k] + (last ? "" : ",");
+      column += parameters[k].size() + 1;
+    }
+    out_ += ") {\n";
+    block(kernel_.body, "  ");
+    return out_ + "}\n";
+  }
+
+ private:
+  void block(const Block& statements, const std::string& indent) {
+    for (const Stmt& s : statements) {
+      std::visit([&](const auto& it) { statement(it, indent); }, s.it);
+    }
+  }
+
+  void statement(const For& s, const std::string& indent) {
+    const std::string& v = s.variable;
+    const std::string begin =
+        s.begin.empty() ? "" : fmt::format("std::int64_t {} = {}", v, text(s.begin[0]));
+    const std::string end = text(s.end, 12);
+    if (s.step == 1) {
+      out_ += fmt::format("{}for ({}; {} < {}; ++{}) {{\n", indent, begin, v, end, v);
+    } else {
+      out_ += fmt::format("{}for ({}; {} + {} <= {}; {} += {}) {{\n", indent, begin, v, s.step, end, v,
+                          s.step);
+    }
+    block(s.body, indent + "  ");
+    out_ += indent + "}\n";
+  }
+  void statement(const Let& s, const std::string& indent) {
+    out_ += fmt::format("{}{}{} {} = {};\n", indent, s.changes ? "" : "const ",
+                        register_type(s.value.type, s.value.lanes), s.name, initial(s.value));
+  }
+  void statement(const Accumulate& s, const std::string& indent) {
+    out_ += indent + combined(s.name, s.fn, s.value) + ";\n";
+  }
+  void statement(const Assign& s, const std::string& indent) {
+    out_ += fmt::format("{}{} = {};\n", indent, s.name, text(s.value));
+  }
+  void statement(const Store& s, const std::string& indent) {
+    if (s.value.lanes > 1) {
+      Expr value = s.value;
+      if (s.accumulates) {
+        Expr old = value;
+        old.kind = ExprKind::load;
+        old.name = s.buffer;
+        old.args = {s.index};
+        Expr sum;
+        sum.kind = ExprKind::apply;
+        sum.type = value.type;
+        sum.lanes = value.lanes;
+        sum.fn = s.fn;
+        sum.args = {std::move(old), std::move(value)};
+        value = std::move(sum);
+      }
+      out_ += fmt::format("{}gradc::store({}, {});\n", indent, address(s.buffer, s.index), text(value));
+      return;
+    }
+    const std::string place = fmt::format("{}[{}]", s.buffer, text(s.index));
+    if (s.accumulates) {
+      out_ += indent + combined(place, s.fn, s.value) + ";\n";
+    } else {
+      out_ += fmt::format("{}{} = {};\n", indent, place, converted(s.value, dtype(s.buffer)));
+    }
+  }
+  void statement(const If& s, const std::string& indent) {
+    out_ += fmt::format("{}if ({}) {{\n", indent, text(s.condition));
+    block(s.body, indent + "  ");
+    out_ += indent + "}\n";
+  }
+  void statement(const Call& s, const std::string& indent) {
+    std::string args;
+    for (const Expr& a : s.args) args += (args.empty() ? "" : ", ") + text(a);
+    out_ += fmt::format("{}{}({});\n", indent, s.kernel, args);
+  }
+  void statement(const Barrier&, const std::string&) {}
+  void statement(const Comment& s, const std::string& indent) {
+    out_ += comment_line(indent, s.text);
+  }
+
+  std::string combined(const std::string& place, Fn fn, const Expr& value) const {
+    switch (fn) {
+      case Fn::add: return fmt::format("{} += {}", place, text(value));
+      case Fn::mul: return fmt::format("{} *= {}", place, text(value, 13));
+      case Fn::max: return fmt::format("{} = gradc::max({}, {})", place, place, text(value));
+      case Fn::min: return fmt::format("{} = gradc::min({}, {})", place, place, text(value));
+      default: GRADC_UNREACHABLE("nothing accumulates with this function");
+    }
+  }
+
+  std::string initial(const Expr& e) const {
+    const bool zero = e.kind == ExprKind::literal && e.lanes > 1 && e.value == 0;
+    return zero ? "{}" : text(e);
+  }
+
+  std::string converted(const Expr& value, DType to) const {
+    if (to == DType::i32) {
+      const bool small = value.kind == ExprKind::literal && std::abs(value.value) < 2e9;
+      return small ? text(value) : fmt::format("static_cast<std::int32_t>({})", text(value));
+    }
+    if (to == DType::boolean) {
+      if (value.type == Type::boolean) return fmt::format("{} ? 1 : 0", text(value, 3));
+      return fmt::format("{} != 0 ? 1 : 0", text(value, 9));
+    }
+    if (to == DType::f64 && value.type == Type::f32) return text(value);
+    return text(value);
+  }
+
+  std::string text(const Expr& e, int at_least = 0) const {
+    return expr_to_text(e, [this](const std::string& b) { return dtype(b); }, at_least);
+  }
+  std::string address(const std::string& buffer, const Expr& index) const {
+    Expr e;
+    e.kind = ExprKind::pointer;
+    e.name = buffer;
+    e.args = {index};
+    return text(e);
+  }
+  DType dtype(const std::string& buffer) const {
+    for (const Argument& a : kernel_.arguments) {
+      if (a.name == buffer) return a.dtype;
+    }
+    GRADC_UNREACHABLE("no buffer " + buffer);
+  }
+
+  const Kernel& kernel_;
+  std::string out_;
+};
+
+std::string table_text(const Buffer& b) {
+  std::string out = fmt::format("static constexpr {} {}[{}] = {{", element_type(b.type.dtype), b.name,
+                                std::max<std::size_t>(b.values.size(), 1));
+  std::string line;
+  for (double v : b.values) {
+    std::string item;
+    switch (b.type.dtype) {
+      case DType::boolean: item = v != 0 ? "1" : "0"; break;
+      case DType::i32: item = number_to_text(v, Type::integer); break;
+      case DType::f32: item = number_to_text(v, Type::f32); break;
+      case DType::f64: item = number_to_text(v, Type::f64); break;
+    }
+    if (line.size() + item.size() > 92) {
+      out += "\n    " + line;
+      line.clear();
+    }
+    line += (line.empty() ? "" : " ") + item + ",";
+  }
+  return out + "\n    " + line + "\n};\n";
+}
+
+std::string extent_text(const Module& module, const Extent& e) {
+  if (e.is_fixed()) return std::to_string(e.offset);
+  const std::string& dim = module.dims[e.dim.value].name;
+  std::string out = e.scale == 1 ? dim : fmt::format("{} * {}", e.scale, dim);
+  if (e.offset != 0) out += fmt::format(" {} {}", e.offset < 0 ? '-' : '+', std::abs(e.offset));
+  return out;
+}
+
+std::string type_text(const Module& module, const TensorType& type) {
+  std::string out{name(type.dtype)};
+  out += "[";
+  for (std::size_t k = 0; k < type.shape.size(); ++k) {
+    out += (k > 0 ? ", " : "") + extent_text(module, type.shape[k]);
+  }
+  return out + "]";
+}
+
+}  // namespace
+
+std::string_view element_type(DType t) {
+  switch (t) {
+    case DType::boolean: return "unsigned char";
+    case DType::i32: return "std::int32_t";
+    case DType::f32: return "float";
+    case DType::f64: return "double";
+  }
+  GRADC_UNREACHABLE("dtype");
+}
+
+std::string kernels_to_text(const Module& module) {
+  std::string out;
+  for (std::uint32_t b : module.constants) out += table_text(module.buffers[b]) + "\n";
+  for (const Kernel& kernel : module.kernels) out += KernelText(kernel).definition() + "\n";
+  return out;
+}
+
+std::string body_to_text(const Module& module, const loops::Function& f) {
+  std::string out;
+  if (f.draws) {
+    const bool given = f.entry == Entry::init || f.entry == Entry::step;
+    if (!given) out += "  constexpr std::uint64_t seed = 0;\n";
+    if (f.counter.empty()) {
+      out += "  constexpr std::uint32_t step = 0;\n";
+    } else {
+      out += fmt::format("  const auto step = static_cast<std::uint32_t>(state.{}[0]);\n",
+                         module.buffers[f.counter[0]].name);
+    }
+  }
+  std::set<std::uint32_t> declared;
+  for (const Invocation& call : f.calls) {
+    for (std::uint32_t b : call.buffers) {
+      const Buffer& buffer = module.buffers[b];
+      if (buffer.storage != Storage::workspace || !declared.insert(b).second) continue;
+      out += fmt::format("  auto* const {} = gradc::place<{}>(workspace.data, {});  // {}\n", buffer.name,
+                         element_type(buffer.type.dtype), buffer.offset,
+                         type_text(module, buffer.type));
+    }
+  }
+  for (const Invocation& call : f.calls) {
+    const Kernel& kernel = module.kernels[call.kernel];
+    std::string args;
+    auto add = [&](const std::string& arg) { args += (args.empty() ? "" : ", ") + arg; };
+    for (const std::string& count : kernel.counts) add(count);
+    if (kernel.draws) {
+      add("seed");
+      add("step");
+    }
+    for (std::uint32_t b : call.buffers) {
+      const Buffer& buffer = module.buffers[b];
+      switch (buffer.storage) {
+        case Storage::parameter: add("parameters." + buffer.name); break;
+        case Storage::state: add("state." + buffer.name); break;
+        case Storage::gradient: add("gradients." + buffer.name); break;
+        case Storage::output: {
+          const bool report = f.entry == Entry::step || f.entry == Entry::evaluate;
+          add(report ? "&result." + buffer.name : buffer.name);
+          break;
+        }
+        default: add(buffer.name);
+      }
+    }
+    out += fmt::format("  {}({});\n", kernel.name, args);
+  }
+  return out;
+}
+
+std::string loops_to_listing(const Module& module) {
+  std::string out = kernels_to_text(module);
+  static constexpr const char* entries[] = {"init", "forward", "backward", "step", "evaluate"};
+  for (const loops::Function& f : module.functions) {
+    out += fmt::format("{} {} {{\n{}}}\n\n", entries[static_cast<int>(f.entry)], f.name,
+                       body_to_text(module, f));
+  }
+  for (const MemoryReport& m : module.memory) {
+    out += fmt::format("memory {}: {} bytes, at least {} alive at once, {} saved for gradients\n",
+                       m.function, m.peak, m.lower_bound, m.saved);
+  }
+  return out;
+}
+
+}  // namespace gradc

@@ -1,0 +1,429 @@
+// partition.cpp: which tensors of a function are stored, and in what order they are computed.
+#include "codegen/partition.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <unordered_map>
+
+#include "codegen/products.h"
+#include "dsl/check.h"
+
+namespace gradc {
+namespace {
+
+using loops::Entry;
+using loops::Storage;
+
+// Beyond this many scalars a formula is stored rather than repeated in its users.
+constexpr std::size_t largest_inlined = 40;
+
+struct Use {
+  std::uint32_t users = 0;   // distinct nodes
+  bool root = false;
+  bool reshaped = false;
+  bool padded = false;       // some read gives 0 outside
+  bool misaligned = false;   // some subscript k is not the user's index k
+};
+
+// What each node of a function is read by, in the graph as it was given.
+std::unordered_map<NodeId, Use> find_uses(const Graph& g, const std::vector<NodeId>& order,
+                                          const std::vector<NodeId>& roots) {
+  std::unordered_map<NodeId, Use> uses;
+  for (NodeId id : order) {
+    const Node& n = g[id];
+    if (n.kind == NodeKind::reshape) uses[n.operand].reshaped = true;
+    if (n.kind != NodeKind::comprehension) continue;
+    for (NodeId operand : reads_of(g, n.body)) ++uses[operand].users;
+    for_each_read(g, n.body, [&](const Scalar& read) {
+      Use& use = uses[read.tensor];
+      use.padded = use.padded || read.zero_outside;
+      for (std::uint32_t k = 0; k < read.args.size(); ++k) {
+        const Scalar& subscript = g[read.args[k]];
+        use.misaligned = use.misaligned || subscript.kind != ScalarKind::index ||
+                         subscript.index != k;
+      }
+    });
+  }
+  for (NodeId root : roots) uses[root].root = true;
+  return uses;
+}
+
+class Partitioner {
+ public:
+  explicit Partitioner(Graph& g) : g_(g) {}
+
+  void rewrite_function(const std::vector<NodeId>& roots) {
+    const auto order = topological_order(g_, roots);
+    uses_ = find_uses(g_, order, roots);
+    for (NodeId id : order) rewrite_node(id);
+  }
+
+  // The node that stands for `id` now; it is stored, a leaf, or a reshape of one.
+  NodeId now(NodeId id) const { return stored_.at(id); }
+
+  NodeId copy_of(NodeId id) {
+    const TensorType type = g_[id].type;
+    std::vector<ScalarId> subscripts;
+    for (std::uint32_t k = 0; k < type.rank(); ++k) subscripts.push_back(g_.index(k));
+    const NodeId copy = g_.comprehension(type.rank(), type.shape, Reduction::none,
+                                         g_.read(id, std::move(subscripts)));
+    label(copy, g_.label(id));
+    return copy;
+  }
+
+ private:
+  void rewrite_node(NodeId id);
+  bool is_worth_storing(NodeId id, ScalarId body) const;
+  ScalarId rewrite_scalar(ScalarId);
+  ScalarId reuse(ScalarId, const Shape& ranges);
+  std::optional<ScalarId> stored_value(ScalarId, const Shape& ranges);
+  void remember(NodeId);
+
+  void label(NodeId id, const Label& from) {
+    Label& to = g_.label(id);
+    if (to.name.empty() && to.index_names.empty()) to = from;
+  }
+
+  Graph& g_;
+  std::unordered_map<NodeId, Use> uses_;
+  std::unordered_map<NodeId, NodeId> stored_;     // old → new
+  std::unordered_map<NodeId, ScalarId> inlined_;  // old → body over its free indices
+  std::unordered_map<ScalarId, ScalarId> rewritten_;
+  // Formula of a stored elementwise node → the node and which of its indices each of the formula's is.
+  struct Known {
+    NodeId node;
+    std::vector<std::uint32_t> indices;
+  };
+  std::map<std::pair<ScalarId, Shape>, Known> known_;
+};
+
+bool Partitioner::is_worth_storing(NodeId id, ScalarId body) const {
+  const Use& use = uses_.at(id);
+  if (use.root || use.reshaped || use.padded) return true;
+  if (size_of(g_, body) > largest_inlined) return true;
+  if (g_[id].type.rank() == 0) return false;  // computed once, before the loops of its users
+  return has_costly(g_, body) && (use.users > 1 || use.misaligned);
+}
+
+void Partitioner::rewrite_node(NodeId id) {
+  const Node n = g_[id];
+  switch (n.kind) {
+    case NodeKind::comprehension: break;
+    case NodeKind::reshape: {
+      Node reshaped = n;
+      reshaped.operand = now(n.operand);
+      stored_[id] = g_.add(std::move(reshaped));
+      label(stored_[id], g_.label(id));
+      return;
+    }
+    case NodeKind::gradient: GRADC_UNREACHABLE("partition needs a differentiated graph");
+    default: stored_[id] = id; return;
+  }
+  const std::size_t rank = n.type.rank();
+  const ScalarId body = reuse(rewrite_scalar(n.body), n.ranges);
+  if (n.reduction == Reduction::none) {
+    inlined_[id] = body;
+    if (!is_worth_storing(id, body)) return;
+  }
+  NodeId now = g_.comprehension(rank, n.ranges, n.reduction, body);
+  label(now, g_.label(id));
+  if (const auto product = make_product(g_, now)) {
+    now = product->result;
+    label(now, g_.label(id));
+    for (NodeId made : product->operands) remember(made);
+  }
+  stored_[id] = now;
+  remember(now);
+}
+
+// Reads of nodes that have moved.
+ScalarId Partitioner::rewrite_scalar(ScalarId id) {
+  if (auto it = rewritten_.find(id); it != rewritten_.end()) return it->second;
+  Scalar s = g_[id];
+  ScalarId result = id;
+  if (!s.args.empty() || s.kind == ScalarKind::read) {
+    for (ScalarId& a : s.args) a = rewrite_scalar(a);
+    if (s.kind == ScalarKind::read) {
+      const auto stored = stored_.find(s.tensor);
+      if (stored == stored_.end()) {
+        result = substitute(g_, inlined_.at(s.tensor), s.args);
+        rewritten_.emplace(id, result);
+        return result;
+      }
+      s.tensor = stored->second;
+    }
+    result = g_.add(std::move(s));
+  }
+  rewritten_.emplace(id, result);
+  return result;
+}
+
+void Partitioner::remember(NodeId id) {
+  const Node n = g_[id];
+  if (n.kind != NodeKind::comprehension || n.reduction != Reduction::none) return;
+  if (g_[n.body].kind != ScalarKind::apply) return;
+  Canonical c = canonical(g_, n.body, n.ranges);
+  if (c.indices.size() != n.ranges.size()) return;
+  known_.try_emplace({c.body, c.ranges}, Known{id, c.indices});
+}
+
+std::optional<ScalarId> Partitioner::stored_value(ScalarId id, const Shape& ranges) {
+  const Canonical c = canonical(g_, id, ranges);
+  const auto it = known_.find({c.body, c.ranges});
+  if (it == known_.end()) return std::nullopt;
+  std::vector<ScalarId> subscripts(c.indices.size());
+  for (std::size_t k = 0; k < c.indices.size(); ++k) {
+    subscripts[it->second.indices[k]] = g_.index(c.indices[k]);
+  }
+  return g_.read(it->second.node, std::move(subscripts));
+}
+
+// Subexpressions that are already stored become reads.
+ScalarId Partitioner::reuse(ScalarId root, const Shape& ranges) {
+  std::unordered_map<ScalarId, ScalarId> done;
+  auto visit = [&](auto&& self, ScalarId id) -> ScalarId {
+    if (auto it = done.find(id); it != done.end()) return it->second;
+    Scalar s = g_[id];
+    ScalarId result = id;
+    if (s.kind == ScalarKind::apply) {
+      if (const auto value = stored_value(id, ranges)) {
+        result = *value;
+      } else {
+        // max(x, c) > c exactly when x > c, and is the one that is stored after a rectifier.
+        if (s.fn == Fn::gt && g_[s.args[1]].kind == ScalarKind::literal) {
+          for (const auto& sides : {s.args, std::vector{s.args[1], s.args[0]}}) {
+            const auto rectified = stored_value(g_.apply(Fn::max, sides), ranges);
+            if (rectified) {
+              s.args[0] = *rectified;
+              break;
+            }
+          }
+        }
+        for (ScalarId& a : s.args) a = self(self, a);
+        result = g_.add(std::move(s));
+      }
+    }
+    done.emplace(id, result);
+    return result;
+  };
+  return visit(visit, root);
+}
+
+bool is_computed(const Node& n) {
+  return n.kind == NodeKind::comprehension || n.kind == NodeKind::random;
+}
+
+// Gives every stored node its home, adding copies where one node has several.
+class Homes {
+ public:
+  Homes(Graph& g, Partitioner& p) : g_(g), partitioner_(p) {}
+
+  // The node that computes `value` into `home`.
+  void place(NodeId value, Home home) {
+    NodeId owner = storage_of(g_, value);
+    if (is_computed(g_[owner]) && !homes_.contains(owner)) {
+      homes_[owner] = home;
+      roots_.push_back(owner);
+      return;
+    }
+    place_copy(value, home);
+  }
+
+  // As place, but the value itself stays where it is.
+  void place_copy(NodeId value, Home home) {
+    NodeId copy = partitioner_.copy_of(value);
+    while (homes_.contains(copy)) copy = partitioner_.copy_of(copy);
+    homes_[copy] = home;
+    roots_.push_back(copy);
+  }
+
+  void keep_in_workspace(NodeId owner) { homes_[owner] = Home{}; }
+
+  Home home(NodeId id) const {
+    const auto it = homes_.find(id);
+    return it == homes_.end() ? Home{} : it->second;
+  }
+  const std::vector<NodeId>& roots() const { return roots_; }
+
+ private:
+  Graph& g_;
+  Partitioner& partitioner_;
+  std::map<NodeId, Home> homes_;
+  std::vector<NodeId> roots_;
+};
+
+// The nodes that computing a stored node reads, reshapes looked through.
+std::vector<NodeId> sources(const Graph& g, NodeId id) {
+  std::vector<NodeId> result;
+  for (NodeId operand : operands_of(g, id)) result.push_back(storage_of(g, operand));
+  return result;
+}
+
+// True if every read of `target` in an elementwise node is at the node's own index.
+bool reads_in_place(const Graph& g, NodeId id, NodeId target) {
+  const Node& n = g[id];
+  if (n.kind != NodeKind::comprehension || n.reduction != Reduction::none) return false;
+  bool in_place = true;
+  for_each_read(g, n.body, [&](const Scalar& read) {
+    if (storage_of(g, read.tensor) != target) return;
+    in_place = in_place && read.tensor == target && read.args.size() == n.type.rank();
+    for (std::uint32_t k = 0; in_place && k < read.args.size(); ++k) {
+      in_place = g[read.args[k]].kind == ScalarKind::index && g[read.args[k]].index == k;
+    }
+  });
+  return in_place;
+}
+
+// True if the value can be written over its target while the old one is still needed by others: nobody
+// who reads the old one needs the new one first.
+bool may_overwrite(const Graph& g, NodeId owner, NodeId target, const std::vector<NodeId>& order) {
+  const auto needs = sources(g, owner);
+  if (std::find(needs.begin(), needs.end(), target) != needs.end() &&
+      !reads_in_place(g, owner, target)) {
+    return false;
+  }
+  std::set<NodeId> after{owner};
+  for (NodeId id : order) {
+    if (!is_computed(g[id]) || id == owner) continue;
+    const auto from = sources(g, id);
+    if (std::none_of(from.begin(), from.end(), [&](NodeId f) { return after.contains(f); })) continue;
+    after.insert(id);
+    if (std::find(from.begin(), from.end(), target) != from.end()) return false;
+  }
+  return true;
+}
+
+std::vector<NodeId> now(const Partitioner& p, const std::vector<Output>& outputs) {
+  std::vector<NodeId> nodes;
+  for (const Output& o : outputs) nodes.push_back(p.now(o.node));
+  return nodes;
+}
+
+void append(std::vector<StoredNode>& stored, const Graph& g, const std::vector<NodeId>& order,
+            const Homes& homes, std::set<NodeId>& done) {
+  for (NodeId id : order) {
+    if (is_computed(g[id]) && done.insert(id).second) stored.push_back({id, homes.home(id)});
+  }
+}
+
+FunctionPlan plan_net(Graph& g, Partitioner& p, const Function& f, FunctionPlan plan) {
+  const auto outputs = now(p, f.outputs);
+  const auto gradients = now(p, f.gradients);
+  // The caller owns the outputs, so what the backward half reads of them is kept as well.
+  std::set<NodeId> forward;
+  for (NodeId id : topological_order(g, outputs)) forward.insert(id);
+  std::set<NodeId> kept;
+  for (NodeId id : topological_order(g, gradients)) {
+    if (forward.contains(id)) continue;
+    for (NodeId source : sources(g, id)) kept.insert(source);
+  }
+  for (NodeId id : gradients) kept.insert(storage_of(g, id));
+  Homes homes(g, p);
+  for (std::uint32_t k = 0; k < outputs.size(); ++k) {
+    const Home home{Storage::output, {}, k};
+    if (kept.contains(storage_of(g, outputs[k]))) {
+      homes.place_copy(outputs[k], home);
+    } else {
+      homes.place(outputs[k], home);
+    }
+  }
+  std::set<NodeId> done;
+  append(plan.stored, g, topological_order(g, homes.roots()), homes, done);
+  plan.forward_count = plan.stored.size();
+  for (const StoredNode& s : plan.stored) {
+    if (s.home.storage == Storage::workspace) homes.keep_in_workspace(s.node);
+  }
+  for (std::uint32_t k = 0, input = 0; k < gradients.size(); ++k) {
+    const NodeId of = gradient_target(g, f, k);
+    if (g[of].kind == NodeKind::parameter) {
+      homes.place(gradients[k], {Storage::gradient, of, 0});
+    } else {
+      homes.place(gradients[k], {Storage::output, of, input++});
+    }
+  }
+  append(plan.stored, g, topological_order(g, homes.roots()), homes, done);
+  return plan;
+}
+
+FunctionPlan plan_step(Graph& g, Partitioner& p, const Function& f, FunctionPlan plan, bool updates) {
+  Homes homes(g, p);
+  const auto outputs = now(p, f.outputs);
+  for (std::uint32_t k = 0; k < outputs.size(); ++k) {
+    homes.place(outputs[k], {Storage::output, {}, k});
+  }
+  std::set<NodeId> done;
+  append(plan.stored, g, topological_order(g, homes.roots()), homes, done);
+  plan.forward_count = plan.stored.size();
+  if (!updates) return plan;
+
+  std::vector<NodeId> everything = outputs;
+  for (const Update& u : f.updates) everything.push_back(p.now(u.value));
+  const auto order = topological_order(g, everything);
+  for (const Update& u : f.updates) {
+    const NodeId value = p.now(u.value);
+    if (value == u.target) continue;
+    const Storage storage =
+        g[u.target].kind == NodeKind::parameter ? Storage::parameter : Storage::state;
+    const Home home{storage, u.target, 0};
+    const NodeId owner = storage_of(g, value);
+    if (is_computed(g[owner]) && may_overwrite(g, owner, u.target, order)) {
+      homes.place(value, home);
+    } else {
+      homes.place_copy(value, home);
+    }
+  }
+  append(plan.stored, g, topological_order(g, homes.roots()), homes, done);
+  return plan;
+}
+
+}  // namespace
+
+NodeId storage_of(const Graph& g, NodeId id) {
+  while (g[id].kind == NodeKind::reshape) id = g[id].operand;
+  return id;
+}
+
+NodeId gradient_target(const Graph& g, const Function& f, std::size_t k) {
+  const std::string& name = f.gradients[k].name;
+  GRADC_CHECK(name.size() > 1 && name[0] == 'd', "a gradient is named d + what it belongs to");
+  const std::string_view of = std::string_view(name).substr(1);
+  for (std::uint32_t id = 0; id < g.node_count(); ++id) {
+    const Node& n = g[NodeId{id}];
+    const bool named = n.kind == NodeKind::input || n.kind == NodeKind::parameter;
+    if (!named || (n.name != of && n.name != f.name + "." + std::string(of))) continue;
+    const bool own = std::find(f.inputs.begin(), f.inputs.end(), NodeId{id}) != f.inputs.end();
+    if (n.kind == NodeKind::parameter || own) return NodeId{id};
+  }
+  GRADC_UNREACHABLE("gradient of nothing: " + name);
+}
+
+std::vector<FunctionPlan> partition(Graph& g) {
+  std::vector<FunctionPlan> plans;
+  for (std::uint32_t k = 0; k < g.functions.size(); ++k) {
+    const Function f = g.functions[k];
+    Partitioner p(g);
+    p.rewrite_function(roots_of(f));
+    FunctionPlan plan;
+    plan.function = k;
+    switch (f.kind) {
+      case FunctionKind::init:
+        plan.entry = Entry::init;
+        plans.push_back(plan_step(g, p, f, plan, true));
+        break;
+      case FunctionKind::net:
+        plan.entry = Entry::forward;
+        plans.push_back(plan_net(g, p, f, plan));
+        break;
+      case FunctionKind::step:
+        plan.entry = Entry::step;
+        plans.push_back(plan_step(g, p, f, plan, true));
+        plan.entry = Entry::evaluate;
+        plans.push_back(plan_step(g, p, f, plan, false));
+        break;
+    }
+  }
+  return plans;
+}
+
+}  // namespace gradc

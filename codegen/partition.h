@@ -1,0 +1,45 @@
+// partition.h: which tensors of a function are stored, and in what order they are computed.
+//
+// Elementwise nodes of the graph are mathematics, not memory. What is stored: reductions, random
+// tensors, results, operands of products that are not plain reads, and costly or padded values that
+// would otherwise be computed again and again. Everything else moves into the bodies of its users.
+#pragma once
+
+#include <vector>
+
+#include "codegen/loops.h"
+#include "dsl/graph.h"
+
+namespace gradc {
+
+// Where a stored tensor lives.
+struct Home {
+  loops::Storage storage = loops::Storage::workspace;
+  NodeId target;            // parameter, state: what is overwritten; gradient: the parameter
+  std::uint32_t result = 0; // output: its number among the function's results
+};
+
+struct StoredNode {
+  NodeId node;  // a comprehension or random node whose body reads stored nodes, leaves and reshapes of them
+  Home home;
+};
+
+// One emitted function, or the two halves of a net, as a list of tensors to compute, operands first.
+struct FunctionPlan {
+  std::uint32_t function = 0;      // index into Graph::functions
+  loops::Entry entry = loops::Entry::step;
+  std::vector<StoredNode> stored;
+  std::size_t forward_count = 0;   // net, step: how many of them the outputs need; they come first
+};
+
+// For the functions of the graph in order: init, net (entry forward: both halves), step, and, right
+// after each step, its evaluation (entry evaluate: outputs only).
+std::vector<FunctionPlan> partition(Graph&);
+
+// The stored node, parameter, input … whose elements a node shares: itself, or what it reshapes.
+NodeId storage_of(const Graph&, NodeId);
+
+// The input or parameter that gradient number k of a net belongs to.
+NodeId gradient_target(const Graph&, const Function& net, std::size_t k);
+
+}  // namespace gradc

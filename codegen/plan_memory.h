@@ -1,0 +1,12 @@
+// plan_memory.h: a place for every workspace buffer.
+#pragma once
+
+#include "codegen/loops.h"
+
+namespace gradc {
+
+// Buffers that are alive at the same time get disjoint places, 64-byte aligned. The halves of a net are one
+// schedule: what backward reads of forward stays where it is. Fills the memory reports as well.
+void plan_memory(loops::Module&);
+
+}  // namespace gradc

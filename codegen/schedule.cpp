@@ -1,0 +1,157 @@
+// schedule.cpp: how each stored tensor is computed, from the roles of its indices alone.
+#include "codegen/schedule.h"
+
+#include <algorithm>
+
+#include "dsl/check.h"
+
+namespace gradc {
+namespace {
+
+// Free indices shorter than this are not worth vectors.
+constexpr std::int64_t shortest_spread = 4;
+
+bool holds(const Graph& g, ScalarId id, std::uint32_t index) {
+  const auto indices = indices_of(g, id);
+  return std::binary_search(indices.begin(), indices.end(), index);
+}
+
+bool is_zero(const Graph& g, ScalarId id) {
+  return g[id].kind == ScalarKind::literal && g[id].value == 0;
+}
+
+// Elements that are next to each other in `index` are next to each other in memory.
+bool is_contiguous(const Graph& g, const Scalar& read, std::uint32_t index) {
+  Affine a;
+  if (read.args.empty() || !as_affine(g, read.args.back(), a)) return false;
+  if (index >= a.coefficients.size() || a.coefficients[index] != 1) return false;
+  return std::none_of(read.args.begin(), read.args.end() - 1,
+                      [&](ScalarId s) { return holds(g, s, index); });
+}
+
+bool prefers_spread(const Graph& g, const Node& n) {
+  if (n.reduction == Reduction::argmax || n.reduction == Reduction::argmin) return false;
+  if (n.type.rank() == 0 || !is_float(n.type.dtype)) return false;
+  const auto last_free = static_cast<std::uint32_t>(n.type.rank()) - 1;
+  const auto last = static_cast<std::uint32_t>(n.ranges.size()) - 1;
+  if (max_extent(g, n.ranges[last_free]) < shortest_spread) return false;
+  int along_free = 0, along_reduction = 0;
+  for_each_read(g, n.body, [&](const Scalar& read) {
+    along_free += is_contiguous(g, read, last_free);
+    along_reduction += is_contiguous(g, read, last);
+  });
+  return along_free > along_reduction;
+}
+
+void add_scaled(Affine& to, const Affine& from, std::int64_t factor) {
+  to.constant += factor * from.constant;
+  to.coefficients.resize(std::max(to.coefficients.size(), from.coefficients.size()));
+  for (std::size_t k = 0; k < from.coefficients.size(); ++k) {
+    to.coefficients[k] += factor * from.coefficients[k];
+  }
+  for (auto [dim, f] : from.sizes) {
+    auto at = std::find_if(to.sizes.begin(), to.sizes.end(), [&](auto& s) { return s.first == dim; });
+    if (at == to.sizes.end()) at = to.sizes.insert(to.sizes.end(), {dim, 0});
+    at->second += factor * f;
+  }
+}
+
+Affine scaled(const Affine& a, std::int64_t factor) {
+  Affine result;
+  add_scaled(result, a, factor);
+  return result;
+}
+
+void flatten_and(const Graph& g, ScalarId id, std::vector<ScalarId>& conditions) {
+  const Scalar& s = g[id];
+  if (s.kind == ScalarKind::apply && s.fn == Fn::logical_and) {
+    for (ScalarId a : s.args) flatten_and(g, a, conditions);
+  } else {
+    conditions.push_back(id);
+  }
+}
+
+// The sides of an equation of integers.
+struct Equation {
+  ScalarId left, right;
+};
+std::optional<Equation> equation(const Graph& g, ScalarId id) {
+  const Scalar& s = g[id];
+  if (s.kind != ScalarKind::apply || s.fn != Fn::eq) return std::nullopt;
+  if (g[s.args[0]].dtype != DType::i32) return std::nullopt;
+  return Equation{s.args[0], s.args[1]};
+}
+
+// True if the equation says `index` = something without it; then `position` is that something,
+// where the graph may be added to.
+bool solves(const Graph& g, const Equation& e, std::uint32_t index, Graph* add_to,
+            ScalarId* position) {
+  for (int side = 0; side < 2; ++side) {
+    const ScalarId a = side == 0 ? e.left : e.right, b = side == 0 ? e.right : e.left;
+    if (holds(g, b, index)) continue;
+    Affine linear;
+    if (!as_affine(g, a, linear) || index >= linear.coefficients.size()) continue;
+    const std::int64_t factor = linear.coefficients[index];
+    if (factor != 1 && factor != -1) continue;
+    if (!add_to) return true;
+    // factor · index + rest = b, so index = factor · (b - rest).
+    linear.coefficients[index] = 0;
+    Affine other;
+    if (as_affine(g, b, other)) {
+      add_scaled(linear, other, -1);
+      *position = from_affine(*add_to, scaled(linear, -factor));
+      return true;
+    }
+    const ScalarId rest = from_affine(*add_to, linear);
+    const bool no_rest = g[rest].kind == ScalarKind::literal && g[rest].value == 0;
+    const ScalarId difference = no_rest ? b : add_to->apply(Fn::sub, {b, rest});
+    *position = factor == 1 ? difference : add_to->apply(Fn::neg, {difference});
+    return true;
+  }
+  return false;
+}
+
+std::optional<ScatterForm> find_scatter(const Graph& g, NodeId id, Graph* add_to) {
+  const Node& n = g[id];
+  if (n.kind != NodeKind::comprehension || n.reduction != Reduction::sum) return std::nullopt;
+  const Scalar& body = g[n.body];
+  if (body.kind != ScalarKind::apply || body.fn != Fn::select) return std::nullopt;
+  if (!is_zero(g, body.args[2])) return std::nullopt;
+  ScatterForm form;
+  form.value = body.args[1];
+  std::vector<ScalarId> conditions;
+  flatten_and(g, body.args[0], conditions);
+  std::vector<bool> solved(n.type.rank());
+  for (ScalarId c : conditions) {
+    const auto e = equation(g, c);
+    bool used = false;
+    for (std::uint32_t k = 0; e && !used && k < n.type.rank(); ++k) {
+      // Nothing else may hold a solved index: its loop is gone.
+      if (solved[k] || holds(g, form.value, k)) continue;
+      const bool elsewhere = std::any_of(conditions.begin(), conditions.end(), [&](ScalarId o) {
+        return o != c && holds(g, o, k);
+      });
+      ScalarId position;
+      if (elsewhere || !solves(g, *e, k, add_to, &position)) continue;
+      solved[k] = used = true;
+      form.solved.push_back({k, position});
+    }
+    if (!used) form.conditions.push_back(c);
+  }
+  if (form.solved.empty()) return std::nullopt;
+  return form;
+}
+
+}  // namespace
+
+std::optional<ScatterForm> scatter_form(Graph& g, NodeId id) { return find_scatter(g, id, &g); }
+
+Form form_of(const Graph& g, NodeId id) {
+  const Node& n = g[id];
+  if (n.kind != NodeKind::comprehension || n.reduction == Reduction::none) return Form::pointwise;
+  if (find_scatter(g, id, nullptr)) return Form::scatter;
+  if (product_form(g, id)) return Form::product;
+  return prefers_spread(g, n) ? Form::spread : Form::fold;
+}
+
+}  // namespace gradc

@@ -1,0 +1,35 @@
+// schedule.h: how each stored tensor is computed, from the roles of its indices alone.
+#pragma once
+
+#include <optional>
+
+#include "codegen/products.h"
+#include "dsl/graph.h"
+
+namespace gradc {
+
+enum class Form : std::uint8_t {
+  pointwise,  // one value per element: loops over the free indices
+  fold,       // a reduction in registers: loops over the free indices, then over the others
+  spread,     // a reduction in memory, contiguous free index innermost: vectors, not lane sums
+  scatter,    // sum of select(id[…] == index, value, 0): zero, then add each value where it belongs
+  product,    // sum of a product of two reads: register tiles
+};
+
+Form form_of(const Graph&, NodeId);
+
+// A scatter: out[…] += value for all indices but the solved ones, which the others determine, wherever the
+// `conditions` hold and the solved positions are inside.
+struct ScatterForm {
+  struct Solved {
+    std::uint32_t index = 0;  // a free index …
+    ScalarId position;        // … and its value in terms of the others
+  };
+  std::vector<Solved> solved;
+  std::vector<ScalarId> conditions;
+  ScalarId value;
+};
+// May add scalars (the positions) to the graph.
+std::optional<ScatterForm> scatter_form(Graph&, NodeId);
+
+}  // namespace gradc

@@ -1,0 +1,267 @@
+// gradc/math.h: the scalar functions of gradc.
+//
+// In f32 they are branch-free arithmetic that a compiler turns into vector code inside a loop, without -ffast-math:
+// no tables, no calls. Errors are stated at each, in units in the last place (ULP), measured over a
+// dense sample of all arguments by tests/unit/runtime_math.cpp; infinities, zeros and NaN are as in C.
+// In f64 they call the C library. C++17, nothing allocates.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+namespace gradc {
+
+namespace math_detail {
+
+inline float float_of(std::uint32_t bits) {
+  float x;
+  std::memcpy(&x, &bits, sizeof x);
+  return x;
+}
+inline std::uint32_t bits_of(float x) {
+  std::uint32_t bits;
+  std::memcpy(&bits, &x, sizeof bits);
+  return bits;
+}
+inline float with_sign_of(float magnitude, float sign) {
+  return float_of((bits_of(magnitude) & 0x7fffffffu) | (bits_of(sign) & 0x80000000u));
+}
+
+// 2^n for n in -126 … 127.
+inline float power_of_two(std::int32_t n) {
+  return float_of(static_cast<std::uint32_t>(n + 127) << 23);
+}
+
+// To the nearest integer, |x| < 2^22.
+inline float nearest(float x) { return (x + 12582912.0f) - 12582912.0f; }
+
+constexpr float log2_e = 1.44269504088896341f;
+constexpr float ln2_high = 0.693359375f;             // 9 bits: n * ln2_high is exact
+constexpr float ln2_low = -2.12194440054690583e-4f;  // ln 2 - ln2_high
+
+// x = n ln 2 + r, |r| <= ln 2 / 2, for |x| <= 127.
+struct Reduced {
+  float n, r;
+};
+inline Reduced reduce(float x) {
+  const float n = nearest(x * log2_e);
+  return {n, (x - n * ln2_high) - n * ln2_low};
+}
+
+// exp(r) - 1 - r for |r| <= 0.35.
+inline float exp_tail(float r) {
+  float p = 1.9875691500e-4f;
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  return p * (r * r);
+}
+
+// log(1 + f) - f + f^2 / 2 for 1 + f in [sqrt 1/2, sqrt 2].
+inline float log_tail(float f) {
+  float p = 7.0376836292e-2f;
+  p = p * f - 1.1514610310e-1f;
+  p = p * f + 1.1676998740e-1f;
+  p = p * f - 1.2420140846e-1f;
+  p = p * f + 1.4249322787e-1f;
+  p = p * f - 1.6668057665e-1f;
+  p = p * f + 2.0000714765e-1f;
+  p = p * f - 2.4999993993e-1f;
+  p = p * f + 3.3333331174e-1f;
+  return p * f * f * f;
+}
+
+}  // namespace math_detail
+
+// ---------------------------------------------------------------- simple functions, any type
+
+// NaN if either argument is NaN.
+template <class T>
+inline T max(T x, T y) {
+  return x > y || x != x ? x : y;
+}
+template <class T>
+inline T min(T x, T y) {
+  return x < y || x != x ? x : y;
+}
+inline std::int64_t floor_div(std::int64_t x, std::int64_t y) {
+  const std::int64_t quotient = x / y;
+  return x % y != 0 && (x < 0) != (y < 0) ? quotient - 1 : quotient;
+}
+inline std::int64_t mod(std::int64_t x, std::int64_t y) {
+  const std::int64_t remainder = x % y;
+  return remainder != 0 && (remainder < 0) != (y < 0) ? remainder + y : remainder;
+}
+inline std::int64_t abs(std::int64_t x) { return x < 0 ? -x : x; }
+inline std::int64_t sign(std::int64_t x) { return (x > 0) - (x < 0); }
+inline std::int64_t pow(std::int64_t x, std::int64_t n) {
+  std::int64_t result = 1;
+  for (; n > 0; n /= 2) {
+    if (n % 2 != 0) result *= x;
+    x *= x;
+  }
+  return result;
+}
+
+// ---------------------------------------------------------------- f64: the C library
+
+inline double exp(double x) { return std::exp(x); }
+inline double expm1(double x) { return std::expm1(x); }
+inline double log(double x) { return std::log(x); }
+inline double log1p(double x) { return std::log1p(x); }
+inline double sqrt(double x) { return std::sqrt(x); }
+inline double sin(double x) { return std::sin(x); }
+inline double cos(double x) { return std::cos(x); }
+inline double tan(double x) { return std::tan(x); }
+inline double atan(double x) { return std::atan(x); }
+inline double tanh(double x) { return std::tanh(x); }
+inline double erf(double x) { return std::erf(x); }
+inline double pow(double x, double y) { return std::pow(x, y); }
+inline double abs(double x) { return std::fabs(x); }
+inline double sign(double x) { return x > 0 ? 1.0 : x < 0 ? -1.0 : x; }
+inline double floor(double x) { return std::floor(x); }
+inline double ceil(double x) { return std::ceil(x); }
+inline double round(double x) { return std::nearbyint(x); }
+inline double logistic(double x) {
+  const double e = std::exp(-std::fabs(x));
+  return (x >= 0 ? 1.0 : e) / (1.0 + e);
+}
+inline double log1pexp(double x) {
+  return (x > 0 ? x : 0.0 * x) + std::log1p(std::exp(-std::fabs(x)));
+}
+
+// ---------------------------------------------------------------- f32
+
+inline float sqrt(float x) { return std::sqrt(x); }
+inline float abs(float x) { return std::fabs(x); }
+inline float sign(float x) { return x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : x; }
+inline float floor(float x) { return std::floor(x); }
+inline float ceil(float x) { return std::ceil(x); }
+inline float round(float x) { return std::nearbyint(x); }
+
+// The rarer ones are exact to the last place by way of f64, and scalar.
+inline float sin(float x) { return static_cast<float>(std::sin(static_cast<double>(x))); }
+inline float cos(float x) { return static_cast<float>(std::cos(static_cast<double>(x))); }
+inline float tan(float x) { return static_cast<float>(std::tan(static_cast<double>(x))); }
+inline float atan(float x) { return static_cast<float>(std::atan(static_cast<double>(x))); }
+inline float pow(float x, float y) {
+  return static_cast<float>(std::pow(static_cast<double>(x), static_cast<double>(y)));
+}
+
+// 1.5 ULP; results below 2^-126 are 1.5 of the smallest step.
+inline float exp(float x) {
+  using namespace math_detail;
+  // Beyond these the result is infinite or 0 anyway; NaN passes both.
+  float y = x > 89.0f ? 89.0f : x;
+  y = y < -104.0f ? -104.0f : y;
+  const Reduced q = reduce(y);
+  const float p = (exp_tail(q.r) + q.r) + 1.0f;
+  // In two factors, since 2^n alone may not be a float. For NaN any n will do.
+  const auto n = static_cast<std::int32_t>(y == y ? q.n : 0.0f);
+  const std::int32_t half = n / 2;
+  return p * power_of_two(half) * power_of_two(n - half);
+}
+
+// 2.5 ULP.
+inline float expm1(float x) {
+  using namespace math_detail;
+  float y = x > 89.0f ? 89.0f : x;
+  y = y < -30.0f ? -30.0f : y;
+  const Reduced q = reduce(y);
+  const float tail = exp_tail(q.r);
+  const auto n = static_cast<std::int32_t>(y == y ? q.n : 0.0f);
+  const std::int32_t half = n / 2;
+  const float a = power_of_two(half), b = power_of_two(n - half);
+  // 2^n (exp(r) - 1) + (2^n - 1), the large part apart; for n = 0 that is the first term alone.
+  const float scaled = (tail + q.r) * a * b;
+  const float result = scaled + (a * b - 1.0f);
+  // Beyond n = 126 the -1 is lost and 2^n may be infinite.
+  const float large = ((tail + q.r) + 1.0f) * a * b;
+  return n > 60 ? large : x == 0.0f ? x : result;
+}
+
+// 1 ULP. log(0) = -inf, log(x < 0) = NaN.
+inline float log(float x) {
+  using namespace math_detail;
+  // Subnormal numbers are scaled up first.
+  const bool tiny = x < 1.17549435e-38f;
+  const float y = tiny ? x * 8388608.0f : x;
+  const std::uint32_t bits = bits_of(y);
+  // y = 2^n m with m in [sqrt 1/2, sqrt 2).
+  const std::uint32_t shifted = bits - 0x3f3504f3u;
+  const auto exponent = static_cast<std::int32_t>(shifted) >> 23;
+  const float n = static_cast<float>(exponent) - (tiny ? 23.0f : 0.0f);
+  const float f = float_of((shifted & 0x007fffffu) + 0x3f3504f3u) - 1.0f;
+  const float small = log_tail(f) + n * ln2_low - 0.5f * f * f;
+  const float result = (small + f) + n * ln2_high;
+  const float special = x == 0.0f ? -HUGE_VALF : x > 0.0f ? x : x == x ? float_of(0x7fc00000u) : x;
+  return x > 0.0f && x < HUGE_VALF ? result : special;
+}
+
+// 2 ULP.
+inline float log1p(float x) {
+  using namespace math_detail;
+  const float u = 1.0f + x;
+  // What the addition lost, relative to u: log(u + lost) = log(u) + lost / u.
+  const float lost = x >= 1.0f ? 1.0f - (u - x) : x - (u - 1.0f);
+  const std::uint32_t shifted = bits_of(u) - 0x3f3504f3u;
+  const auto exponent = static_cast<std::int32_t>(shifted) >> 23;
+  const float n = static_cast<float>(exponent);
+  const float f = float_of((shifted & 0x007fffffu) + 0x3f3504f3u) - 1.0f;
+  const float correction = lost / u;
+  const float small = log_tail(f) + (n * ln2_low + correction) - 0.5f * f * f;
+  const float result = (small + f) + n * ln2_high;
+  const float special = x == -1.0f ? -HUGE_VALF : x > 0.0f ? x : x == x ? float_of(0x7fc00000u) : x;
+  const float inside = abs(x) < 1e-7f ? x - 0.5f * x * x : result;
+  return x > -1.0f && x < HUGE_VALF ? inside : special;
+}
+
+// 2.5 ULP.
+inline float tanh(float x) {
+  using namespace math_detail;
+  const float a = abs(x);
+  // tanh a = m / (m + 2) with m = exp(2a) - 1.
+  const float m = expm1(2.0f * (a > 10.0f ? 10.0f : a));
+  const float large = m / (m + 2.0f);
+  return x == x ? with_sign_of(large, x) : x;
+}
+
+// 1 ULP.
+inline float erf(float x) {
+  using namespace math_detail;
+  const float a = abs(x), s = x * x;
+  // Near 0 an odd polynomial, further out 1 - exp(-polynomial).
+  float p = -5.96761703e-4f;
+  p = p * s + 4.99119423e-3f;
+  p = p * s - 2.67681349e-2f;
+  p = p * s + 1.12819925e-1f;
+  p = p * s - 3.76125336e-1f;
+  p = p * s + 1.28379166e-1f;
+  const float near_zero = p * x + x;
+  const float t = a > 4.0f ? 4.0f : a;
+  float q = -1.72853470e-5f * t + 3.83197126e-4f;
+  q = q * (t * t) + (-3.88396438e-3f * t + 2.42546219e-2f);
+  q = q * t - 1.06777877e-1f;
+  q = q * t - 6.34846687e-1f;
+  q = q * t - 1.28717512e-1f;
+  q = q * t - t;
+  const float far = with_sign_of(1.0f - exp(q), x);
+  return a > 0.927734375f ? far : near_zero;
+}
+
+// 2.5 ULP; below 2^-126 an absolute error of the smallest step.
+inline float logistic(float x) {
+  const float e = exp(-abs(x));
+  return (x >= 0.0f ? 1.0f : e) / (1.0f + e);
+}
+
+// 2.5 ULP.
+inline float log1pexp(float x) {
+  const float l = log1p(exp(-abs(x)));
+  return x > 0.0f ? x + l : l;
+}
+
+}  // namespace gradc

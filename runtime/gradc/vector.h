@@ -1,0 +1,67 @@
+// gradc/vector.h: what emitted loops are written with: short vectors, constants, places in a workspace.
+//
+// Vectors use the extension that GCC and Clang share, so one source serves SSE, AVX2, AVX-512 and NEON: the
+// compiler splits what is wider than the machine. C++17, nothing allocates.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+
+namespace gradc {
+
+#if defined(__GNUC__)
+using f32x2 __attribute__((vector_size(8))) = float;
+using f32x4 __attribute__((vector_size(16))) = float;
+using f32x8 __attribute__((vector_size(32))) = float;
+using f32x16 __attribute__((vector_size(64))) = float;
+using f64x2 __attribute__((vector_size(16))) = double;
+using f64x4 __attribute__((vector_size(32))) = double;
+using f64x8 __attribute__((vector_size(64))) = double;
+#else
+#error "emitted code needs the vector extensions of GCC or Clang"
+#endif
+
+// Element pointers have no more than the element's alignment.
+template <class V, class T>
+inline __attribute__((always_inline)) V load(const T* from) {
+  V v;
+  std::memcpy(&v, from, sizeof(V));
+  return v;
+}
+template <class V, class T>
+inline __attribute__((always_inline)) void store(T* to, const V& v) {
+  std::memcpy(to, &v, sizeof(V));
+}
+
+// A vector that several products use. No instruction: it keeps GCC from reading the memory it came from again
+// for each of them.
+template <class V>
+inline __attribute__((always_inline)) V pinned(V v) {
+#if defined(__GNUC__) && !defined(__clang__) && defined(__AVX512F__)
+  asm("" : "+v"(v));
+#elif defined(__GNUC__) && !defined(__clang__) && defined(__AVX__)
+  if constexpr (sizeof(V) <= 32) asm("" : "+x"(v));
+#endif
+  return v;
+}
+
+// Elements at a byte offset of a workspace.
+template <class T>
+inline T* place(unsigned char* workspace, std::size_t offset) {
+  return reinterpret_cast<T*>(workspace + offset);
+}
+
+template <class T>
+constexpr T infinity() {
+  return std::numeric_limits<T>::infinity();
+}
+template <class T>
+constexpr T nan() {
+  return std::numeric_limits<T>::quiet_NaN();
+}
+constexpr std::int64_t lowest_integer = std::numeric_limits<std::int64_t>::min();
+constexpr std::int64_t highest_integer = std::numeric_limits<std::int64_t>::max();
+
+}  // namespace gradc
