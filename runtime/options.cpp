@@ -4,8 +4,9 @@
 #include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstring>
-#include <map>
+#include <iterator>
 #include <vector>
 
 #include "runtime/failure.h"
@@ -89,10 +90,7 @@ std::optional<Options> parse_options(int argc, char** argv, const Model& model,
   CLI::App app(description(model, options.verb), name);
   std::vector<std::string> data, files;
   const std::vector<std::string> keys = file_keys(program);
-  const std::map<std::string, ProgressMode> modes = {{"auto", ProgressMode::automatic},
-                                                     {"bar", ProgressMode::bar},
-                                                     {"plain", ProgressMode::plain},
-                                                     {"none", ProgressMode::none}};
+  std::string progress = "auto";
   if (!keys.empty())
     app.add_option(
         "FILES", files,
@@ -107,10 +105,8 @@ std::optional<Options> parse_options(int argc, char** argv, const Model& model,
                        : "Parameters to use; by default what the spec saves")
       ->type_name("FILE");
   app.add_option("--batch", options.batch, "Examples per batch")->check(CLI::PositiveNumber);
-  app.add_option("--progress", options.progress,
-                 "auto, bar, plain or none: what is shown on stderr")
-      ->transform(CLI::CheckedTransformer(modes, CLI::ignore_case))
-      ->type_name("MODE");
+  app.add_option("--progress", progress, "What is shown on stderr while it runs")
+      ->type_name("auto|bar|plain|none");
   app.add_flag("--allow-nan", options.allow_nan, "Let NaN and infinities in data pass");
   if (options.verb != Verb::predict)
     app.add_option("--metrics", options.metrics, "Write one JSON object per epoch and test here")
@@ -151,6 +147,12 @@ std::optional<Options> parse_options(int argc, char** argv, const Model& model,
   } catch (const CLI::ParseError& error) {
     fail(Exit::usage, "{} (see {} --help)", error.what(), name);
   }
+
+  static constexpr const char* modes[] = {"auto", "bar", "plain", "none"};  // as in ProgressMode
+  const auto mode = std::find(std::begin(modes), std::end(modes), progress);
+  if (mode == std::end(modes))
+    fail(Exit::usage, "--progress {}: there is auto, bar, plain and none", progress);
+  options.progress = static_cast<ProgressMode>(mode - std::begin(modes));
 
   options.data.directory = spec_directory ? spec_directory : "";
   for (const std::string& argument : data) add_data(argument, keys, options.data);

@@ -110,8 +110,9 @@ Progress::Progress(ProgressMode mode, std::FILE* stream, Clock clock, int width,
 void Progress::start(std::string label, std::int64_t total, std::int64_t done) {
   point_ = {std::move(label), done, total, done, 0, ""};
   started_ = clock_();
-  // A bar shows at once; a plain line only where an epoch takes long.
-  last_ = mode_ == ProgressMode::bar ? started_ - 1 : started_;
+  // A bar may show at once, but short epochs don't make it flicker; a plain line shows only where
+  // an epoch takes long.
+  if (mode_ == ProgressMode::plain) last_ = started_;
 }
 
 bool Progress::due() {

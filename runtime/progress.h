@@ -48,7 +48,7 @@ class Progress {
   int width_;
   bool utf8_, drawn_ = false;
   ProgressPoint point_;
-  double started_ = 0, last_ = 0;
+  double started_ = 0, last_ = -1e9;
 };
 
 }  // namespace gradc::driver

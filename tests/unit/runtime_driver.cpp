@@ -1,4 +1,5 @@
-// runtime_driver.cpp: the driver trains, stops, resumes, tests and predicts; with a hand-written network.
+// runtime_driver.cpp: the driver trains, stops, resumes, tests and predicts; with a hand-written
+// network.
 #include <nlohmann/json.hpp>
 
 #include "runtime/checkpoint.h"
@@ -15,7 +16,9 @@ using test::line::program;
 
 struct Points : Folder {
   Points() { test::write(*this / "points.csv", test::line::csv()); }
-  test::Run run(std::vector<std::string> arguments) { return drive(model, program, path.string(), std::move(arguments)); }
+  test::Run run(std::vector<std::string> arguments) {
+    return drive(model, program, path.string(), std::move(arguments));
+  }
 };
 
 // The stored place is compared through the file, whose bytes hold all there is.
@@ -30,20 +33,27 @@ std::string bytes_of_uninterrupted(Points& points, std::vector<std::string> argu
 TEST_CASE("training learns the line and prints what it did", "[driver]") {
   Points points;
   log() = {};
-  const test::Run run = points.run({"--epochs", "60", "--progress", "none", "--checkpoint", points / "c.st"});
+  const test::Run run =
+      points.run({"--epochs", "60", "--progress", "none", "--checkpoint", points / "c.st"});
   INFO(run.err);
   REQUIRE(run.code == 0);
   CHECK(run.err.empty());
   CHECK_THAT(run.out, test::contains("line: 4 parameters, seed 1\n"));
-  CHECK_THAT(run.out, test::contains("fit train on points.train: 23 examples, batch 4, 6 steps per epoch, 60 epochs\n"));
-  CHECK_THAT(run.out, test::contains("fit train on points: 29 examples, batch 8, 4 steps per epoch, 60 epochs\n"));
+  CHECK_THAT(
+      run.out,
+      test::contains(
+          "fit train on points.train: 23 examples, batch 4, 6 steps per epoch, 60 epochs\n"));
+  CHECK_THAT(
+      run.out,
+      test::contains("fit train on points: 29 examples, batch 8, 4 steps per epoch, 60 epochs\n"));
   CHECK_THAT(run.out, test::contains("epoch 60/60 loss "));
   CHECK_THAT(run.out, test::contains("\ntest loss "));
   CHECK_THAT(run.out, test::contains("(6 examples)\n"));
   test::line::Parameters p;
   test::line::State s;
   std::string warning;
-  gradc::driver::load_checkpoint(points / "c.st", model, &p, &s, gradc::driver::Purpose::resume, warning);
+  gradc::driver::load_checkpoint(points / "c.st", model, &p, &s, gradc::driver::Purpose::resume,
+                                 warning);
   CHECK(p.w[0] == test::Approx(1).margin(0.02));
   CHECK(p.w[1] == test::Approx(-2).margin(0.02));
   CHECK(p.w[2] == test::Approx(0.5).margin(0.02));
@@ -64,7 +74,10 @@ TEST_CASE("the last batch of an epoch is the rest", "[driver]") {
 
 TEST_CASE("reports are averaged over examples, not batches", "[driver]") {
   Points points;
-  REQUIRE(points.run({"--epochs", "1", "--metrics", points / "m.jsonl", "--checkpoint", points / "c.st"}).code == 0);
+  REQUIRE(
+      points
+          .run({"--epochs", "1", "--metrics", points / "m.jsonl", "--checkpoint", points / "c.st"})
+          .code == 0);
   // `positive` of evaluate is the batch size: over 6 examples in one batch 6, in batches of 4 and 2
   // (4 * 4 + 2 * 2) / 6; the loss is the same however it is cut.
   const test::Run one = points.run({"eval", "--checkpoint", points / "c.st"});
@@ -73,7 +86,8 @@ TEST_CASE("reports are averaged over examples, not batches", "[driver]") {
   REQUIRE(one.code == 0);
   CHECK_THAT(one.out, test::contains(" positive 6 (6 examples)"));
   CHECK_THAT(two.out, test::contains(" positive 3.333 (6 examples)"));
-  CHECK(one.out.substr(0, one.out.find(" positive")) == two.out.substr(0, two.out.find(" positive")));
+  CHECK(one.out.substr(0, one.out.find(" positive")) ==
+        two.out.substr(0, two.out.find(" positive")));
 }
 
 TEST_CASE("the same seed gives the same bits, another one others", "[driver]") {
@@ -88,8 +102,9 @@ TEST_CASE("the same seed gives the same bits, another one others", "[driver]") {
 
 TEST_CASE("resuming after any step gives the bits of an uninterrupted run", "[driver]") {
   Points points;
-  const std::vector<std::string> options = GENERATE(std::vector<std::string>{}, std::vector<std::string>{"--seed", "99"},
-                                                    std::vector<std::string>{"--batch", "5", "--epochs", "2"});
+  const std::vector<std::string> options =
+      GENERATE(std::vector<std::string>{}, std::vector<std::string>{"--seed", "99"},
+               std::vector<std::string>{"--batch", "5", "--epochs", "2"});
   const std::string whole = bytes_of_uninterrupted(points, options);
   log() = {};
   REQUIRE(points.run(options).code == 0);
@@ -115,7 +130,9 @@ TEST_CASE("a run that died is resumed from what --save-every left", "[driver]") 
   // The checkpoint after every step of one run, each of which a kill could have left.
   const std::string file = points / "c.st";
   for (const int stop : {2, 5, 7, 20}) {
-    REQUIRE(points.run({"--checkpoint", file, "--save-every", "1", "--max-steps", std::to_string(stop)}).code == 0);
+    REQUIRE(
+        points.run({"--checkpoint", file, "--save-every", "1", "--max-steps", std::to_string(stop)})
+            .code == 0);
     for (int more = 0; more < 3; ++more)  // interrupted again and again
       REQUIRE(points.run({"--checkpoint", file, "--resume", "--max-steps", "1"}).code == 0);
     REQUIRE(points.run({"--checkpoint", file, "--resume"}).code == 0);
@@ -193,11 +210,15 @@ TEST_CASE("predict writes outputs in the order of the file", "[driver]") {
   int rows = 0;
   while (std::getline(truth, row)) {
     REQUIRE(std::getline(predicted, prediction));
-    CHECK(std::stod(prediction) == test::Approx(std::stod(row.substr(row.rfind(',') + 1))).margin(0.05));
+    CHECK(std::stod(prediction) ==
+          test::Approx(std::stod(row.substr(row.rfind(',') + 1))).margin(0.05));
     ++rows;
   }
   CHECK(rows == 29);
-  REQUIRE(points.run({"predict", "--checkpoint", points / "c.st", "--on", "points.test", "--output", points / "p.npy"}).code == 0);
+  REQUIRE(points
+              .run({"predict", "--checkpoint", points / "c.st", "--on", "points.test", "--output",
+                    points / "p.npy"})
+              .code == 0);
   const gradc::driver::Array array = gradc::driver::read_npy(points / "p.npy");
   CHECK(array.shape == std::vector<std::int64_t>{6});
   CHECK(array.element == gradc::driver::Element::f4);
@@ -241,11 +262,13 @@ TEST_CASE("exit codes and messages of what goes wrong", "[driver]") {
   check({"predict", "--checkpoint", points / "c.st", "--output", "x.txt"}, 2, ".npy or .csv");
   REQUIRE(points.run({"--checkpoint", points / "c.st"}).code == 0);
   check({"predict", "--checkpoint", points / "c.st", "--on", "nothing"}, 2, "there is points");
-  check({"predict", "--checkpoint", points / "c.st", "--on", "points.nothing"}, 2, "there is no part points.nothing");
+  check({"predict", "--checkpoint", points / "c.st", "--on", "points.nothing"}, 2,
+        "there is no part points.nothing");
   check({"predict", "--checkpoint", points / "c.st", "--net", "nothing"}, 2, "there is fit");
   check({"--checkpoint", points / "c.st", "--resume", "--seed", "5"}, 2, "was trained with seed 1");
   REQUIRE(points.run({"--checkpoint", points / "c.st", "--max-steps", "2"}).code == 0);
-  check({"--checkpoint", points / "c.st", "--resume", "--batch", "3"}, 1, "within an epoch of 23 examples in batches of 4");
+  check({"--checkpoint", points / "c.st", "--resume", "--batch", "3"}, 1,
+        "within an epoch of 23 examples in batches of 4");
   test::write(points / "points.csv", "a,b,c,target\n1,2,3,nan\n");
   check({}, 1, "points.csv:2: column 3: the value nan of 'y' is no number to learn from");
   test::write(points / "points.csv", "a,b,c,target\n1,2,3\n");
@@ -254,8 +277,10 @@ TEST_CASE("exit codes and messages of what goes wrong", "[driver]") {
 
 TEST_CASE("help is printed for every verb", "[driver]") {
   Points points;
-  for (const std::vector<std::string>& arguments :
-       {std::vector<std::string>{"--help"}, {"train", "--help"}, {"eval", "--help"}, {"predict", "--help"}}) {
+  for (const std::vector<std::string>& arguments : {std::vector<std::string>{"--help"},
+                                                    {"train", "--help"},
+                                                    {"eval", "--help"},
+                                                    {"predict", "--help"}}) {
     const test::Run run = points.run(arguments);
     CHECK(run.code == 0);
     CHECK(run.err.empty());
@@ -265,7 +290,8 @@ TEST_CASE("help is printed for every verb", "[driver]") {
   CHECK_THAT(points.run({"--help"}).out, test::contains("predict"));
 }
 
-TEST_CASE("a program for another runtime, or with tables that lie, is an internal error", "[driver]") {
+TEST_CASE("a program for another runtime, or with tables that lie, is an internal error",
+          "[driver]") {
   Points points;
   gradc::Model other = model;
   other.runtime_version = 99;

@@ -1,4 +1,5 @@
-// runtime_support.h: a tiny network written by hand, a program for it, and files for tests of the driver.
+// runtime_support.h: a tiny network written by hand, a program for it, and files for tests of the
+// driver.
 #pragma once
 
 #include <stdlib.h>
@@ -36,7 +37,8 @@ struct Folder {
 };
 
 inline void write(const std::string& path, const std::string& bytes) {
-  std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  std::ofstream(path, std::ios::binary)
+      .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }
 inline std::string read(const std::string& path) {
   std::stringstream bytes;
@@ -55,8 +57,8 @@ std::string refusal(F&& f) {
   return "";
 }
 
-// Linear regression y = x w + b with momentum and a little noise, so that every part of a checkpoint
-// matters: parameters, moments, a counter and the seed of each step.
+// Linear regression y = x w + b with momentum and a little noise, so that every part of a
+// checkpoint matters: parameters, moments, a counter and the seed of each step.
 namespace line {
 
 struct Parameters {
@@ -96,7 +98,8 @@ inline void train(const gradc::Call& call) {
   float gradient[4] = {}, loss = 0;
   std::int32_t positive = 0;
   for (std::int64_t i = 0; i < B; ++i) {
-    const float e = x[3 * i] * p.w[0] + x[3 * i + 1] * p.w[1] + x[3 * i + 2] * p.w[2] + p.b[0] - y[i];
+    const float e =
+        x[3 * i] * p.w[0] + x[3 * i + 1] * p.w[1] + x[3 * i + 2] * p.w[2] + p.b[0] - y[i];
     for (int k = 0; k < 3; ++k) gradient[k] += 2 * e * x[3 * i + k] / static_cast<float>(B);
     gradient[3] += 2 * e / static_cast<float>(B);
     loss += e * e / static_cast<float>(B);
@@ -123,7 +126,8 @@ inline void evaluate(const gradc::Call& call) {
   const auto* y = static_cast<const float*>(call.inputs[1]);
   float loss = 0;
   for (std::int64_t i = 0; i < call.dims[0]; ++i) {
-    const float e = x[3 * i] * p.w[0] + x[3 * i + 1] * p.w[1] + x[3 * i + 2] * p.w[2] + p.b[0] - y[i];
+    const float e =
+        x[3 * i] * p.w[0] + x[3 * i + 1] * p.w[1] + x[3 * i + 2] * p.w[2] + p.b[0] - y[i];
     loss += e * e / static_cast<float>(call.dims[0]);
   }
   *static_cast<float*>(call.outputs[0]) = loss;
@@ -141,8 +145,9 @@ inline void forward(const gradc::Call& call) {
 using gradc::DType;
 using gradc::Tensor;
 inline constexpr gradc::Dim dims[] = {{"B", 8}};
-inline const Tensor parameters[] = {{"fit.w", DType::f32, 1, {{3, 0, -1}}, offsetof(Parameters, w)},
-                                    {"fit.b", DType::f32, 1, {{1, 0, -1}}, offsetof(Parameters, b)}};
+inline const Tensor parameters[] = {
+    {"fit.w", DType::f32, 1, {{3, 0, -1}}, offsetof(Parameters, w)},
+    {"fit.b", DType::f32, 1, {{1, 0, -1}}, offsetof(Parameters, b)}};
 inline const Tensor state[] = {
     {"train.fit.w.m", DType::f32, 1, {{3, 0, -1}}, offsetof(State, momentum)},
     {"train.step", DType::i32, 1, {{1, 0, -1}}, offsetof(State, steps)},
@@ -150,15 +155,28 @@ inline const Tensor state[] = {
     {"train.started", DType::boolean, 1, {{1, 0, -1}}, offsetof(State, started)}};
 inline const Tensor inputs[] = {{"x", DType::f32, 2, {{0, 1, 0}, {3, 0, -1}}, 0},
                                 {"y", DType::f32, 1, {{0, 1, 0}}, 0}};
-inline const Tensor reports[] = {{"loss", DType::f32, 0, {}, 0}, {"positive", DType::i32, 0, {}, 0}};
+inline const Tensor reports[] = {{"loss", DType::f32, 0, {}, 0},
+                                 {"positive", DType::i32, 0, {}, 0}};
 inline const Tensor outputs[] = {{"out", DType::f32, 1, {{0, 1, 0}}, 0}};
 inline const gradc::Function functions[] = {
     {"train", gradc::FunctionKind::step, inputs, 2, reports, 2, train},
     {"train", gradc::FunctionKind::evaluate, inputs, 2, reports, 2, evaluate},
     {"fit", gradc::FunctionKind::forward, inputs, 1, outputs, 1, forward}};
-inline const gradc::Model model = {
-    "line", GRADC_RUNTIME_VERSION, "0123abcd", dims, 1, parameters, 2, sizeof(Parameters), state, 4, sizeof(State),
-    4096, functions, 3, init};
+inline const gradc::Model model = {"line",
+                                   GRADC_RUNTIME_VERSION,
+                                   "0123abcd",
+                                   dims,
+                                   1,
+                                   parameters,
+                                   2,
+                                   sizeof(Parameters),
+                                   state,
+                                   4,
+                                   sizeof(State),
+                                   4096,
+                                   functions,
+                                   3,
+                                   init};
 
 // y = x . (1, -2, 0.5) + 0.25, 29 rows: 23 in part train, so the last of its batches of 4 has 3.
 inline std::string csv() {
@@ -166,16 +184,20 @@ inline std::string csv() {
   for (std::uint64_t i = 0; i < 29; ++i) {
     double x[3];
     for (std::uint64_t k = 0; k < 3; ++k)
-      x[k] = static_cast<double>(static_cast<int>(gradc::random_uniform(5, 0, 0, 3 * i + k) * 64)) / 16 - 2;
+      x[k] = static_cast<double>(static_cast<int>(gradc::random_uniform(5, 0, 0, 3 * i + k) * 64)) /
+                 16 -
+             2;
     char row[128];
-    std::snprintf(row, sizeof row, "%g,%g,%g,%.10g\r\n", x[0], x[1], x[2], x[0] - 2 * x[1] + 0.5 * x[2] + 0.25);
+    std::snprintf(row, sizeof row, "%g,%g,%g,%.10g\r\n", x[0], x[1], x[2],
+                  x[0] - 2 * x[1] + 0.5 * x[2] + 0.25);
     text += row;
   }
   return text;
 }
 
 inline constexpr gradc::Field fields[] = {{"x", nullptr, 0, 2, 1, 0}, {"y", nullptr, 3, 3, 1, 0}};
-inline constexpr gradc::DataSource data[] = {{"points", gradc::DataFormat::csv, "points.csv", true, fields, 2}};
+inline constexpr gradc::DataSource data[] = {
+    {"points", gradc::DataFormat::csv, "points.csv", true, fields, 2}};
 inline constexpr gradc::Part parts[] = {{"train", 0.8}, {"test", 0.2}};
 inline constexpr gradc::Split splits[] = {{"points", parts, 2, 7}};
 inline constexpr gradc::Action actions[] = {
@@ -192,8 +214,8 @@ struct Run {
 };
 
 // The driver with captured streams.
-inline Run drive(const gradc::Model& model, const gradc::Program& program, const std::string& folder,
-                 std::vector<std::string> arguments) {
+inline Run drive(const gradc::Model& model, const gradc::Program& program,
+                 const std::string& folder, std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), "./line");
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
@@ -201,8 +223,8 @@ inline Run drive(const gradc::Model& model, const gradc::Program& program, const
   std::size_t sizes[2] = {};
   std::FILE* out = open_memstream(&texts[0], &sizes[0]);
   std::FILE* err = open_memstream(&texts[1], &sizes[1]);
-  const int code = gradc::driver::drive_on(static_cast<int>(argv.size()), argv.data(), model, program,
-                                           folder.c_str(), out, err);
+  const int code = gradc::driver::drive_on(static_cast<int>(argv.size()), argv.data(), model,
+                                           program, folder.c_str(), out, err);
   std::fclose(out);
   std::fclose(err);
   Run run{code, texts[0], texts[1]};
