@@ -1,0 +1,300 @@
+// gradcheck.cpp: perturbs variables one element, or one direction, at a time and watches the loss.
+#include "dsl/gradcheck.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+
+#include "dsl/detached.h"
+#include "dsl/differentiate.h"
+#include "dsl/interpret.h"
+#include "dsl/random_environment.h"
+
+namespace gradc {
+namespace {
+
+// A scalar, and what it is differentiated by.
+struct Subject {
+  std::string function, name;
+  NodeId loss;
+  std::vector<NodeId> variables;
+};
+
+// The sum of all float outputs, each element times a random weight (inputs of the names given
+// here).
+NodeId weighted_sum(Graph& g, const std::vector<Output>& outputs) {
+  ScalarId total;
+  for (const Output& o : outputs) {
+    const TensorType type = g[o.node].type;
+    if (!is_float(type.dtype)) continue;
+    Node weights;
+    weights.kind = NodeKind::input;
+    weights.name = "weight of " + o.name;
+    weights.type = {DType::f64, type.shape};
+    std::vector<ScalarId> at;
+    for (std::uint32_t k = 0; k < type.rank(); ++k) at.push_back(g.index(k));
+    const ScalarId weight = g.read(g.add(std::move(weights)), at);
+    const ScalarId product = g.apply(Fn::mul, {weight, g.cast(g.read(o.node, at), DType::f64)});
+    const Reduction reduction = type.rank() == 0 ? Reduction::none : Reduction::sum;
+    const ScalarId term = g.read(g.comprehension(0, type.shape, reduction, product), {});
+    total = total.valid() ? g.apply(Fn::add, {total, term}) : term;
+  }
+  return total.valid() ? g.comprehension(0, {}, Reduction::none, total) : NodeId{};
+}
+
+// Losses of a graph without gradient nodes.
+std::vector<Subject> subjects(Graph& g, const std::string& only) {
+  std::vector<Subject> result;
+  for (const Function& f : g.functions) {
+    if (!only.empty() && f.name != only) continue;
+    for (const Minimize& m : f.minimizes) {
+      const std::string& name = g.label(m.loss).name;
+      result.push_back({f.name, name.empty() ? "loss" : name, m.loss, m.parameters});
+    }
+    if (f.kind != FunctionKind::net) continue;
+    Subject s{f.name, "", weighted_sum(g, f.outputs), {}};
+    if (!s.loss.valid()) continue;
+    for (const Output& o : f.outputs) s.name += (s.name.empty() ? "" : ", ") + o.name;
+    for (NodeId id : f.inputs) {
+      if (is_float(g[id].type.dtype)) s.variables.push_back(id);
+    }
+    for (NodeId id : topological_order(g, {s.loss})) {
+      if (g[id].kind == NodeKind::parameter) s.variables.push_back(id);
+    }
+    result.push_back(std::move(s));
+  }
+  return result;
+}
+
+double root_mean_square(const std::vector<double>& v) {
+  double sum = 0;
+  for (double x : v) sum += x * x;
+  return v.empty() ? 0 : std::sqrt(sum / static_cast<double>(v.size()));
+}
+
+bool all_finite(const std::vector<Array>& arrays) {
+  for (const Array& a : arrays) {
+    if (!std::all_of(a.data.begin(), a.data.end(), [](double v) { return std::isfinite(v); }))
+      return false;
+  }
+  return true;
+}
+
+std::string place_of(std::int64_t element, const std::vector<std::int64_t>& shape) {
+  std::string text;
+  for (std::size_t k = shape.size(); k-- > 0;) {
+    text = fmt::format("{}{}{}", element % shape[k], text.empty() ? "" : ", ", text);
+    element /= shape[k];
+  }
+  return "[" + text + "]";
+}
+
+// The loss as a function of one variable, all else fixed.
+struct Slope {
+  const Graph& g;
+  NodeId loss;
+  Environment environment;
+  std::string variable;
+  std::vector<double> start = environment.values.at(variable).data;
+  double base = at({}, 0);
+
+  // The loss where the variable has moved by `distance` along `direction` (all its elements).
+  double at(const std::vector<double>& direction, double distance) {
+    std::vector<double>& values = environment.values.at(variable).data;
+    for (std::size_t k = 0; k < direction.size(); ++k)
+      values[k] = start[k] + distance * direction[k];
+    const double result = interpret(g, {loss}, environment).at(0).data.at(0);
+    values = start;
+    return result;
+  }
+};
+
+class Comparison {
+ public:
+  Comparison(const GradcheckOptions& o, GradientCheck& r, Slope& s)
+      : options(o), result(r), slope(s) {}
+
+  void compare(const std::vector<double>& direction, double symbolic, const std::string& place) {
+    ++result.compared;
+    const double scale = std::max({std::abs(symbolic), result.norm, 1e-12});
+    const double h = options.step;
+    const double ahead = slope.at(direction, h), behind = slope.at(direction, -h);
+    double numeric = (ahead - behind) / (2 * h);
+    double error = excess(symbolic - numeric, h) / scale;
+    if (!(error <= options.tolerance)) {
+      // Farther apart the loss rounds away less; two distances cancel what the curve bends.
+      const double far = 100 * h;
+      const double once = slope.at(direction, far) - slope.at(direction, -far);
+      const double twice = slope.at(direction, 2 * far) - slope.at(direction, -2 * far);
+      const double better = (8 * once - twice) / (12 * far);
+      const double better_error = excess(symbolic - better, far) / scale;
+      if (better_error <= options.tolerance) {
+        error = better_error;
+        numeric = better;
+      } else {
+        const double right = (ahead - slope.base) / h, left = (slope.base - behind) / h;
+        const double steepest = std::max({std::abs(right), std::abs(left), scale});
+        if (excess(right - left, h) > 0.01 * steepest) {
+          ++result.kinks;
+          return;
+        }
+      }
+    }
+    if (!(error <= result.error)) {
+      result.error = error;
+      result.place = place;
+      result.symbolic = symbolic;
+      result.numeric = numeric;
+    }
+  }
+
+ private:
+  // How much of a difference is not explained by the rounding of the loss.
+  double excess(double difference, double h) const {
+    const double rounding = 1e-15 * std::max(std::abs(slope.base), 1e-3) / h;
+    return std::max(0.0, std::abs(difference) - rounding);
+  }
+
+  const GradcheckOptions& options;
+  GradientCheck& result;
+  Slope& slope;
+};
+
+void check_variable(GradientCheck& result, const Array& gradient, Slope slope,
+                    const GradcheckOptions& options, std::uint64_t seed) {
+  const std::size_t n = gradient.data.size();
+  result.elements = static_cast<std::int64_t>(n);
+  result.norm = root_mean_square(gradient.data);
+  result.compared = result.kinks = 0;
+  result.error = 0;
+  Comparison comparison(options, result, slope);
+  std::mt19937_64 random(seed);
+  std::vector<double> direction(n);
+  const bool all = result.elements <= options.small;
+  const std::int64_t count = all ? result.elements : options.samples;
+  for (std::int64_t k = 0; k < count; ++k) {
+    const std::size_t element = all ? static_cast<std::size_t>(k) : random() % n;
+    direction[element] = 1;
+    comparison.compare(direction, gradient.data[element],
+                       place_of(static_cast<std::int64_t>(element), gradient.shape));
+    direction[element] = 0;
+  }
+  for (std::int64_t k = 0; !all && k < options.directions; ++k) {
+    double symbolic = 0;
+    for (std::size_t e = 0; e < n; ++e) {
+      direction[e] = (random() % 2 == 0 ? 1 : -1) / std::sqrt(static_cast<double>(n));
+      symbolic += direction[e] * gradient.data[e];
+    }
+    comparison.compare(direction, symbolic, "along a direction");
+  }
+  result.verdict = result.kinks == result.compared        ? GradientVerdict::no_slope
+                   : !(result.error <= options.tolerance) ? GradientVerdict::wrong
+                                                          : GradientVerdict::right;
+}
+
+std::vector<GradientCheck> check(const Graph& plain, const Subject& subject,
+                                 const GradcheckOptions& options) {
+  Graph with_gradients = plain;
+  Function f;
+  f.name = subject.function;
+  f.kind = FunctionKind::step;
+  f.outputs = {{"loss", subject.loss}};
+  for (NodeId id : gradients(with_gradients, subject.loss, subject.variables)) {
+    f.outputs.push_back({"d" + plain[subject.variables[f.outputs.size() - 1]].name, id});
+  }
+  with_gradients.functions = {f};
+  if (options.transform != nullptr) options.transform(with_gradients);
+  std::vector<NodeId> roots;
+  for (const Output& o : with_gradients.functions[0].outputs) roots.push_back(o.node);
+
+  // What values are drawn for: the variables too, should the loss not depend on one.
+  Function reads;
+  reads.outputs = {{"loss", subject.loss}};
+  reads.inputs = subject.variables;
+
+  std::vector<GradientCheck> results;
+  for (NodeId id : subject.variables) {
+    GradientCheck r;
+    r.function = subject.function;
+    r.loss = subject.name;
+    r.variable = plain[id].name;
+    r.verdict = GradientVerdict::not_finite;
+    results.push_back(std::move(r));
+  }
+  constexpr int attempts = 6;
+  for (int attempt = 0; attempt < attempts; ++attempt) {
+    DrawOptions draw;
+    draw.seed = options.seed + static_cast<std::uint64_t>(attempt) * 1000;
+    // Probabilities and other arguments of a logarithm are positive.
+    if (attempt % 2 == 1) draw.low = 0.1, draw.high = 0.9;
+    Environment environment = random_environment(plain, reads, draw);
+    Graph frozen = plain;
+    NodeId loss;
+    std::vector<Array> values;
+    try {
+      values = interpret(with_gradients, roots, environment);
+      loss = freeze_detached(frozen, subject.loss, environment);
+    } catch (const EvaluationError& error) {
+      for (GradientCheck& r : results) r.message = error.what();
+      continue;
+    }
+    if (!all_finite(values)) continue;
+    bool done = true;
+    for (std::size_t k = 0; k < results.size(); ++k) {
+      GradientCheck& r = results[k];
+      if (r.verdict == GradientVerdict::right || r.verdict == GradientVerdict::wrong) continue;
+      check_variable(r, values[k + 1], Slope{frozen, loss, environment, r.variable}, options,
+                     draw.seed);
+      r.message.clear();
+      done = done && r.verdict != GradientVerdict::no_slope;
+    }
+    if (done) break;
+  }
+  return results;
+}
+
+}  // namespace
+
+std::vector<GradientCheck> gradcheck(const Graph& g, const GradcheckOptions& options) {
+  Graph copy = g;
+  Diagnostics ignored;  // what is wrong with the spec is reported when it is compiled
+  differentiate(copy, ignored);
+  std::vector<GradientCheck> results;
+  for (const Subject& subject : subjects(copy, options.function)) {
+    for (GradientCheck& r : check(copy, subject, options)) results.push_back(std::move(r));
+  }
+  return results;
+}
+
+std::string gradcheck_to_text(const std::vector<GradientCheck>& results) {
+  std::vector<std::string> gradients;
+  std::size_t width = 8;
+  for (const GradientCheck& r : results) {
+    gradients.push_back(fmt::format("{}: d({})/d({})", r.function, r.loss, r.variable));
+    width = std::max(width, gradients.back().size());
+  }
+  std::string text = fmt::format("{:<{}}  {:>8}  {:>8}  {:>9}  {}\n", "gradient", width, "elements",
+                                 "compared", "error", "verdict");
+  for (std::size_t k = 0; k < results.size(); ++k) {
+    const GradientCheck& r = results[k];
+    std::string verdict = "right";
+    if (r.verdict == GradientVerdict::wrong) {
+      verdict = fmt::format("WRONG at {}: symbolic {:.6g}, difference {:.6g}", r.place, r.symbolic,
+                            r.numeric);
+    } else if (r.verdict == GradientVerdict::not_finite) {
+      verdict = "not checked: " +
+                (r.message.empty() ? "the loss or its gradient is not finite" : r.message);
+    } else if (r.verdict == GradientVerdict::no_slope) {
+      verdict = "not checked: the loss has a kink or a jump there";
+    } else if (r.kinks > 0) {
+      verdict = fmt::format("right, {} kinks left out", r.kinks);
+    }
+    text += fmt::format("{:<{}}  {:>8}  {:>8}  {:>9.1e}  {}\n", gradients[k], width, r.elements,
+                        r.compared - r.kinks, r.error, verdict);
+  }
+  return text;
+}
+
+}  // namespace gradc

@@ -1,0 +1,209 @@
+// gradcheck.cpp: right gradients pass, planted faults are caught and named.
+#include "dsl/gradcheck.h"
+
+#include "dsl/random_environment.h"
+#include "tests/catch.h"
+
+namespace {
+
+using namespace gradc;
+
+NodeId leaf(Graph& g, NodeKind kind, const std::string& name, DType dtype, Shape shape) {
+  Node n;
+  n.kind = kind;
+  n.name = name;
+  n.type = {dtype, std::move(shape)};
+  return g.add(std::move(n));
+}
+
+// loss = sum over b of f(x[b] * w + c), a step that minimizes it over w and c.
+struct Regression {
+  Graph g;
+  Extent B{g.add_dim({"B", 8})};
+  NodeId x = leaf(g, NodeKind::input, "train.x", DType::f32, {B});
+  NodeId w = leaf(g, NodeKind::parameter, "w", DType::f32, {});
+  NodeId c = leaf(g, NodeKind::parameter, "c", DType::f32, {});
+  ScalarId z =
+      g.apply(Fn::add, {g.apply(Fn::mul, {g.read(x, {g.index(0)}), g.read(w, {})}), g.read(c, {})});
+
+  void minimize(ScalarId f) {
+    const NodeId loss = g.comprehension(0, {B}, Reduction::sum, f);
+    g.label(loss).name = std::string("mse");
+    Function step;
+    step.name = "train";
+    step.kind = FunctionKind::step;
+    step.inputs = {x};
+    step.outputs = {{"loss", loss}};
+    step.minimizes = {{loss, {w, c}, {}}};
+    g.functions = {step};
+  }
+};
+
+}  // namespace
+
+TEST_CASE("right gradients are right") {
+  Regression r;
+  r.minimize(r.g.apply(Fn::mul, {r.z, r.g.apply(Fn::tanh, {r.z})}));
+  const std::vector<GradientCheck> results = gradcheck(r.g);
+  REQUIRE(results.size() == 2);
+  CHECK(results[0].variable == "w");
+  CHECK(results[1].variable == "c");
+  for (const GradientCheck& c : results) {
+    CHECK(c.function == "train");
+    CHECK(c.loss == "mse");
+    CHECK(c.compared == 1);
+    CHECK(c.norm > 0);
+    CHECK(c.error < 1e-7);
+    CHECK(c.verdict == GradientVerdict::right);
+  }
+  CHECK_THAT(gradcheck_to_text(results), test::contains("train: d(mse)/d(w)"));
+}
+
+TEST_CASE("a planted wrong derivative is caught") {
+  // Whatever sine the gradients hold is made a cosine: as if the table of derivatives were wrong.
+  Regression r;
+  r.minimize(r.g.apply(Fn::cos, {r.z}));
+  GradcheckOptions options;
+  options.transform = [](Graph& g) {
+    for (Output& o : g.functions[0].outputs) {
+      if (o.name == "loss") continue;
+      Node n = g[o.node];
+      auto wrong = [&](auto&& self, ScalarId id) -> ScalarId {
+        Scalar s = g[id];
+        for (ScalarId& a : s.args) a = self(self, a);
+        if (s.kind == ScalarKind::apply && s.fn == Fn::sin) s.fn = Fn::cos;
+        return g.add(std::move(s));
+      };
+      n.body = wrong(wrong, n.body);
+      o.node = g.add(std::move(n));
+    }
+  };
+  const auto honest = gradcheck(r.g);
+  CHECK(honest.at(0).verdict == GradientVerdict::right);
+  const auto results = gradcheck(r.g, options);
+  REQUIRE(results.size() == 2);
+  for (const GradientCheck& c : results) {
+    CHECK(c.verdict == GradientVerdict::wrong);
+    CHECK(c.error > 0.01);
+    CHECK(c.place == "[]");
+  }
+  CHECK_THAT(gradcheck_to_text(results), test::contains("WRONG at []"));
+}
+
+TEST_CASE("one wrong element of a large tensor's gradient is no rounding error") {
+  Graph g;
+  const NodeId w = leaf(g, NodeKind::parameter, "w", DType::f32, {8, 8});
+  const ScalarId read = g.read(w, {g.index(0), g.index(1)});
+  const NodeId loss = g.comprehension(0, {8, 8}, Reduction::sum, g.apply(Fn::exp, {read}));
+  Function step;
+  step.name = "train";
+  step.kind = FunctionKind::step;
+  step.outputs = {{"loss", loss}};
+  step.minimizes = {{loss, {w}, {}}};
+  g.functions = {step};
+  CHECK(gradcheck(g).at(0).verdict == GradientVerdict::right);
+  CHECK(gradcheck(g).at(0).compared == 64);
+  GradcheckOptions options;
+  options.transform = [](Graph& h) {
+    Output& o = h.functions[0].outputs[1];
+    Node n = h[o.node];
+    // 1 + 1e-4 times too large, at [5, 2] only
+    const ScalarId here =
+        h.apply(Fn::logical_and, {h.apply(Fn::eq, {h.index(0), h.literal(5, DType::i32)}),
+                                  h.apply(Fn::eq, {h.index(1), h.literal(2, DType::i32)})});
+    const ScalarId factor = h.apply(Fn::select, {here, h.literal(1.0001), h.literal(1)});
+    n.body = h.apply(Fn::mul, {n.body, factor});
+    o.node = h.add(std::move(n));
+  };
+  const GradientCheck c = gradcheck(g, options).at(0);
+  CHECK(c.verdict == GradientVerdict::wrong);
+  CHECK(c.place == "[5, 2]");
+}
+
+TEST_CASE("kinks and jumps are no errors") {
+  Regression r;
+  // |z| has a kink at 0, and at c = 0 every z of x = 0 is there.
+  r.minimize(r.g.apply(Fn::abs, {r.g.apply(Fn::mul, {r.g.literal(0), r.z})}));
+  for (const GradientCheck& c : gradcheck(r.g)) CHECK(c.verdict == GradientVerdict::right);
+  Graph g;
+  const NodeId w = leaf(g, NodeKind::parameter, "w", DType::f64, {});
+  const ScalarId v = g.read(w, {});
+  // max(w - w0, 0) at w = w0: the parameter stands on the kink whatever is drawn.
+  const NodeId same = g.comprehension(0, {}, Reduction::none, g.apply(Fn::detach, {v}));
+  const ScalarId difference = g.apply(Fn::sub, {v, g.read(same, {})});
+  const NodeId loss = g.comprehension(0, {}, Reduction::none,
+                                      g.apply(Fn::max, {difference, g.literal(0, DType::f64)}));
+  Function step;
+  step.name = "train";
+  step.kind = FunctionKind::step;
+  step.minimizes = {{loss, {w}, {}}};
+  step.outputs = {{"loss", loss}};
+  g.functions = {step};
+  CHECK(gradcheck(g).at(0).verdict == GradientVerdict::no_slope);
+}
+
+TEST_CASE("detach holds still while differences are taken") {
+  Regression r;
+  r.minimize(r.g.apply(Fn::mul, {r.z, r.g.apply(Fn::detach, {r.g.apply(Fn::exp, {r.z})})}));
+  for (const GradientCheck& c : gradcheck(r.g)) {
+    CHECK(c.verdict == GradientVerdict::right);
+    CHECK(c.norm > 0);
+  }
+}
+
+TEST_CASE("arguments of a logarithm get positive inputs") {
+  Graph g;
+  const NodeId p = leaf(g, NodeKind::input, "loss_of.p", DType::f32, {5});
+  const NodeId y =
+      g.comprehension(1, {5}, Reduction::none, g.apply(Fn::log, {g.read(p, {g.index(0)})}));
+  Function net;
+  net.name = "loss_of";
+  net.inputs = {p};
+  net.outputs = {{"y", y}};
+  g.functions = {net};
+  const GradientCheck c = gradcheck(g).at(0);
+  CHECK(c.variable == "loss_of.p");
+  CHECK(c.compared == 5);
+  CHECK(c.verdict == GradientVerdict::right);
+}
+
+TEST_CASE("integer inputs stay inside what they subscript") {
+  Graph g;
+  const Extent B(g.add_dim({"B", 50}));
+  const NodeId E = leaf(g, NodeKind::parameter, "E", DType::f32, {7, 2});
+  const NodeId ids = leaf(g, NodeKind::input, "ids", DType::i32, {B});
+  const NodeId label = leaf(g, NodeKind::input, "label", DType::i32, {B});
+  // The gather goes through a copy that is one more than the input.
+  const NodeId next =
+      g.comprehension(1, {B}, Reduction::none,
+                      g.apply(Fn::add, {g.read(ids, {g.index(0)}), g.literal(1, DType::i32)}));
+  const ScalarId one_hot =
+      g.cast(g.apply(Fn::eq, {g.read(label, {g.index(0)}), g.index(1)}), DType::f32);
+  const NodeId y = g.comprehension(
+      2, {B, 2}, Reduction::none,
+      g.apply(Fn::mul, {g.read(E, {g.read(next, {g.index(0)}), g.index(1)}), one_hot}));
+  Function net;
+  net.name = "f";
+  net.inputs = {ids, label};
+  net.outputs = {{"y", y}};
+  g.functions = {net};
+  DrawOptions options;
+  options.largest_dim = 50;
+  const Environment e = random_environment(g, net, options);
+  auto largest = [&](const char* name) {
+    const std::vector<double>& v = e.values.at(name).data;
+    return *std::max_element(v.begin(), v.end());
+  };
+  CHECK(e.dims.at("B") == 50);
+  CHECK(largest("ids") == 5);
+  CHECK(largest("label") == 1);
+  CHECK(gradcheck(g).at(0).verdict == GradientVerdict::right);
+}
+
+TEST_CASE("what cannot be evaluated says why") {
+  Regression r;
+  r.minimize(r.g.apply(Fn::log, {r.g.apply(Fn::neg, {r.g.apply(Fn::exp, {r.z})})}));
+  const auto results = gradcheck(r.g);
+  for (const GradientCheck& c : results) CHECK(c.verdict == GradientVerdict::not_finite);
+  CHECK_THAT(gradcheck_to_text(results), test::contains("not checked: "));
+}
