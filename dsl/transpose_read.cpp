@@ -227,6 +227,28 @@ class Transposer {
                                   [&](ScalarId a) { return is_polynomial(a, dy, seen); });
   }
 
+  bool reads_inside(ScalarId id) const {
+    const Scalar& s = g[id];
+    for (std::size_t d = 0; d < s.args.size(); ++d) {
+      if (s.kind == ScalarKind::read && !s.zero_outside &&
+          !always_inside(g, s.args[d], extents_, g[s.tensor].type.shape[d])) {
+        return false;
+      }
+      if (!reads_inside(s.args[d])) return false;
+    }
+    return true;
+  }
+
+  // body where all of `guards` hold, 0 elsewhere; body is evaluated only there.
+  ScalarId guarded(ScalarId body, const std::vector<ScalarId>& guards) {
+    if (guards.empty()) return body;
+    ScalarId all = guards[0];
+    for (std::size_t i = 1; i < guards.size(); ++i) {
+      all = g.apply(Fn::logical_and, {all, guards[i]});
+    }
+    return g.apply(Fn::select, {all, body, g.literal(0, g[body].dtype)});
+  }
+
   ScalarId solved(ScalarId id) { return normalise_subscripts(substitute(g, shifted(id), values_)); }
 
   ScalarId normalise_subscripts(ScalarId root) {
@@ -260,13 +282,15 @@ class Transposer {
     const ScalarId dy = solved(problem_.dy);
     Scalar padded = g[dy];
     padded.zero_outside = true;
-    std::vector<ScalarId> guards;
+    std::vector<ScalarId> guards, inner_guards;
     for (ScalarId guard : equalities_) {  // made before anything was solved
-      guards.push_back(normalise_subscripts(substitute(g, guard, values_)));
+      guard = normalise_subscripts(substitute(g, guard, values_));
+      // What a gather compares may lie outside its tensor where a solution is out of range.
+      (reads_inside(guard) ? guards : inner_guards).push_back(guard);
     }
     for (ScalarId guard : divisible_) guards.push_back(guard);
     std::unordered_set<ScalarId> seen;
-    const bool pad = is_polynomial(body, dy, seen);
+    const bool pad = inner_guards.empty() && is_polynomial(body, dy, seen);
     bool padding = false;
     for (const auto& [v, tests] : range_guards_) {
       if (pad && is_free_index(v)) {
@@ -276,13 +300,7 @@ class Transposer {
       }
     }
     if (padding) body = replace(g, body, dy, g.add(std::move(padded)));
-    if (!guards.empty()) {
-      ScalarId all = guards[0];
-      for (std::size_t i = 1; i < guards.size(); ++i) {
-        all = g.apply(Fn::logical_and, {all, guards[i]});
-      }
-      body = g.apply(Fn::select, {all, body, g.literal(0, g[body].dtype)});
-    }
+    body = guarded(guarded(body, inner_guards), guards);
     return renumber(body);
   }
 
