@@ -1,0 +1,263 @@
+// elaborate_body.cpp: the statements of a definition, in order; one that fails leaves poison
+// behind.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "dsl/elaboration.h"
+
+namespace gradc {
+namespace {
+
+using Kind = ast::DefinitionKind;
+
+bool allowed(Elaboration& e, const Scope& scope, Span span, std::string_view what,
+             std::initializer_list<Kind> kinds, std::string_view where) {
+  const Kind kind = scope.definition->kind;
+  if (std::find(kinds.begin(), kinds.end(), kind) != kinds.end()) return true;
+  e.error("statement-not-here", span,
+          fmt::format("`{}` belongs in {}, not in {} {}", what, where, word(kind),
+                      in_ticks(scope.definition->name.text)));
+  return false;
+}
+
+bool is_next(const std::string& name) {
+  return !name.empty() && name.back() == '\'';
+}
+
+// m' = …: the next value of a state or of p.
+Value next_value(Elaboration& e, Scope& scope, const ast::Name& name, const Value& v, Span span,
+                 const BodyEffects& effects) {
+  if (!allowed(e, scope, name.span, name.text, {Kind::optimizer}, "an optimizer")) return {};
+  const std::string base = name.text.substr(0, name.text.size() - 1);
+  for (const auto& [state, node] : effects.states) {
+    if (state != base) continue;
+    const Value next = spread(e, v, e.graph[node].type, span, in_ticks(base));
+    return next.poisoned() ? next : node_value(e, materialize(e, next));
+  }
+  const auto local = scope.locals.find(base);
+  if (local != scope.locals.end() && local->second.value.is(ValueKind::absent)) return v;
+  std::vector<std::string> names;
+  for (const auto& [state, node] : effects.states) names.push_back(state + "'");
+  unknown_name(e, scope, "bad-next-value", name,
+               fmt::format("only `p` and states have a next value; {} is neither", in_ticks(base)),
+               names);
+  return {};
+}
+
+// A name for the node, better than the one it got inside what was called to make it.
+void relabel(Elaboration& e, NodeId id, std::size_t node_count, const ast::Name& name,
+             bool in_prelude) {
+  Label& label = e.graph.label(id);
+  if (id.value >= node_count || label.name.empty()) label.name = name.text;
+  if (!label.span.valid() || (label.span.file == 0 && !in_prelude)) label.span = name.span;
+}
+
+void assign_one(Elaboration& e, Scope& scope, const ast::Assign& a, const BodyEffects& effects) {
+  const ast::Target& target = a.targets.front();
+  const auto node_count = e.graph.node_count();
+  Value v =
+      target.indexed ? evaluate_indexed(e, scope, target, a.value) : evaluate(e, scope, a.value);
+  if (v.is(ValueKind::tuple)) {
+    e.error("wrong-result-count", a.value.span,
+            fmt::format("this gives {} results; take them apart with `a, b = …`", v.parts.size()));
+    v = {};
+  }
+  if (is_next(target.name.text) && !v.poisoned()) {
+    v = next_value(e, scope, target.name, v, a.value.span, effects);
+  }
+  v = share(e, v, "", target.name.span);
+  if (v.is(ValueKind::tensor) && e.graph[v.body].kind == ScalarKind::read) {
+    ast::Name shown = target.name;
+    if (is_next(shown.text)) shown.text.replace(shown.text.size() - 1, 1, "_next");
+    relabel(e, materialize(e, v), node_count, shown, scope.in_prelude);
+  }
+  bind(e, scope, target.name, std::move(v));
+}
+
+void assign(Elaboration& e, Scope& scope, const ast::Assign& a, const BodyEffects& effects) {
+  if (a.targets.size() == 1) return assign_one(e, scope, a, effects);
+  const auto node_count = e.graph.node_count();
+  const Value v = evaluate(e, scope, a.value);
+  const bool fits = v.is(ValueKind::tuple) && v.parts.size() == a.targets.size();
+  if (!fits && !v.poisoned()) {
+    const std::size_t count = v.is(ValueKind::tuple) ? v.parts.size() : 1;
+    e.error("wrong-result-count", a.value.span,
+            fmt::format("this gives {} result{}, but there are {} names for them", count,
+                        count == 1 ? "" : "s", a.targets.size()));
+  }
+  for (std::size_t k = 0; k < a.targets.size(); ++k) {
+    const ast::Target& target = a.targets[k];
+    if (target.indexed) {
+      e.error("wrong-result-count", target.name.span,
+              "one of several results is a whole tensor and takes no indices");
+    }
+    const Value part = fits ? v.parts[k] : Value{};
+    if (part.is(ValueKind::tensor)) {
+      relabel(e, materialize(e, part), node_count, target.name, scope.in_prelude);
+    }
+    bind(e, scope, target.name, part);
+  }
+}
+
+// Whether a condition leaves it out; then its name is bound already.
+bool left_out(Elaboration& e, Scope& scope, const ast::Name& name,
+              const std::vector<ast::Expr>& condition) {
+  if (condition.empty()) return false;
+  const auto holds = evaluate_condition(e, scope, condition.front());
+  if (holds && *holds) return false;
+  Value v;
+  if (holds) v.kind = ValueKind::absent;
+  bind(e, scope, name, v);
+  return true;
+}
+
+// The initial value in the shape of what it is for; poison if reported.
+Value initial_value(Elaboration& e, Scope& scope, const ast::Expr& x, const TensorType& type,
+                    const std::string& path, const std::string& name) {
+  const auto shape = std::exchange(e.random_shape, type);
+  const auto random_path = std::exchange(e.random_path, path);
+  const Value v = evaluate(e, scope, x);
+  e.random_shape = shape;
+  e.random_path = random_path;
+  return spread(e, v, type, x.span, in_ticks(name));
+}
+
+Value make_parameter(Elaboration& e, Scope& scope, const ast::Param& p, const std::string& path) {
+  const auto type = declared_type(e, scope, p.type, p.name);
+  if (!type) return {};
+  const bool fixed = std::all_of(type->shape.begin(), type->shape.end(),
+                                 [](const Extent& x) { return x.is_fixed(); });
+  if (!fixed) {
+    e.error(
+        "run-time-parameter", p.type.span,
+        fmt::format("the parameter {} is {}; its shape cannot depend on a size chosen at run time",
+                    in_ticks(p.name.text), text(e.graph, *type)));
+    return {};
+  }
+  if (!is_float(type->dtype)) {
+    e.error("dtype-mismatch", p.type.span,
+            fmt::format("a parameter is learnt, so it is f32 or f64, not {}", name(type->dtype)));
+    return {};
+  }
+  const Value initial = initial_value(e, scope, p.initializer, *type, path, p.name.text);
+  if (initial.poisoned()) return {};
+  Node n;
+  n.kind = NodeKind::parameter;
+  n.type = *type;
+  n.name = path;
+  n.operand = materialize(e, initial);
+  const NodeId id = e.graph.add(n);
+  e.graph.label(id) = {p.name.text, {}, p.name.span};
+  e.initial.push_back({id, n.operand});
+  e.parameters.emplace(path, id);
+  return node_value(e, id);
+}
+
+void parameter(Elaboration& e, Scope& scope, const ast::Param& p, Span span) {
+  if (!allowed(e, scope, span, "param", {Kind::layer, Kind::net}, "layers and nets")) {
+    bind(e, scope, p.name, {});
+    return;
+  }
+  if (left_out(e, scope, p.name, p.condition)) return;
+  const std::string path = scope.path + "." + p.name.text;
+  const auto known = e.parameters.find(path);
+  // A use of a net after its first shares what the first made.
+  const Value v = known != e.parameters.end() && scope.locals.count(p.name.text) == 0
+                      ? node_value(e, known->second)
+                      : make_parameter(e, scope, p, path);
+  if (v.is(ValueKind::tensor)) {
+    const NodeId id = e.graph[v.body].tensor;
+    scope.own_parameters.push_back(id);
+    std::vector<NodeId>& met = e.unit.parameters;
+    if (std::find(met.begin(), met.end(), id) == met.end()) met.push_back(id);
+  }
+  bind(e, scope, p.name, v);
+}
+
+void state(Elaboration& e, Scope& scope, const ast::State& s, Span span, BodyEffects& effects) {
+  if (!allowed(e, scope, span, "state", {Kind::optimizer}, "optimizers")) {
+    bind(e, scope, s.name, {});
+    return;
+  }
+  if (left_out(e, scope, s.name, s.condition)) return;
+  TensorType type = e.graph[effects.states.front().second].type;
+  if (s.type.dtype || s.type.has_shape) {
+    const auto declared = declared_type(e, scope, s.type, s.name);
+    if (!declared) {
+      bind(e, scope, s.name, {});
+      return;
+    }
+    type = *declared;
+  }
+  const std::string path = effects.state_path + s.name.text;
+  const Value initial = initial_value(e, scope, s.initial, type, path, s.name.text);
+  if (initial.poisoned()) {
+    bind(e, scope, s.name, {});
+    return;
+  }
+  const NodeId id = add_state(e, path, type, initial, s.name.span);
+  if (bind(e, scope, s.name, node_value(e, id))) effects.states.emplace_back(s.name.text, id);
+}
+
+}  // namespace
+
+NodeId add_state(Elaboration& e, const std::string& path, const TensorType& type,
+                 const Value& initial, Span span) {
+  Node n;
+  n.kind = NodeKind::state;
+  n.type = type;
+  n.name = path;
+  n.operand = materialize(e, initial);
+  const NodeId id = e.graph.add(n);
+  e.graph.label(id) = {path.substr(path.rfind('.') + 1), {}, span};
+  e.initial.push_back({id, n.operand});
+  return id;
+}
+
+void execute(Elaboration& e, Scope& scope, const std::vector<ast::Statement>& body,
+             BodyEffects& effects) {
+  for (const ast::Statement& s : body) {
+    if (const auto* a = std::get_if<ast::Assign>(&s.what)) assign(e, scope, *a, effects);
+    if (const auto* p = std::get_if<ast::Param>(&s.what)) parameter(e, scope, *p, s.span);
+    if (const auto* t = std::get_if<ast::State>(&s.what)) state(e, scope, *t, s.span, effects);
+    if (const auto* m = std::get_if<ast::Minimize>(&s.what)) {
+      if (allowed(e, scope, s.span, "minimize", {Kind::step}, "a step"))
+        effects.minimizes.push_back(m);
+    }
+    if (const auto* r = std::get_if<ast::Report>(&s.what)) {
+      if (allowed(e, scope, s.span, "report", {Kind::step}, "a step")) effects.reports.push_back(r);
+    }
+  }
+}
+
+Value run_body(Elaboration& e, Scope& scope, BodyEffects& effects) {
+  const ast::Definition& d = *scope.definition;
+  if (!d.value.empty()) return evaluate(e, scope, d.value.front());
+  execute(e, scope, d.body, effects);
+  std::vector<Value> results;
+  bool ok = true;
+  for (const ast::Parameter& r : d.results) {
+    const auto local = scope.locals.find(r.name.text);
+    if (local == scope.locals.end()) {
+      if (!scope.silent) {
+        e.error("missing-result", r.name.span,
+                fmt::format("{} {} never assigns its result {}", word(d.kind),
+                            in_ticks(d.name.text), in_ticks(r.name.text)));
+      }
+      ok = false;
+      continue;
+    }
+    results.push_back(check_result(e, scope, r, local->second.value, local->second.span));
+    ok = ok && !results.back().poisoned();
+  }
+  if (!ok) return {};
+  if (results.size() == 1) return results.front();
+  Value v;
+  v.kind = ValueKind::tuple;
+  v.parts = std::move(results);
+  return v;
+}
+
+}  // namespace gradc

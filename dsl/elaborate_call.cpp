@@ -1,0 +1,246 @@
+// elaborate_call.cpp: calls of ops, layers and nets: arguments, paths of parameters, recursion.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "dsl/elaboration.h"
+
+namespace gradc {
+namespace {
+
+std::string owner(const ast::Definition& d) {
+  return fmt::format("{} {}", word(d.kind), in_ticks(d.name.text));
+}
+
+void not_callable(Elaboration& e, Scope& scope, const ast::Expr& call) {
+  if (find_value(e, scope, call.name.text)) {
+    e.error("not-callable", call.name.span,
+            fmt::format("{0} is a value, not a function; its elements are written `{1}[…]`",
+                        in_ticks(call.name.text), call.name.text));
+    return;
+  }
+  std::vector<std::string> names;
+  for (const auto& [key, d] : e.prelude.definitions) names.push_back(key);
+  if (!scope.in_prelude) {
+    for (const auto& [key, d] : e.user.definitions) names.push_back(key);
+  }
+  for (const char* word :
+       {"exp",    "log",  "sqrt",    "abs",    "sign",    "floor", "ceil", "round", "sin",
+        "cos",    "tan",  "atan",    "tanh",   "erf",     "pow",   "min",  "max",   "select",
+        "detach", "grad", "reshape", "normal", "uniform", "expm1", "log1p"}) {
+    names.emplace_back(word);
+  }
+  unknown_name(e, scope, "unknown-function", call.name,
+               fmt::format("there is no op, layer, net or function {}", in_ticks(call.name.text)),
+               names);
+}
+
+// Where the parameters of a layer use live: the user's label, or the layer's name and a number.
+std::string layer_path(Elaboration& e, Scope& scope, const ast::Definition& d,
+                       const ast::Expr& call) {
+  std::string label;
+  if (call.label) {
+    label = call.label->text;
+    if (auto it = scope.layer_labels.find(label); it != scope.layer_labels.end()) {
+      e.error("duplicate-name", call.label->span,
+              fmt::format("there is already a layer named {} here", in_ticks(label)),
+              {{it->second, "first here"}});
+    }
+  } else {
+    do {
+      label = fmt::format("{}{}", d.name.text, ++scope.layer_counts[d.name.text]);
+    } while (scope.layer_labels.count(label) != 0);
+  }
+  scope.layer_labels.emplace(label, call.label ? call.label->span : call.span);
+  return scope.path + "." + label;
+}
+
+void record_use(Elaboration& e, const ast::Definition& d, const std::string& path,
+                const std::vector<NodeId>& parameters, const std::vector<CallArgument>& args,
+                const Value& result, Span span) {
+  const std::string root = path.substr(0, path.find('.'));
+  if (root != e.unit.name) return;  // recorded where its net is elaborated for itself
+  LayerUse use;
+  use.path = path;
+  use.definition = d.name.text;
+  use.parameters = parameters;
+  use.span = span;
+  for (const CallArgument& a : args) {
+    if (a.given && a.value.is(ValueKind::tensor)) use.inputs.push_back(materialize(e, a.value));
+  }
+  const std::vector<Value> results =
+      result.is(ValueKind::tuple) ? result.parts : std::vector<Value>{result};
+  for (const Value& v : results) {
+    if (v.is(ValueKind::tensor)) use.results.push_back(materialize(e, v));
+  }
+  e.spec.layers.push_back(std::move(use));
+}
+
+Value call_definition(Elaboration& e, Scope& scope, const ast::Definition& d,
+                      const ast::Expr& call) {
+  const bool layer = d.kind == ast::DefinitionKind::layer;
+  const bool net = d.kind == ast::DefinitionKind::net;
+  if (layer && scope.path.empty()) {
+    e.error("layer-not-here", call.name.span,
+            fmt::format("{} owns parameters, so it is used in nets and layers only", owner(d)));
+    return {};
+  }
+  if (call.label && !layer) {
+    e.error("misplaced-label", call.label->span,
+            fmt::format("only uses of a layer have names; {} owns no parameters of its own here",
+                        owner(d)));
+  }
+  Scope callee = scope_of(e, d);
+  std::vector<CallArgument> args;
+  const bool matched = match_arguments(e, scope, d, call, args);
+  // After the arguments, so that layers are numbered in the order they are applied.
+  if (layer) callee.path = layer_path(e, scope, d, call);
+  if (net) callee.path = d.name.text;
+  if (!matched) return {};
+  if (too_deep(e, d, call.span)) return {};
+  if (!bind_parameters(e, callee, args, call.span)) return {};
+  if (net && std::find(e.unit.nets.begin(), e.unit.nets.end(), d.name.text) == e.unit.nets.end()) {
+    e.unit.nets.push_back(d.name.text);
+  }
+  const std::string random_path = e.random_path;
+  if (layer || net) e.random_path = e.unit.name + "/" + callee.path;
+  const auto node_count = e.graph.node_count();
+  e.calls.push_back({&d, call.span});
+  BodyEffects effects;
+  Value result = run_body(e, callee, effects);
+  e.calls.pop_back();
+  e.random_path = random_path;
+  if (result.poisoned()) return result;
+  if (layer) {
+    if (result.is(ValueKind::tensor)) {
+      // Its own name tells more than that of the result inside the layer.
+      const NodeId id = materialize(e, result);
+      if (id.value >= node_count) {
+        e.graph.label(id).name = callee.path.substr(callee.path.rfind('.') + 1);
+      }
+    }
+    record_use(e, d, callee.path, callee.own_parameters, args, result, call.span);
+  }
+  return result;
+}
+
+}  // namespace
+
+Scope scope_of(Elaboration& e, const ast::Definition& d) {
+  Scope s;
+  s.definition = &d;
+  s.in_prelude = d.span.file == 0;
+  s.first_index = e.indices.size();
+  s.first_ellipsis = e.ellipses.size();
+  s.silent = std::any_of(d.body.begin(), d.body.end(), [](const ast::Statement& statement) {
+    return std::holds_alternative<ast::Broken>(statement.what);
+  });
+  return s;
+}
+
+bool too_deep(Elaboration& e, const ast::Definition& d, Span call) {
+  const bool inside = std::any_of(e.calls.begin(), e.calls.end(),
+                                  [&](const CallFrame& f) { return f.definition == &d; }) ||
+                      (d.kind == ast::DefinitionKind::net && d.name.text == e.unit.name);
+  if (inside) {
+    e.error("recursive-call", call,
+            fmt::format("{} calls itself; nothing would end that", owner(d)));
+    return true;
+  }
+  if (e.calls.size() >= max_call_depth) {
+    e.error("too-deep", call, fmt::format("calls are nested more than {} deep", max_call_depth));
+    return true;
+  }
+  if (++e.call_count > max_calls) {
+    e.exhausted = true;
+    e.error("graph-too-large", call,
+            fmt::format("the spec expands to more than {} calls", max_calls));
+    return true;
+  }
+  return false;
+}
+
+bool match_arguments(Elaboration& e, Scope& scope, const ast::Definition& d, const ast::Expr& call,
+                     std::vector<CallArgument>& out) {
+  out.assign(d.parameters.size(), {});
+  bool ok = true;
+  std::size_t next = 0;
+  for (const ast::Argument& a : call.arguments) {
+    std::size_t at = next;
+    if (a.name) {
+      std::vector<std::string> names;
+      for (const ast::Parameter& p : d.parameters) names.push_back(p.name.text);
+      at = static_cast<std::size_t>(std::find(names.begin(), names.end(), a.name->text) -
+                                    names.begin());
+      if (at == names.size()) {
+        unknown_name(e, scope, "unknown-argument", *a.name,
+                     fmt::format("{} has no parameter {}", owner(d), in_ticks(a.name->text)),
+                     names);
+        ok = false;
+      }
+    } else {
+      ++next;
+    }
+    const bool known = at < out.size();
+    const auto& type = known ? d.parameters[at].type.dtype : std::optional<ast::Name>();
+    const Value v = evaluate(e, scope, a.value,
+                             type && type->text == "int" ? Position::integer : Position::real);
+    ok = ok && !v.poisoned();
+    if (!known) {
+      if (!a.name) {
+        e.error("wrong-arguments", a.value.span,
+                fmt::format("{} takes {} argument{}, this is one too many", owner(d), out.size(),
+                            out.size() == 1 ? "" : "s"),
+                {{d.name.span, "declared here"}});
+        ok = false;
+      }
+      continue;
+    }
+    if (out[at].given) {
+      e.error(
+          "wrong-arguments", a.value.span,
+          fmt::format("{} of {} is given twice", in_ticks(d.parameters[at].name.text), owner(d)));
+      ok = false;
+      continue;
+    }
+    const std::string label = a.value.kind == ast::ExprKind::call ? a.value.name.text : "";
+    out[at] = {share(e, v, label, a.value.span), a.value.span, true};
+    ok = ok && !out[at].value.poisoned();
+  }
+  std::string missing;
+  for (std::size_t k = 0; k < out.size(); ++k) {
+    if (out[k].given || !d.parameters[k].default_value.empty()) continue;
+    missing += (missing.empty() ? "" : ", ") + in_ticks(d.parameters[k].name.text);
+  }
+  if (missing.empty() || !ok) return ok;
+  e.error("wrong-arguments", call.span, fmt::format("{} also needs {}", owner(d), missing),
+          {{d.name.span, "declared here"}});
+  return false;
+}
+
+Value evaluate_call(Elaboration& e, Scope& scope, const ast::Expr& call, Position position) {
+  const ast::Definition* d = find_definition(e, scope, call.name.text);
+  const bool builtin = d == nullptr && is_builtin_function(call.name.text);
+  if (builtin) {
+    if (call.label) {
+      e.error("misplaced-label", call.label->span,
+              fmt::format("only uses of a layer have names; `{}` is a function", call.name.text));
+    }
+    return evaluate_builtin(e, scope, call, position);
+  }
+  if (d == nullptr) {
+    not_callable(e, scope, call);
+    for (const ast::Argument& a : call.arguments) evaluate(e, scope, a.value);
+    return {};
+  }
+  if (d->kind == ast::DefinitionKind::step || d->kind == ast::DefinitionKind::optimizer) {
+    e.error("not-callable", call.name.span,
+            d->kind == ast::DefinitionKind::step
+                ? fmt::format("{} is run by the program, not called", owner(*d))
+                : fmt::format("{} is for `minimize … using {}(…)`", owner(*d), d->name.text));
+    return {};
+  }
+  return call_definition(e, scope, *d, call);
+}
+
+}  // namespace gradc

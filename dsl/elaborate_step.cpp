@@ -1,0 +1,253 @@
+// elaborate_step.cpp: a step as the function that is emitted: what it minimizes becomes updates of
+// parameters and optimizer states, what it reports its outputs.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "dsl/elaboration.h"
+
+namespace gradc {
+namespace {
+
+// A component of a path, as `fc1` of `classify.fc1.W`.
+bool has_component(const std::string& path, const std::string& name) {
+  return ("." + path + ".").find("." + name + ".") != std::string::npos;
+}
+
+void add_unique(std::vector<NodeId>& to, const std::vector<NodeId>& from) {
+  for (NodeId id : from) {
+    if (std::find(to.begin(), to.end(), id) == to.end()) to.push_back(id);
+  }
+}
+
+// The parameters a minimize is over.
+std::vector<NodeId> minimized(Elaboration& e, const Scope& scope, const ast::Minimize& m) {
+  std::vector<NodeId> all, chosen;
+  for (const std::string& net : e.unit.nets) add_unique(all, e.net_parameters[net]);
+  if (m.over.empty()) return all;
+  for (const ast::Name& name : m.over) {
+    const bool called =
+        std::find(e.unit.nets.begin(), e.unit.nets.end(), name.text) != e.unit.nets.end();
+    if (called) {
+      add_unique(chosen, e.net_parameters[name.text]);
+      continue;
+    }
+    std::vector<NodeId> named;
+    std::copy_if(all.begin(), all.end(), std::back_inserter(named),
+                 [&](NodeId id) { return has_component(e.graph[id].name, name.text); });
+    if (named.empty()) {
+      const ast::Definition* d = find_definition(e, scope, name.text);
+      const bool net = d != nullptr && d->kind == ast::DefinitionKind::net;
+      unknown_name(
+          e, scope, "nothing-to-minimize", name,
+          net ? fmt::format("this step does not call net {}", in_ticks(name.text))
+              : fmt::format("{} is neither a net this step calls nor a layer or parameter of one",
+                            in_ticks(name.text)),
+          e.unit.nets);
+    }
+    add_unique(chosen, named);
+  }
+  return chosen;
+}
+
+struct Updater {
+  const ast::Definition* definition = nullptr;
+  std::vector<CallArgument> args;
+  Span span;
+  Value t;  // the number of this update, from 1
+};
+
+// The updates of one parameter and of its optimizer's states.
+void update_parameter(Elaboration& e, Function& f, const Updater& u, NodeId parameter,
+                      NodeId loss) {
+  Graph& g = e.graph;
+  Node n;
+  n.kind = NodeKind::gradient;
+  n.type = g[parameter].type;
+  n.operand = loss;
+  n.wrt = parameter;
+  const NodeId gradient = g.add(std::move(n));
+  if (g.label(gradient).name.empty()) g.label(gradient).name = "d" + g.label(parameter).name;
+
+  const ast::Definition& d = *u.definition;
+  Scope scope = scope_of(e, d);
+  std::vector<CallArgument> args = u.args;
+  if (!bind_parameters(e, scope, args, u.span)) return;
+  e.calls.push_back({&d, u.span});
+  bool ok = bind(e, scope, {"p", d.name.span}, node_value(e, parameter));
+  ok = bind(e, scope, {"g", d.name.span}, node_value(e, gradient)) && ok;
+  ok = bind(e, scope, {"t", d.name.span}, u.t) && ok;
+  BodyEffects effects;
+  effects.state_path = fmt::format("{}.{}.", f.name, g[parameter].name);
+  effects.states.emplace_back("p", parameter);
+  if (ok) execute(e, scope, d.body, effects);
+  for (const auto& [name, target] : effects.states) {
+    const auto next = scope.locals.find(name + "'");
+    if (next == scope.locals.end()) {
+      if (name == "p" && ok && !scope.silent) {
+        e.error("missing-result", d.name.span,
+                fmt::format("optimizer {} never gives `p'`, the next value of the parameter",
+                            in_ticks(d.name.text)));
+      }
+      continue;
+    }
+    if (!next->second.value.poisoned()) {
+      f.updates.push_back({target, materialize(e, next->second.value)});
+    }
+  }
+  e.calls.pop_back();
+}
+
+std::optional<Updater> find_optimizer(Elaboration& e, Scope& scope, const ast::Expr& call) {
+  if (call.kind != ast::ExprKind::call && call.kind != ast::ExprKind::name) {
+    e.error("not-an-optimizer", call.span,
+            "`using` needs an optimizer, as in `using adam(lr = 1e-3)`");
+    return std::nullopt;
+  }
+  const ast::Definition* d = find_definition(e, scope, call.name.text);
+  if (d == nullptr || d->kind != ast::DefinitionKind::optimizer) {
+    std::vector<std::string> names;
+    for (const Declarations* from : {&e.prelude, &e.user}) {
+      for (const auto& [key, value] : from->definitions) {
+        if (value->kind == ast::DefinitionKind::optimizer) names.push_back(key);
+      }
+    }
+    unknown_name(e, scope, "not-an-optimizer", call.name,
+                 d == nullptr ? fmt::format("there is no optimizer {}", in_ticks(call.name.text))
+                              : fmt::format("{} is a {}, not an optimizer",
+                                            in_ticks(call.name.text), word(d->kind)),
+                 names);
+    return std::nullopt;
+  }
+  Updater u;
+  u.definition = d;
+  u.span = call.span;
+  if (!match_arguments(e, scope, *d, call, u.args)) return std::nullopt;
+  return u;
+}
+
+// The counter of the step's runs, and its update.
+NodeId step_counter(Elaboration& e, Function& f) {
+  const TensorType type{DType::i32, {}};
+  const NodeId counter =
+      add_state(e, f.name + ".step", type, runtime_value(e, number_value(0, true), f.span), f.span);
+  const bool updated = std::any_of(f.updates.begin(), f.updates.end(),
+                                   [&](const Update& u) { return u.target == counter; });
+  if (updated) return counter;
+  const Value next = apply(e, Fn::add, {node_value(e, counter), number_value(1, true)},
+                           {f.span, {f.span, f.span}, "+"});
+  f.updates.push_back({counter, materialize(e, next, "step_next", f.span)});
+  return counter;
+}
+
+void minimize(Elaboration& e, Scope& scope, Function& f, const ast::Minimize& m) {
+  const Value loss = evaluate(e, scope, m.loss);
+  auto updater = find_optimizer(e, scope, m.optimizer);
+  const std::vector<NodeId> parameters = minimized(e, scope, m);
+  if (loss.poisoned()) return;
+  if (!loss.is(ValueKind::tensor) || !loss.type.shape.empty() || !is_float(loss.type.dtype)) {
+    e.error(
+        "loss-not-scalar", m.loss.span,
+        fmt::format(
+            "what is minimized is a float scalar (shape []), not {}; say how to reduce it, as in "
+            "`mean[..] …`",
+            describe(e, loss)));
+    return;
+  }
+  if (!updater || parameters.empty()) {
+    if (m.over.empty() && parameters.empty() && !scope.silent && !e.diagnostics.has_errors()) {
+      e.error("nothing-to-minimize", m.loss.span, "this step calls no net that has parameters");
+    }
+    return;
+  }
+  const NodeId loss_node = materialize(e, loss, "loss", m.loss.span);
+  const NodeId counter = step_counter(e, f);
+  updater->t = cast_to(e,
+                       apply(e, Fn::add, {node_value(e, counter), number_value(1, true)},
+                             {f.span, {f.span, f.span}, "+"}),
+                       DType::f32, f.span);
+  updater->t = node_value(e, materialize(e, updater->t, "t", f.span));
+  Minimize done{loss_node, {}, m.loss.span};
+  for (NodeId p : parameters) {
+    const bool again =
+        std::any_of(f.minimizes.begin(), f.minimizes.end(), [&](const Minimize& other) {
+          return std::find(other.parameters.begin(), other.parameters.end(), p) !=
+                 other.parameters.end();
+        });
+    if (again) {
+      e.error(
+          "minimized-twice", m.loss.span,
+          fmt::format(
+              "{} is updated by an earlier minimize of this step already; say which nets each is "
+              "`over`",
+              in_ticks(e.graph[p].name)),
+          {{f.minimizes.front().span, "an earlier minimize"}});
+      return;
+    }
+    done.parameters.push_back(p);
+    update_parameter(e, f, *updater, p, loss_node);
+  }
+  f.minimizes.push_back(std::move(done));
+}
+
+void report(Elaboration& e, Scope& scope, Function& f, const ast::Report::Item& item) {
+  const Span span = item.value.empty() ? item.name.span : item.value.front().span;
+  Value v = item.value.empty() ? lookup(e, scope, item.name, false)
+                               : evaluate(e, scope, item.value.front());
+  const bool taken = std::any_of(f.outputs.begin(), f.outputs.end(),
+                                 [&](const Output& o) { return o.name == item.name.text; });
+  if (taken) {
+    e.error("duplicate-name", item.name.span,
+            fmt::format("{} is reported twice", in_ticks(item.name.text)));
+    return;
+  }
+  v = runtime_value(e, v, span);
+  if (v.poisoned()) return;
+  if (!v.is(ValueKind::tensor) || !v.type.shape.empty()) {
+    e.error("report-not-scalar", span,
+            fmt::format(
+                "a report is a scalar (shape []), not {}; say how to reduce it, as in `mean[..] …`",
+                describe(e, v)));
+    return;
+  }
+  if (!is_float(v.type.dtype)) v = cast_to(e, v, DType::f32, span);
+  f.outputs.push_back({item.name.text, materialize(e, v, item.name.text, item.name.span)});
+}
+
+}  // namespace
+
+void elaborate_step(Elaboration& e, const ast::Definition& d) {
+  Function f;
+  f.name = d.name.text;
+  f.kind = FunctionKind::step;
+  f.span = d.name.span;
+  e.unit = Unit{f.name, {}, {}};
+  e.random_path = f.name;
+  for (const ast::Parameter& r : d.results) {
+    e.error("emitted-signature", r.name.span, "a step has no results; it reports scalars");
+  }
+  for (const ast::Parameter& p : d.parameters) {
+    if (p.name.text != "step") continue;
+    e.error("duplicate-name", p.name.span, "`step` is the step's own counter; choose another name");
+  }
+  Scope scope = scope_of(e, d);
+  bind_inputs(e, scope, f);
+  BodyEffects effects;
+  execute(e, scope, d.body, effects);
+  // After the rest, because without `over` a minimize is over every net the step calls.
+  for (const ast::Minimize* m : effects.minimizes) minimize(e, scope, f, *m);
+  for (const Minimize& m : f.minimizes) {
+    for (NodeId id : m.parameters) {
+      const std::string& path = e.graph[id].name;
+      std::vector<std::string>& nets = e.trained_nets[f.name];
+      const std::string net = path.substr(0, path.find('.'));
+      if (std::find(nets.begin(), nets.end(), net) == nets.end()) nets.push_back(net);
+    }
+  }
+  for (const ast::Report* r : effects.reports) {
+    for (const ast::Report::Item& item : r->items) report(e, scope, f, item);
+  }
+  e.graph.functions.push_back(std::move(f));
+}
+
+}  // namespace gradc

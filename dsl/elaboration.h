@@ -1,0 +1,299 @@
+// elaboration.h: what the files of ast_to_graph share: values, scopes, and the state of one
+// elaboration.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dsl/ast.h"
+#include "dsl/ast_to_graph.h"
+#include "dsl/graph.h"
+
+namespace gradc {
+
+constexpr std::int64_t max_extent_value = 0x7fffffff;         // subscripts are i32
+constexpr std::int64_t max_elements = std::int64_t{1} << 40;  // of one tensor
+constexpr std::size_t max_rank = 8;
+constexpr std::size_t max_nodes = 1'000'000;
+constexpr std::size_t max_calls = 100'000;
+constexpr std::size_t max_call_depth = 64;
+constexpr std::size_t max_expression_depth = 1'000;
+
+enum class ValueKind : std::uint8_t {
+  poison,   // an error already reported; silences what follows from it
+  number,   // compile time: number, integer
+  boolean,  // compile time: number is 0 or 1
+  text,     // compile time: text
+  size,     // extent: a size with a run-time dim
+  tensor,   // type; body, over the indices 0 … rank-1
+  scalar,   // body: one element, over the active indices
+  tuple,    // parts: the results of a call
+  absent,   // a param whose condition is false; reads as 0
+};
+
+struct Value {
+  ValueKind kind = ValueKind::poison;
+  double number = 0;
+  bool integer = false;
+  std::string text;
+  Extent extent;
+  TensorType type;
+  ScalarId body;
+  std::vector<Value> parts;
+
+  bool is(ValueKind k) const { return kind == k; }
+  bool poisoned() const { return kind == ValueKind::poison; }
+  // Known at compile time and usable in arithmetic.
+  bool constant() const { return is(ValueKind::number) || is(ValueKind::boolean); }
+};
+
+Value number_value(double, bool integer);
+Value boolean_value(bool);
+Value text_value(std::string);
+Value size_value(const Extent&);  // a number if it is fixed
+Value scalar_value(ScalarId);
+Value tensor_value(const Graph&, TensorType, ScalarId body);
+
+// `/` rounds down in an integer position, else it is real division.
+enum class Position : std::uint8_t { real, integer };
+
+struct Binding {
+  Value value;
+  Span span;
+};
+
+struct GlobalValue {
+  const ast::DimDecl* dim = nullptr;
+  const ast::ConstDecl* constant = nullptr;
+  enum State : std::uint8_t { unseen, visiting, done } state = unseen;
+  Value value;
+  Span span;
+};
+
+// The names a file may use: those of the prelude, and those of the spec and what it imports.
+struct Declarations {
+  std::map<std::string, GlobalValue> values;
+  std::map<std::string, const ast::Definition*> definitions;
+};
+
+// Where the value of a name in a signature came from, for messages.
+struct DimOrigin {
+  std::string parameter;
+  std::string type;
+};
+
+// The names of one definition while its body is elaborated.
+struct Scope {
+  const ast::Definition* definition = nullptr;  // null: outside of any
+  bool in_prelude = false;
+  bool silent = false;          // part of the body did not parse
+  std::string path;             // prefix of parameters made here; empty: none
+  std::size_t first_index = 0;  // active indices below this are the caller's
+  std::size_t first_ellipsis = 0;
+  std::map<std::string, Binding> locals;
+  std::map<std::string, DimOrigin> origins;  // of dims bound by the signature
+  std::optional<Shape> leading;              // what `..` of the signature stands for
+  std::string leading_origin;
+  std::map<std::string, int> layer_counts;
+  std::map<std::string, Span> layer_labels;
+  std::vector<NodeId> own_parameters;  // in order, for LayerUse
+};
+
+struct ActiveIndex {
+  std::string name;  // anonymous ones, of `..`, are named ".."
+  ScalarId value;    // index(position) + low
+  Extent extent;
+  Span span;
+};
+
+struct EllipsisGroup {
+  std::size_t first = 0, count = 0;
+};
+
+struct CallFrame {
+  const ast::Definition* definition;
+  Span span;
+};
+
+// What is being emitted: the net or step at the root of the current calls.
+struct Unit {
+  std::string name;
+  std::vector<NodeId> parameters;  // met on the way, in order, once each
+  std::vector<std::string> nets;   // called, in order, once each
+};
+
+struct Elaboration {
+  Spec& spec;
+  Graph& graph;
+  Sources& sources;
+  Diagnostics& diagnostics;
+  const SpecOptions& options;
+
+  Declarations prelude{}, user{};
+  bool broken_items = false;  // a declaration did not parse
+  std::vector<CallFrame> calls{};
+  std::vector<ActiveIndex> indices{};
+  std::vector<EllipsisGroup> ellipses{};
+  Unit unit{};
+  std::map<std::string, NodeId> parameters{};  // by path
+  std::map<std::string, std::vector<NodeId>> net_parameters{};
+  std::map<std::string, std::vector<std::string>> trained_nets{};  // by step
+  std::vector<const ast::Definition*> emitted{};  // nets and steps, in the order of the spec
+  std::vector<Update> initial{};                  // of parameters and states, in order
+  std::optional<TensorType>
+      random_shape{};  // of normal() and uniform() where the context gives one
+  std::string random_path{};
+  std::map<std::string, std::uint32_t> random_counts{};
+  std::set<std::uint32_t> streams{};
+  std::vector<std::uint32_t> tree_sizes{};  // of scalars, by id
+  std::size_t call_count = 0;
+  std::size_t depth = 0;
+  bool exhausted = false;
+
+  // Adds `notes` and, after them, the chain of calls that led here.
+  Diagnostic& error(std::string_view id, Span, std::string message, std::vector<Note> notes = {});
+};
+
+// ---- values (values.cpp) ----
+
+std::string text(const Graph&, const Extent&);
+std::string text(const Graph&, const TensorType&);       // "f32[B, 64]"
+std::string text(const Graph&, const Shape&);            // "[B, 64]"
+std::string describe(const Elaboration&, const Value&);  // "f32[B, 64]", "the number 3"
+std::string_view word(ast::DefinitionKind);              // "layer"
+std::string in_ticks(std::string_view);                  // in backticks
+
+DType dtype_of(const Elaboration&, const Value&);  // of a run-time value or a literal left alone
+Value node_value(const Elaboration&, NodeId);      // all elements of a node
+// A name may be read many times, so what it stands for becomes a node.
+NodeId materialize(Elaboration&, const Value& tensor);
+NodeId materialize(Elaboration&, const Value& tensor, const std::string& label, Span);
+// Numbers and sizes become tensors without dims; poison where it is no such thing.
+Value runtime_value(Elaboration&, const Value&, Span);
+ScalarId cast_literal(Elaboration&, const Value& constant, DType, Span);
+Value cast_to(Elaboration&, const Value&, DType, Span);
+std::optional<Extent> extent_of(const Value&);       // of an integer number or a size
+bool check_shape(Elaboration&, const Shape&, Span);  // extents, rank, elements; reports
+// A number, boolean or smaller tensor spread over `type`; poison (reported) where it does not fit.
+Value spread(Elaboration&, const Value&, const TensorType&, Span, const std::string& what);
+std::size_t tree_size(Elaboration&, ScalarId);
+// Indices below `limit` that occur, in order.
+std::vector<std::uint32_t> indices_in(const Graph&, ScalarId, std::size_t limit);
+// A comprehension of `body` whose free indices are the active ones that occur in it; an element of
+// it.
+ScalarId nested(Elaboration&, ScalarId body, std::size_t active, Reduction, Span);
+
+// ---- arithmetic (elaborate_arithmetic.cpp) ----
+
+struct Operands {
+  Span span;                // of the operation
+  std::vector<Span> spans;  // of the operands
+  std::string word;         // what the spec writes: "+", "max"
+  Position position = Position::real;
+};
+Value apply(Elaboration&, Fn, std::vector<Value>, const Operands&);
+Value divide(Elaboration&, std::vector<Value>, const Operands&);
+
+// ---- names and constants (scope.cpp) ----
+
+bool is_builtin_function(std::string_view);
+// A declaration's value, computed at first use.
+const Value& global_value(Elaboration&, GlobalValue&);
+const ast::Definition* find_definition(Elaboration&, const Scope&, const std::string& name);
+// The value of a name, or nothing; no error.
+std::optional<Value> find_value(Elaboration&, const Scope&, const std::string& name);
+Value lookup(Elaboration&, Scope&, const ast::Name&, bool in_subscript);
+void unknown_name(Elaboration&, const Scope&, std::string_view id, const ast::Name&,
+                  const std::string& message, const std::vector<std::string>& candidates);
+bool bind(Elaboration&, Scope&, const ast::Name&, Value);
+void declare(Elaboration&, const ast::File&, bool prelude);
+void apply_overrides(Elaboration&);
+
+// ---- expressions ----
+
+Value evaluate(Elaboration&, Scope&, const ast::Expr&, Position = Position::real);
+// A compile-time condition.
+std::optional<bool> evaluate_condition(Elaboration&, Scope&, const ast::Expr&);
+std::optional<Extent> evaluate_extent(Elaboration&, Scope&, const ast::Expr&);
+Value evaluate_builtin(Elaboration&, Scope&, const ast::Expr& call, Position);
+Value evaluate_like(Elaboration&, Scope&, const ast::Expr&);
+// Elements (values with no free index) become tensors without dims.
+Value close(Elaboration&, const Value&);
+// What an argument or a name stands for may be read many times, so a long formula becomes a node.
+Value share(Elaboration&, const Value&, const std::string& label, Span);
+
+// ---- index notation (elaborate_indices.cpp, infer_ranges.cpp, check_reads.cpp) ----
+
+Value evaluate_subscript(Elaboration&, Scope&, const ast::Expr&);
+Value evaluate_reduce(Elaboration&, Scope&, const ast::Expr&);
+// y[b, o] = value
+Value evaluate_indexed(Elaboration&, Scope&, const ast::Target&, const ast::Expr& value);
+
+// One entry per index, `..` expanded to as many as it stands for (their names are "..").
+struct IndexRanges {
+  std::vector<ActiveIndex> indices;
+  std::optional<EllipsisGroup> ellipsis;  // relative to the first
+  bool ok = true;
+};
+IndexRanges infer_ranges(Elaboration&, Scope&, const std::vector<ast::Index>&,
+                         const ast::Expr& body, const std::optional<Shape>& declared);
+// False (reported) if subscript k of a read of `tensor` can leave it. `padded` gets true where it
+// can and a pad says what stands there.
+struct ReadCheck {
+  bool ok = true;
+  std::vector<bool> outside;  // by subscript: can it leave
+};
+ReadCheck check_read(Elaboration&, NodeId tensor, const std::vector<ScalarId>& subscripts,
+                     const std::vector<Span>& spans, const std::string& name, bool padded);
+
+// ---- calls and bodies (elaborate_call.cpp, unify.cpp, elaborate_body.cpp) ----
+
+Value evaluate_call(Elaboration&, Scope&, const ast::Expr& call, Position);
+
+struct CallArgument {
+  Value value;
+  Span span;
+  bool given = false;
+};
+// Arguments by parameter; false if reported or poison.
+bool match_arguments(Elaboration&, Scope&, const ast::Definition&, const ast::Expr& call,
+                     std::vector<CallArgument>&);
+// Binds the parameters of `callee`'s definition to the arguments.
+bool bind_parameters(Elaboration&, Scope& callee, std::vector<CallArgument>&, Span call);
+// The declared shape of a result, if all its names are known by now.
+std::optional<Shape> declared_shape(Elaboration&, Scope&, const ast::Type&);
+std::optional<DType> dtype_named(std::string_view);
+bool is_compile_time(const ast::Type&);  // int, float, bool, string: without a shape
+// The type of a net's or step's parameter, a param or a state: every extent is known.
+std::optional<TensorType> declared_type(Elaboration&, Scope&, const ast::Type&, const ast::Name&);
+Value check_result(Elaboration&, Scope&, const ast::Parameter&, const Value&, Span);
+
+// What the statements of steps and optimizers leave for their caller.
+struct BodyEffects {
+  std::vector<const ast::Minimize*> minimizes{};
+  std::vector<const ast::Report*> reports{};
+  // Optimizer: names that have a next value, and the nodes they are of; p first.
+  std::vector<std::pair<std::string, NodeId>> states{};
+  std::string state_path{};  // prefix of state names
+};
+void execute(Elaboration&, Scope&, const std::vector<ast::Statement>&, BodyEffects&);
+// Runs a body and gives its results: one value, or a tuple.
+Value run_body(Elaboration&, Scope&, BodyEffects&);
+Scope scope_of(Elaboration&, const ast::Definition&);
+bool too_deep(Elaboration&, const ast::Definition&, Span call);
+
+// ---- what is emitted (elaborate_net.cpp, elaborate_step.cpp, ast_to_program.cpp) ----
+
+// The inputs of the function a net or step becomes; false if reported.
+bool bind_inputs(Elaboration&, Scope&, Function&);
+void elaborate_net(Elaboration&, const ast::Definition&);
+void elaborate_step(Elaboration&, const ast::Definition&);
+NodeId add_state(Elaboration&, const std::string& path, const TensorType&, const Value& initial,
+                 Span);
+Program ast_to_program(Elaboration&, const ast::ProgramDecl&, Span);
+
+}  // namespace gradc
