@@ -1,9 +1,10 @@
-// ast_to_text.cpp: the canonical layout of a spec: one statement a line, parentheses only where needed.
+// ast_to_text.cpp: the canonical layout of a spec: one statement a line, parentheses only where
+// needed.
 #include "dsl/ast_to_text.h"
 
-#include <cmath>
-
 #include <fmt/format.h>
+
+#include <cmath>
 
 #include "dsl/check.h"
 #include "dsl/expression_chain.h"
@@ -42,12 +43,18 @@ std::string number_text(const Expr& e) {
 
 int precedence(const Expr& e) {
   switch (e.kind) {
-    case ExprKind::unary: return e.op == "-" ? minus_precedence : not_precedence;
-    case ExprKind::binary: return infix_precedence(token_kind(e.op));
-    case ExprKind::reduce: return reduction_precedence;
-    case ExprKind::call: return e.piped ? pipe_precedence : operand_precedence;
-    case ExprKind::like: return like_precedence;
-    default: return operand_precedence;
+    case ExprKind::unary:
+      return e.op == "-" ? minus_precedence : not_precedence;
+    case ExprKind::binary:
+      return infix_precedence(token_kind(e.op));
+    case ExprKind::reduce:
+      return reduction_precedence;
+    case ExprKind::call:
+      return e.piped ? pipe_precedence : operand_precedence;
+    case ExprKind::like:
+      return like_precedence;
+    default:
+      return operand_precedence;
   }
 }
 
@@ -66,7 +73,9 @@ bool swallows(const Expr& e, int p) {
   }
 }
 
-std::string in_parentheses(const Expr& e) { return "(" + print(e) + ")"; }
+std::string in_parentheses(const Expr& e) {
+  return "(" + print(e) + ")";
+}
 
 std::string binary(const Expr& e) {
   const int p = precedence(e);
@@ -75,9 +84,10 @@ std::string binary(const Expr& e) {
   const Expr& left = e.args[0];
   const Expr& right = e.args[1];
   const int left_precedence = precedence(left);
-  const bool wrap_left = left_precedence < p || (left_precedence == p && (comparison || power)) ||
-                         swallows(left, p);
-  // A prefix operator may stand to the right of a tighter one: its operand ends where it would anyway.
+  const bool wrap_left =
+      left_precedence < p || (left_precedence == p && (comparison || power)) || swallows(left, p);
+  // A prefix operator may stand to the right of a tighter one: its operand ends where it would
+  // anyway.
   const bool prefix = right.kind == ExprKind::unary || right.kind == ExprKind::reduce;
   const bool wrap_right = prefix ? right.op == "not" && p > not_precedence
                                  : precedence(right) < p || (precedence(right) == p && !power);
@@ -101,9 +111,11 @@ std::string call(const Expr& e) {
   if (e.label) s += e.label->text + ": ";
   s += e.name.text;
   if (e.piped && rest == e.arguments.end()) return s;
-  return s + "(" + joined(std::vector<ast::Argument>(rest, e.arguments.end()), [](const auto& a) {
-           return (a.name ? a.name->text + " = " : "") + print(a.value);
-         }) + ")";
+  return s + "(" +
+         joined(
+             std::vector<ast::Argument>(rest, e.arguments.end()),
+             [](const auto& a) { return (a.name ? a.name->text + " = " : "") + print(a.value); }) +
+         ")";
 }
 
 std::string operand(const Expr& e, int least) {
@@ -112,18 +124,25 @@ std::string operand(const Expr& e, int least) {
 
 std::string print(const Expr& e) {
   switch (e.kind) {
-    case ExprKind::number: return number_text(e);
-    case ExprKind::string: return quoted(e.name.text);
-    case ExprKind::name: return e.name.text;
-    case ExprKind::list: return "[" + joined(e.args, print) + "]";
+    case ExprKind::number:
+      return number_text(e);
+    case ExprKind::string:
+      return quoted(e.name.text);
+    case ExprKind::name:
+      return e.name.text;
+    case ExprKind::list:
+      return "[" + joined(e.args, print) + "]";
     case ExprKind::unary: {
       const bool minus = e.op == "-";
       const bool prefix = e.args[0].kind == ExprKind::unary || e.args[0].kind == ExprKind::reduce;
       const bool bare = prefix && !(minus && e.args[0].op == "not");
-      return e.op + (minus ? "" : " ") + (bare ? print(e.args[0]) : operand(e.args[0], precedence(e)));
+      return e.op + (minus ? "" : " ") +
+             (bare ? print(e.args[0]) : operand(e.args[0], precedence(e)));
     }
-    case ExprKind::binary: return binary(e);
-    case ExprKind::call: return call(e);
+    case ExprKind::binary:
+      return binary(e);
+    case ExprKind::call:
+      return call(e);
     case ExprKind::subscript: {
       const std::string pad = e.pad.empty() ? "" : " pad " + print(e.pad[0]);
       return e.name.text + "[" + joined(e.args, print) + pad + "]";
@@ -134,7 +153,8 @@ std::string print(const Expr& e) {
     case ExprKind::like:
       return operand(e.args[0], operand_precedence) + " like " +
              operand(e.args[1], operand_precedence);
-    case ExprKind::ellipsis: return "..";
+    case ExprKind::ellipsis:
+      return "..";
   }
   GRADC_UNREACHABLE("an expression of no kind");
 }
@@ -149,9 +169,13 @@ std::string parameter(const ast::Parameter& p) {
   return p.name.text + (p.type.dtype ? ": " : "") + type + value;
 }
 
-std::string name_text(const ast::Name& n) { return n.text; }
+std::string name_text(const ast::Name& n) {
+  return n.text;
+}
 
-std::string condition(const std::vector<Expr>& c) { return c.empty() ? "" : " if " + print(c[0]); }
+std::string condition(const std::vector<Expr>& c) {
+  return c.empty() ? "" : " if " + print(c[0]);
+}
 
 std::string target(const ast::Target& t) {
   return t.name.text + (t.indexed ? "[" + joined(t.indices, index_text) + "]" : "");
@@ -159,8 +183,12 @@ std::string target(const ast::Target& t) {
 
 // ---- One function for each kind of statement and declaration ----
 
-std::string text(const ast::Broken&) { return ""; }
-std::string text(const ast::Assign& a) { return joined(a.targets, target) + " = " + print(a.value); }
+std::string text(const ast::Broken&) {
+  return "";
+}
+std::string text(const ast::Assign& a) {
+  return joined(a.targets, target) + " = " + print(a.value);
+}
 std::string text(const ast::Param& p) {
   return fmt::format("param {}: {} ~ {}{}", p.name.text, type_text(p.type), print(p.initializer),
                      condition(p.condition));
@@ -204,7 +232,9 @@ std::string text(const ast::FitDecl& f) {
 std::string text(const ast::TestDecl& t) {
   return fmt::format("test {} on {}", t.step.text, data_name(t.on));
 }
-std::string text(const ast::SaveDecl& s) { return "save " + print(s.path); }
+std::string text(const ast::SaveDecl& s) {
+  return "save " + print(s.path);
+}
 
 template <class Statements>
 std::string block(const Statements& statements) {
@@ -216,7 +246,9 @@ std::string block(const Statements& statements) {
   return s + "}";
 }
 
-std::string text(const ast::Import& i) { return "import " + quoted(i.path); }
+std::string text(const ast::Import& i) {
+  return "import " + quoted(i.path);
+}
 std::string text(const ast::DimDecl& d) {
   return fmt::format("dim {} {} {}", d.name.text, d.bounded ? "<=" : "=", print(d.size));
 }
@@ -230,11 +262,15 @@ std::string text(const ast::Definition& d) {
   if (!d.results.empty()) s += " -> " + joined(d.results, parameter);
   return s + " " + (d.value.empty() ? block(d.body) : "= " + print(d.value[0]));
 }
-std::string text(const ast::ProgramDecl& p) { return "program " + block(p.statements); }
+std::string text(const ast::ProgramDecl& p) {
+  return "program " + block(p.statements);
+}
 
 }  // namespace
 
-std::string ast_to_text(const Expr& e) { return print(e); }
+std::string ast_to_text(const Expr& e) {
+  return print(e);
+}
 
 // Declarations of one line and the same kind stand together; a blank line sets off all others.
 std::string ast_to_text(const ast::File& file) {

@@ -9,7 +9,8 @@ namespace gradc {
 
 std::uint32_t Sources::add(std::string path, std::string text) {
   File file{std::move(path), std::move(text), {0}};
-  for (std::size_t at = file.text.find('\n'); at != file.text.npos; at = file.text.find('\n', at + 1))
+  for (std::size_t at = file.text.find('\n'); at != file.text.npos;
+       at = file.text.find('\n', at + 1))
     file.line_starts.push_back(static_cast<std::uint32_t>(at + 1));
   files_.push_back(std::move(file));
   return static_cast<std::uint32_t>(files_.size() - 1);
@@ -51,10 +52,11 @@ Diagnostic& Diagnostics::warning(std::string_view id, Span span, std::string mes
 Diagnostic& Diagnostics::add(Severity severity, std::string_view id, Span span,
                              std::string message) {
   const auto& ids = diagnostic_ids();
-  const auto known = std::lower_bound(
-      ids.begin(), ids.end(), id, [](const DiagnosticId& a, std::string_view b) { return a.id < b; });
-  GRADC_CHECK(known != ids.end() && known->id == id, "the diagnostic id " + std::string(id) +
-                                                         " is not registered");
+  const auto known =
+      std::lower_bound(ids.begin(), ids.end(), id,
+                       [](const DiagnosticId& a, std::string_view b) { return a.id < b; });
+  GRADC_CHECK(known != ids.end() && known->id == id,
+              "the diagnostic id " + std::string(id) + " is not registered");
   const bool repeated = std::any_of(all_.begin(), all_.end(), [&](const Diagnostic& d) {
     return d.id == id && d.span == span && (span.valid() || d.message == message);
   });

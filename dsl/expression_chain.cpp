@@ -18,10 +18,13 @@ struct Infix {
 };
 constexpr int comparison_precedence = 4;
 constexpr Infix infixes[] = {
-    {token_kind("or"), 1},  {token_kind("and"), 2}, {token_kind("=="), 4}, {token_kind("!="), 4},
-    {token_kind("<"), 4},   {token_kind("<="), 4},  {token_kind(">"), 4},  {token_kind(">="), 4},
-    {token_kind("+"), 5},   {token_kind("-"), 5},   {token_kind("*"), 7},  {token_kind("/"), 7},
-    {token_kind("%"), 7},   {token_kind("^"), power_precedence},
+    {token_kind("or"), 1}, {token_kind("and"), 2},
+    {token_kind("=="), 4}, {token_kind("!="), 4},
+    {token_kind("<"), 4},  {token_kind("<="), 4},
+    {token_kind(">"), 4},  {token_kind(">="), 4},
+    {token_kind("+"), 5},  {token_kind("-"), 5},
+    {token_kind("*"), 7},  {token_kind("/"), 7},
+    {token_kind("%"), 7},  {token_kind("^"), power_precedence},
 };
 
 }  // namespace

@@ -15,7 +15,7 @@ int infix_precedence(TokenKind);
 inline constexpr int not_precedence = 3;
 inline constexpr int reduction_precedence = 6;  // extends over products, as a Σ does
 inline constexpr int minus_precedence = 8;
-inline constexpr int power_precedence = 9;      // the only right-associative one
+inline constexpr int power_precedence = 9;  // the only right-associative one
 
 // An operator waiting for its right operand.
 struct Operator {

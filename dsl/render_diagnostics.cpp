@@ -1,7 +1,8 @@
-// render_diagnostics.cpp: messages as text, in Clang's manner: place, message, source line, caret, fix-it.
-#include <algorithm>
-
+// render_diagnostics.cpp: messages as text, in Clang's manner: place, message, source line, caret,
+// fix-it.
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "dsl/diagnostics.h"
 #include "dsl/utf8.h"
@@ -21,13 +22,13 @@ struct Style {
   const char* off = "";
 };
 constexpr Style plain;
-constexpr Style coloured = {"\x1b[1m", "\x1b[1;31m", "\x1b[1;35m", "\x1b[1;36m", "\x1b[1;32m",
-                            "\x1b[0m"};
+constexpr Style coloured = {"\x1b[1m",    "\x1b[1;31m", "\x1b[1;35m",
+                            "\x1b[1;36m", "\x1b[1;32m", "\x1b[0m"};
 
 // A source line as a terminal shows it: tabs expanded, nothing invisible.
 struct Shown {
-  std::vector<std::string> cells;     // one per column
-  std::vector<std::size_t> column;    // of every byte, and of the end of the line
+  std::vector<std::string> cells;   // one per column
+  std::vector<std::size_t> column;  // of every byte, and of the end of the line
 };
 Shown show(std::string_view line) {
   Shown shown;
@@ -59,7 +60,8 @@ std::string without_trailing_blanks(std::string s) {
 
 class Renderer {
  public:
-  Renderer(const Sources& sources, bool color) : sources_(sources), style_(color ? coloured : plain) {}
+  Renderer(const Sources& sources, bool color)
+      : sources_(sources), style_(color ? coloured : plain) {}
 
   std::string text() && { return std::move(out_); }
 
@@ -147,7 +149,8 @@ class Renderer {
                           without_trailing_blanks(fixed), style_.off);
   }
 
-  // Cuts a very long line (noise, generated text) to what is near `at`; how much was cut at its left.
+  // Cuts a very long line (noise, generated text) to what is near `at`; how much was cut at its
+  // left.
   static std::size_t near_part(std::string_view& line, std::size_t at) {
     constexpr std::size_t enough = 8 * max_width;
     if (line.size() <= enough) return 0;
@@ -157,7 +160,8 @@ class Renderer {
     return left;
   }
 
-  // The columns to show of a line too long for one: the caret in their first third, or all its range.
+  // The columns to show of a line too long for one: the caret in their first third, or all its
+  // range.
   static std::pair<std::size_t, std::size_t> window(std::size_t width, std::size_t begin,
                                                     std::size_t end) {
     if (width <= max_width) return {0, width};

@@ -1,224 +1,24 @@
-// text_to_ast.cpp: the grammar of specs, in Boost.Spirit X3 over tokens; the only file that sees Spirit.
+// text_to_ast.cpp: the grammar of specs, in Boost.Spirit X3 over tokens.
 #include "dsl/text_to_ast.h"
 
-#include <boost/spirit/home/x3.hpp>
-
 #include "dsl/expression_chain.h"
+#include "dsl/grammar_parsers.h"
 #include "dsl/syntax_errors.h"
 #include "dsl/tokens.h"
 
 namespace gradc {
 namespace {
 
-namespace x3 = boost::spirit::x3;
+using namespace grammar;
 using ast::Expr;
 using ast::ExprKind;
 using ast::Name;
 
-using Iterator = const Token*;
-constexpr int max_nesting = 200;
-
-// What the parsers below need to know besides the tokens.
-struct State {
-  const Sources& sources;
-  std::uint32_t file;
-  SyntaxErrors& errors;
-  int nesting = 0;
-
-  Span span(const Token& t) const { return {file, t.begin, t.end}; }
-  std::string_view text(const Token& t) const { return sources.text(span(t)); }
-};
-struct StateTag {};
-template <class Context>
-State& state(const Context& context) {
-  return x3::get<StateTag>(context).get();
-}
-
-// A token that `accepts`, with what `value` makes of it as the attribute.
-template <class Attribute, class Accepts, class Value>
-struct Terminal : x3::parser<Terminal<Attribute, Accepts, Value>> {
-  using attribute_type = Attribute;
-  static constexpr bool has_attribute = true;
-  const char* what;
-  Accepts accepts;
-  Value value;
-  int length = 1;  // tokens consumed
-
-  template <class It, class Context, class RuleContext, class A>
-  bool parse(It& first, const It&, const Context& context, RuleContext&, A& attribute) const {
-    if (!accepts(first, state(context))) return false;
-    if constexpr (!std::is_same_v<std::remove_const_t<A>, x3::unused_type>)
-      x3::traits::move_to(value(*first, state(context)), attribute);
-    first += length;
-    return true;
-  }
-};
-template <class Attribute, class Accepts, class Value>
-auto terminal(const char* what, Accepts accepts, Value value, int length = 1) {
-  return Terminal<Attribute, Accepts, Value>{{}, what, accepts, value, length};
-}
-
-// A symbol or reserved word; `same_line`: on the line of the token before it.
-struct Fixed : x3::parser<Fixed> {
-  using attribute_type = x3::unused_type;
-  static constexpr bool has_attribute = false;
-  TokenKind kind;
-  bool same_line = false;
-
-  template <class It, class Context, class RuleContext, class A>
-  bool parse(It& first, const It&, const Context&, RuleContext&, A&) const {
-    if (first->kind != kind || (same_line && first->first_on_line)) return false;
-    ++first;
-    return true;
-  }
-};
-Fixed tok(std::string_view spelling) { return {{}, token_kind(spelling), false}; }
-Fixed attached(std::string_view spelling) { return {{}, token_kind(spelling), true}; }
-
-// A word that means something only where the grammar asks for it, and is a name elsewhere.
-struct Word : x3::parser<Word> {
-  using attribute_type = x3::unused_type;
-  static constexpr bool has_attribute = false;
-  std::string_view spelling;
-
-  template <class It, class Context, class RuleContext, class A>
-  bool parse(It& first, const It&, const Context& context, RuleContext&, A&) const {
-    if (first->kind != TokenKind::name || state(context).text(*first) != spelling) return false;
-    ++first;
-    return true;
-  }
-};
-Word word(std::string_view spelling) { return {{}, spelling}; }
-
-// Thrown where parsing of a statement ends with an error that has been reported already.
-struct Abandoned {
-  Iterator where;
-};
-
-// subject, at most max_nesting deep in itself.
-template <class Subject>
-struct Guarded : x3::unary_parser<Subject, Guarded<Subject>> {
-  static constexpr bool is_pass_through_unary = true;
-  explicit Guarded(const Subject& s) : x3::unary_parser<Subject, Guarded<Subject>>(s) {}
-
-  template <class It, class Context, class RuleContext, class A>
-  bool parse(It& first, const It& last, const Context& context, RuleContext& r, A& a) const {
-    State& s = state(context);
-    struct Level {
-      int& depth;
-      ~Level() { --depth; }
-    } level{++s.nesting};
-    if (s.nesting > max_nesting) {
-      s.errors.too_deep(first);
-      throw Abandoned{first};
-    }
-    return this->subject.parse(first, last, context, r, a);
-  }
-};
-struct GuardedGenerator {
-  template <class Subject>
-  auto operator[](const Subject& s) const {
-    return Guarded<typename x3::extension::as_parser<Subject>::value_type>(x3::as_parser(s));
-  }
-};
-constexpr GuardedGenerator guarded;
-
-// subject, whose tokens are the span of the value of the rule. (An on_success handler of the rule cannot
-// see that value, as semantic actions make it.)
-template <class Subject>
-struct Spanned : x3::unary_parser<Subject, Spanned<Subject>> {
-  static constexpr bool is_pass_through_unary = true;
-  explicit Spanned(const Subject& s) : x3::unary_parser<Subject, Spanned<Subject>>(s) {}
-
-  template <class It, class Context, class RuleContext, class A>
-  bool parse(It& first, const It& last, const Context& context, RuleContext& r, A& a) const {
-    const It start = first;
-    if (!this->subject.parse(first, last, context, r, a)) return false;
-    r.span = {state(context).file, start->begin, (first - 1)->end};
-    return true;
-  }
-};
-struct SpannedGenerator {
-  template <class Subject>
-  auto operator[](const Subject& s) const {
-    return Spanned<typename x3::extension::as_parser<Subject>::value_type>(x3::as_parser(s));
-  }
-};
-constexpr SpannedGenerator spanned;
-
-// subject, or a Broken and an error, with parsing going on at the next statement or declaration.
-enum class Level { statement, item };
-template <class Subject>
-struct Recovering : x3::unary_parser<Subject, Recovering<Subject>> {
-  static constexpr bool is_pass_through_unary = true;
-  Level level;
-  Recovering(const Subject& s, Level l)
-      : x3::unary_parser<Subject, Recovering<Subject>>(s), level(l) {}
-
-  template <class It, class Context, class RuleContext, class A>
-  bool parse(It& first, const It& last, const Context& context, RuleContext& r, A& a) const {
-    State& s = state(context);
-    const It start = first;
-    It where = first;
-    const int nesting = s.nesting;
-    try {
-      if (this->subject.parse(first, last, context, r, a)) return true;
-      s.errors.expected(start, start, x3::what(this->subject));
-    } catch (const x3::expectation_failure<It>& failure) {
-      where = failure.where();
-      s.errors.expected(start, where, failure.which());
-    } catch (const Abandoned& abandoned) {
-      where = abandoned.where;
-    }
-    s.nesting = nesting;
-    first = level == Level::statement ? s.errors.next_statement(start, where)
-                                      : s.errors.next_item(start, where);
-    a.what = ast::Broken{};
-    a.span = {s.file, start->begin, (first == start ? first : first - 1)->end};
-    return true;
-  }
-};
-struct RecoveringGenerator {
-  Level level;
-  template <class Subject>
-  auto operator[](const Subject& s) const {
-    return Recovering<typename x3::extension::as_parser<Subject>::value_type>(x3::as_parser(s),
-                                                                              level);
-  }
-};
-constexpr RecoveringGenerator recovering_statement{Level::statement};
-constexpr RecoveringGenerator recovering_item{Level::item};
-
-}  // namespace
-}  // namespace gradc
-
-// What an expectation says it expected.
-namespace boost::spirit::x3 {
-template <class A, class B, class C>
-struct get_info<gradc::Terminal<A, B, C>> {
-  using result_type = std::string;
-  std::string operator()(const gradc::Terminal<A, B, C>& t) const { return t.what; }
-};
-template <>
-struct get_info<gradc::Fixed> {
-  using result_type = std::string;
-  std::string operator()(const gradc::Fixed& f) const {
-    return "'" + std::string(gradc::spelling(f.kind)) + "'";
-  }
-};
-template <>
-struct get_info<gradc::Word> {
-  using result_type = std::string;
-  std::string operator()(const gradc::Word& w) const { return "'" + std::string(w.spelling) + "'"; }
-};
-}  // namespace boost::spirit::x3
-
-namespace gradc {
-namespace {
-
 // ---- Terminals ----
 
-Name to_name(const Token& t, State& s) { return {std::string(s.text(t)), s.span(t)}; }
+Name to_name(const Token& t, State& s) {
+  return {std::string(s.text(t)), s.span(t)};
+}
 
 bool is_plain_name(Iterator it, State& s) {
   return it->kind == TokenKind::name && s.sources.text(s.file)[it->end - 1] != '\'';
@@ -260,9 +60,7 @@ Operator to_operator(const Token& t, State& s, int precedence, bool prefix) {
 }
 const auto infix = terminal<Operator>(
     "an operator", [](Iterator it, State&) { return infix_precedence(it->kind) > 0; },
-    [](const Token& t, State& s) {
-      return to_operator(t, s, infix_precedence(t.kind), false);
-    });
+    [](const Token& t, State& s) { return to_operator(t, s, infix_precedence(t.kind), false); });
 const auto sign = terminal<Operator>(
     "an operator",
     [](Iterator it, State&) {
@@ -277,9 +75,7 @@ const auto reduction_word = terminal<Operator>(
     [](Iterator it, State& s) {
       if (it->kind != TokenKind::name || it[1].kind != token_kind("[") || it[1].first_on_line)
         return false;
-      for (std::string_view w : {"sum", "max", "min", "mean", "prod", "argmax", "argmin"})
-        if (s.text(*it) == w) return true;
-      return false;
+      return is_reduction_word(s.text(*it));
     },
     [](const Token& t, State& s) { return to_operator(t, s, reduction_precedence, true); });
 // Where a body ends: at its brace, or where that is missing, before the next declaration.
@@ -321,7 +117,7 @@ const x3::rule<struct ListRule, Expr> list = "a list";
 const x3::rule<struct ArgumentRule, ast::Argument> argument = "an argument";
 const x3::rule<struct SubscriptRule, Expr> subscript = "a subscript";
 const x3::rule<struct EllipsisRule, Expr> ellipsis = "'..'";
-const x3::rule<struct IndexRule, ast::Index> index = "an index";
+const x3::rule<struct IndexRule, ast::Index> index = "an index ('i', 'i in low..high' or '..')";
 const x3::rule<struct ReductionRule, Operator> reduction = "a reduction";
 
 const auto limit_height = [](auto& c) {
@@ -358,8 +154,8 @@ const auto chain_def = operand >> *(infix[add_operator] > next_operand) >>
                        *(tok("|>") > piped_call[pipe]);
 const auto expr_def = guarded[chain[finish]];
 
-const auto reduction_def = reduction_word[whole] >> attached("[") >
-                           index[push(&Operator::indices)] >
+const auto reduction_def = reduction_word[whole] >>
+                           attached("[") > index[push(&Operator::indices)] >
                            *(tok(",") > index[push(&Operator::indices)]) > tok("]");
 
 const auto as_string = [](auto& c) {
@@ -375,10 +171,10 @@ const auto measured = [](auto& c) {
   state(c).errors.too_high(where - 1);
   throw Abandoned{where};
 };
-const auto primary_def = spanned[number[whole] | string[as_string] |
-                                 (tok("(") > expr[whole] > tok(")")) | list[whole] |
-                                 labelled_call[whole] | reference[whole]] >>
-                         x3::eps[measured];
+const auto primary_def =
+    spanned[number[whole] | string[as_string] | (tok("(") > expr[whole] > tok(")")) | list[whole] |
+            labelled_call[whole] | reference[whole]] >>
+    x3::eps[measured];
 
 const auto list_def = tok("[")[set(&Expr::kind, ExprKind::list)] >>
                       -list_of(expr[push(&Expr::args)]) > tok("]");
@@ -394,17 +190,17 @@ const auto reference_def = primed_name[into(&Expr::name)] >> x3::eps[named] >>
 const auto labelled_call_def = labelled[into(&Expr::label)] > name[into(&Expr::name)] > arguments;
 const auto piped_call_def = spanned[-labelled[into(&Expr::label)] >> name[into(&Expr::name)] >>
                                     x3::eps[set(&Expr::kind, ExprKind::call)] >> -arguments];
-const auto argument_def = -argument_name[into(&ast::Argument::name)] >>
-                          expr[into(&ast::Argument::value)];
+const auto argument_def =
+    -argument_name[into(&ast::Argument::name)] >> expr[into(&ast::Argument::value)];
 const auto ellipsis_def = spanned[tok("..")[set(&Expr::kind, ExprKind::ellipsis)]];
 const auto subscript_def = ellipsis[whole] | expr[whole];
 
 const auto all_dims = terminal<Name>(
     "'..'", [](Iterator it, State&) { return it->kind == token_kind(".."); }, to_name);
-const auto index_def = all_dims[into(&ast::Index::name)] |
-                       (name[into(&ast::Index::name)] >>
-                        -(tok("in") > expr[push(&ast::Index::range)] > tok("..") >
-                          expr[push(&ast::Index::range)]));
+const auto index_def =
+    all_dims[into(&ast::Index::name)] |
+    (name[into(&ast::Index::name)] >>
+     -(tok("in") > expr[push(&ast::Index::range)] > tok("..") > expr[push(&ast::Index::range)]));
 
 BOOST_SPIRIT_DEFINE(expr, chain, primary, reference, labelled_call, piped_call, list, argument,
                     subscript, ellipsis, index, reduction)
@@ -426,11 +222,11 @@ const auto extents = attached("[")[set(&ast::Type::has_shape, true)] >>
                      -list_of(subscript[push(&ast::Type::shape)]) > tok("]");
 const auto type_def = spanned[(dtype[into(&ast::Type::dtype)] >> -extents) | extents];
 const auto shape_def = spanned[extents];
-const auto named_and_typed =
-    name[into(&ast::Parameter::name)] >>
-    -((tok(":") > type[into(&ast::Parameter::type)]) | shape[into(&ast::Parameter::type)]);
-const auto parameter_def =
-    named_and_typed >> -(tok("=") > expr[push(&ast::Parameter::default_value)]);
+const auto named_and_typed = name[into(&ast::Parameter::name)] >>
+                             -((tok(":") > type[into(&ast::Parameter::type)]) |
+                               shape[into(&ast::Parameter::type)]);
+const auto parameter_def = named_and_typed >>
+                           -(tok("=") > expr[push(&ast::Parameter::default_value)]);
 const auto result_def = named_and_typed >> x3::eps;
 
 BOOST_SPIRIT_DEFINE(dtype, type, shape, parameter, result)
@@ -448,16 +244,16 @@ const x3::rule<struct StatementRule, ast::Statement> statement = "a statement";
 
 const auto target_def = primed_name[into(&ast::Target::name)] >>
                         -(attached("[")[set(&ast::Target::indexed, true)] >>
-                              -list_of(index[push(&ast::Target::indices)]) > tok("]"));
-const auto assign_def = list_of(target[push(&ast::Assign::targets)]) > tok("=") >
-                        expr[into(&ast::Assign::value)];
-const auto param_def = tok("param") > name[into(&ast::Param::name)] > tok(":") >
-                       type[into(&ast::Param::type)] > tok("~") >
-                       expr[into(&ast::Param::initializer)] >
+                          -list_of(index[push(&ast::Target::indices)]) > tok("]"));
+const auto assign_def = list_of(target[push(&ast::Assign::targets)]) >
+                        tok("=") > expr[into(&ast::Assign::value)];
+const auto param_def = tok("param") > name[into(&ast::Param::name)] >
+                       tok(":") > type[into(&ast::Param::type)] >
+                       tok("~") > expr[into(&ast::Param::initializer)] >
                        -(tok("if") > expr[push(&ast::Param::condition)]);
 const auto state_decl_def = tok("state") > name[into(&ast::State::name)] >
-                            -(tok(":") > type[into(&ast::State::type)]) > tok("=") >
-                            expr[into(&ast::State::initial)] >
+                            -(tok(":") > type[into(&ast::State::type)]) >
+                            tok("=") > expr[into(&ast::State::initial)] >
                             -(tok("if") > expr[push(&ast::State::condition)]);
 const auto minimize_def = tok("minimize") > expr[into(&ast::Minimize::loss)] >
                           -(tok("over") > list_of(name[push(&ast::Minimize::over)])) >
@@ -480,15 +276,21 @@ const auto kind_def = (tok("op") >> x3::attr(ast::DefinitionKind::op)) |
                       (tok("net") >> x3::attr(ast::DefinitionKind::net)) |
                       (tok("step") >> x3::attr(ast::DefinitionKind::step)) |
                       (tok("optimizer") >> x3::attr(ast::DefinitionKind::optimizer));
-const auto body =
-    tok("{") > *(!body_end >> recovering_statement[statement][push(&ast::Definition::body)]) >
-    tok("}");
+const auto body = tok("{") >
+                  *(!body_end >> recovering_statement[statement][push(&ast::Definition::body)]) >
+                  tok("}");
 const auto signature = name[into(&ast::Definition::name)] > tok("(") >
                        -list_of(parameter[push(&ast::Definition::parameters)]) > tok(")") >
                        -(tok("->") > list_of(result[push(&ast::Definition::results)]));
+const auto check_definition = [](auto& c) {
+  State& s = state(c);
+  const Iterator where = x3::_where(c).begin();
+  if (std::exchange(s.broken_header, false)) throw Abandoned{where};
+  s.errors.check_definition(x3::_val(c));
+};
 const auto definition_def =
-    spanned[kind[into(&ast::Definition::kind)] > signature >
-            ((tok("=") > expr[push(&ast::Definition::value)]) | body)];
+    spanned[kind[into(&ast::Definition::kind)] > header[signature] >
+            (body | (tok("=") > expr[push(&ast::Definition::value)])) > x3::eps[check_definition]];
 
 BOOST_SPIRIT_DEFINE(kind, definition)
 
@@ -505,8 +307,8 @@ const x3::rule<struct ProgramStatementRule, ast::ProgramStatement> program_state
     "data, split, fit, test or save";
 const x3::rule<struct ProgramRule, ast::ProgramDecl> program = "a program";
 
-const auto data_def = word("data") > name[into(&ast::DataDecl::name)] > tok("=") >
-                      expr[into(&ast::DataDecl::source)];
+const auto data_def = word("data") > name[into(&ast::DataDecl::name)] >
+                      tok("=") > expr[into(&ast::DataDecl::source)];
 const auto percent = [](auto& c) { x3::_val(c).percent = x3::_attr(c).number; };
 const auto part_def = name[into(&ast::SplitDecl::Part::name)] > number[percent] > tok("%");
 const auto split_def = word("split") > name[into(&ast::SplitDecl::data)] > word("into") >
@@ -518,10 +320,10 @@ const auto fit_clause = (word("for") > expr[push(&ast::FitDecl::epochs)] > word(
                         (word("batch") > expr[push(&ast::FitDecl::batch)]) |
                         word("shuffle")[set(&ast::FitDecl::shuffle, true)] |
                         (word("seed") > expr[push(&ast::FitDecl::seed)]);
-const auto fit_def = word("fit") > name[into(&ast::FitDecl::step)] > word("on") >
-                     data_name[into(&ast::FitDecl::on)] > *fit_clause;
-const auto test_def = word("test") > name[into(&ast::TestDecl::step)] > word("on") >
-                      data_name[into(&ast::TestDecl::on)];
+const auto fit_def = word("fit") > name[into(&ast::FitDecl::step)] >
+                     word("on") > data_name[into(&ast::FitDecl::on)] > *fit_clause;
+const auto test_def = word("test") > name[into(&ast::TestDecl::step)] >
+                      word("on") > data_name[into(&ast::TestDecl::on)];
 const auto save_def = word("save") > expr[into(&ast::SaveDecl::path)];
 const auto program_statement_def =
     spanned[data[what] | split[what] | fit[what] | test[what] | save[what]];
@@ -546,11 +348,11 @@ const auto path = [](auto& c) {
 };
 const auto import_def = tok("import") > string[path];
 const auto dim_def = tok("dim") > name[into(&ast::DimDecl::name)] >
-                     (tok("<=")[set(&ast::DimDecl::bounded, true)] | tok("=")) >
-                     expr[into(&ast::DimDecl::size)];
-const auto constant_def = tok("const") > name[into(&ast::ConstDecl::name)] > tok(":") >
-                          type[into(&ast::ConstDecl::type)] > tok("=") >
-                          expr[into(&ast::ConstDecl::value)];
+                     (tok("<=")[set(&ast::DimDecl::bounded, true)] |
+                      tok("=")) > expr[into(&ast::DimDecl::size)];
+const auto constant_def = tok("const") > name[into(&ast::ConstDecl::name)] >
+                          tok(":") > type[into(&ast::ConstDecl::type)] >
+                          tok("=") > expr[into(&ast::ConstDecl::value)];
 const auto item_def =
     spanned[definition[what] | import[what] | dim[what] | constant[what] | program[what]];
 const auto end_of_file = terminal<x3::unused_type>(

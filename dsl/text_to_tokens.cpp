@@ -1,8 +1,9 @@
-// text_to_tokens.cpp: text → words, and everything that can be wrong with a text before its grammar is.
+// text_to_tokens.cpp: text → words, and everything that can be wrong with a text before its grammar
+// is.
+#include <fmt/format.h>
+
 #include <charconv>
 #include <cmath>
-
-#include <fmt/format.h>
 
 #include "dsl/tokens.h"
 #include "dsl/utf8.h"
@@ -20,15 +21,24 @@ struct Mistake {
   std::string_view meant;
 };
 constexpr Mistake mistakes[] = {
-    {"&&", "and"}, {"||", "or"}, {"**", "^"}, {":=", "="}, {"===", "=="}, {"!==", "!="},
-    {"=>", "->"}, {"...", ".."}, {"<>", "!="}, {"!", "not"}, {"≤", "<="}, {"≥", ">="}, {"≠", "!="},
-    {"×", "*"}, {"·", "*"}, {"÷", "/"}, {"−", "-"}, {"→", "->"}, {"…", ".."},
+    {"&&", "and"}, {"||", "or"}, {"**", "^"},   {":=", "="},  {"===", "=="},
+    {"!==", "!="}, {"=>", "->"}, {"...", ".."}, {"<>", "!="}, {"!", "not"},
+    {"≤", "<="},   {"≥", ">="},  {"≠", "!="},   {"×", "*"},   {"·", "*"},
+    {"÷", "/"},    {"−", "-"},   {"→", "->"},   {"…", ".."},
 };
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-bool is_foreign(char c) { return static_cast<unsigned char>(c) >= 0x80; }
-bool is_name_char(char c) { return is_letter(c) || is_digit(c); }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+bool is_foreign(char c) {
+  return static_cast<unsigned char>(c) >= 0x80;
+}
+bool is_name_char(char c) {
+  return is_letter(c) || is_digit(c);
+}
 
 // Whether the file can be read at all; odd characters are reported, and reading goes on.
 bool check_text(std::string_view text, std::uint32_t file, Diagnostics& diagnostics) {
@@ -41,7 +51,7 @@ bool check_text(std::string_view text, std::uint32_t file, Diagnostics& diagnost
     return false;
   }
   for (std::size_t at = 0; at < text.size();) {
-    if (static_cast<unsigned char>(text[at]) >= 0x20 && text[at] < 0x7f) {
+    if (text[at] >= 0x20 && text[at] < 0x7f) {  // holds for signed and unsigned char
       ++at;
       continue;
     }
@@ -132,8 +142,7 @@ class Lexer {
   }
   void skip_comment() {
     const std::size_t close = text_.find("*/", at_ + 2);
-    if (close == text_.npos)
-      error("open-comment", at_, at_ + 2, "this comment has no '*/'");
+    if (close == text_.npos) error("open-comment", at_, at_ + 2, "this comment has no '*/'");
     const std::size_t end = close == text_.npos ? text_.size() : close + 2;
     if (text_.substr(at_, end - at_).find('\n') != text_.npos) first_on_line_ = true;
     at_ = end;
@@ -147,9 +156,10 @@ class Lexer {
     if (is_digit(c) || (c == '.' && is_digit(peek(1)))) return number();
     if (c == '"') return string();
     for (std::size_t length : {2, 1}) {
-      const TokenKind kind = token_kind(text_.substr(at_, length));
+      const std::string_view symbol = text_.substr(at_, length);
+      const TokenKind kind = token_kind(symbol);
       if (kind == TokenKind::name) continue;
-      at_ += length;
+      at_ += symbol.size();
       return add(kind);
     }
     odd_symbol();
@@ -173,14 +183,20 @@ class Lexer {
   void odd_symbol() {
     const char c = text_[at_++];
     if (c == ';') {
-      error("foreign-symbol", begin_, at_, "no ';' is needed: a statement ends where the next begins")
+      error("foreign-symbol", begin_, at_,
+            "no ';' is needed: a statement ends where the next begins")
           .fixit = FixIt{span(begin_, at_), ""};
     } else if (c == '#') {
       error("foreign-symbol", begin_, at_, "a comment begins with '//'").fixit =
           FixIt{span(begin_, at_), "//"};
       skip_line();
     } else {
-      error("odd-character", begin_, at_, fmt::format("'{}' means nothing here", c));
+      const char* advice = c == '?' ? ": 'select(condition, a, b)' chooses"
+                           : c == '@'
+                               ? ": a product of matrices is 'c[i, j] = sum[k] a[i, k] * b[k, j]'"
+                           : c == '\'' ? ": strings stand in double quotes"
+                                       : "";
+      error("odd-character", begin_, at_, fmt::format("'{}' means nothing here{}", c, advice));
     }
   }
 
@@ -191,9 +207,10 @@ class Lexer {
     if (peek() == '\'') ++at_;
     const std::string_view name = text_from(begin_);
     if (foreign) {
-      error("odd-character", begin_, end,
-            fmt::format("'{}' is no name: names are made of the letters a-z and A-Z, digits and '_'",
-                        name.size() <= max_name ? name : "…"));
+      error(
+          "odd-character", begin_, end,
+          fmt::format("'{}' is no name: names are made of the letters a-z and A-Z, digits and '_'",
+                      name.size() <= max_name ? name : "…"));
     } else if (end - begin_ > max_name) {
       error("name-too-long", begin_, end,
             fmt::format("this name has {} characters; {} are allowed", end - begin_, max_name));
@@ -207,7 +224,8 @@ class Lexer {
       while (is_digit(peek())) ++at_;
     };
     digits();
-    const bool bare_point = peek() == '.' && peek(1) != '.' && !is_digit(peek(1)) && !is_letter(peek(1));
+    const bool bare_point =
+        peek() == '.' && peek(1) != '.' && !is_digit(peek(1)) && !is_letter(peek(1));
     if (at_ == begin_) {
       error("bad-number", begin_, begin_ + 1, "a number begins with a digit").fixit =
           FixIt{span(begin_, begin_), "0"};
@@ -238,9 +256,10 @@ class Lexer {
     const std::size_t end = at_;
     while (is_name_char(peek()) || is_foreign(peek())) ++at_;
     if (at_ != end) {
-      Diagnostic& d = error("bad-number", begin_, at_,
-                            fmt::format("'{}' is no number: numbers are written as in 64, 0.5 or 1e-3",
-                                        text_from(begin_).substr(0, 40)));
+      Diagnostic& d =
+          error("bad-number", begin_, at_,
+                fmt::format("'{}' is no number: numbers are written as in 64, 0.5 or 1e-3",
+                            text_from(begin_).substr(0, 40)));
       if (is_letter(text_[end]) && text_[end] != '_' && text_.substr(begin_, 2) != "0x")
         d.notes.push_back({span(end, at_), "a product needs its '*'"});
       return;

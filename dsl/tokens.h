@@ -16,10 +16,11 @@ enum class TokenKind : std::uint8_t { end, name, integer, real, string, first_fi
 
 // Symbols, and the words that cannot be names.
 inline constexpr std::string_view fixed_tokens[] = {
-    "(", ")", "[", "]", "{", "}", ",", ":", "=", "->", "|>", "..", ".", "+", "-", "*", "/", "%",
-    "^", "~", "==", "!=", "<", "<=", ">", ">=",
-    "and", "const", "dim", "if", "import", "in", "layer", "like", "minimize", "net", "not", "op",
-    "optimizer", "or", "over", "param", "program", "report", "state", "step", "using",
+    "(",      ")",     "[",       "]",      "{",        "}",    ",",     ":",     "=",         "->",
+    "|>",     "..",    ".",       "+",      "-",        "*",    "/",     "%",     "^",         "~",
+    "==",     "!=",    "<",       "<=",     ">",        ">=",   "and",   "const", "dim",       "if",
+    "import", "in",    "layer",   "like",   "minimize", "net",  "not",   "op",    "optimizer", "or",
+    "over",   "param", "program", "report", "state",    "step", "using",
 };
 
 // The kind of a symbol or reserved word; `name` if it is neither.
@@ -40,12 +41,13 @@ struct Token {
 };
 
 bool is_reserved_word(TokenKind);
-std::string_view spelling(TokenKind);  // of a symbol or reserved word
-double number_value(std::string_view digits);           // of an integer or real token
-std::string string_value(std::string_view in_quotes);   // of a string token: what its escapes mean
+std::string_view spelling(TokenKind);                  // of a symbol or reserved word
+double number_value(std::string_view digits);          // of an integer or real token
+std::string string_value(std::string_view in_quotes);  // of a string token: what its escapes mean
 
-// The tokens of a file, the last one of kind `end`. What is no token of the language is reported and
-// left out, or read as what was meant (`&&` as `and`). Nothing if the file is no text, or too long.
+// The tokens of a file, the last one of kind `end`. What is no token of the language is reported
+// and left out, or read as what was meant (`&&` as `and`). Nothing if the file is no text, or too
+// long.
 std::optional<std::vector<Token>> text_to_tokens(const Sources&, std::uint32_t file, Diagnostics&);
 
 }  // namespace gradc

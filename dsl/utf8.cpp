@@ -1,9 +1,9 @@
 // utf8.cpp: decoding of UTF-8, and safe display of what was decoded.
 #include "dsl/utf8.h"
 
-#include <cstdint>
-
 #include <fmt/format.h>
+
+#include <cstdint>
 
 namespace gradc {
 
