@@ -1,0 +1,358 @@
+// polynomial.cpp: monomials over atoms with integer exponents; a condition p is an atom [p] of
+// value 0 or 1.
+#include "dsl/polynomial.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace gradc {
+namespace {
+
+constexpr std::size_t max_terms = 40;
+
+using Factors = std::map<ScalarId, int>;  // atom → exponent; a condition → 1
+
+struct Monomial {
+  double coefficient = 1;
+  Factors factors;
+};
+using Polynomial = std::vector<Monomial>;  // in order of first occurrence, distinct factors
+
+class Collector {
+ public:
+  Collector(Graph& graph, DType dtype) : g(graph), dtype_(dtype) {}
+
+  std::optional<Polynomial> expand(ScalarId id) {
+    const Scalar s = g[id];
+    if (s.kind == ScalarKind::literal) return constant(s.value);
+    if (s.kind != ScalarKind::apply) return atom(id);
+    switch (s.fn) {
+      case Fn::neg:
+        return scaled(expand(s.args[0]), -1);
+      case Fn::add:
+        return sum(term(s.args[0]), term(s.args[1]));
+      case Fn::sub:
+        return sum(term(s.args[0]), scaled(term(s.args[1]), -1));
+      case Fn::mul:
+        return product(expand(s.args[0]), expand(s.args[1]));
+      case Fn::div:
+        return product(expand(s.args[0]), inverse(s.args[1]));
+      case Fn::select: {
+        // A condition that reads may only be legal where the one around it holds.
+        if (!is_zero(s.args[2]) || (guarded_ && !reads_of(g, s.args[0]).empty())) return atom(id);
+        Polynomial condition(1);
+        condition[0].factors[s.args[0]] = 1;
+        const bool outer = std::exchange(guarded_, true);
+        std::optional<Polynomial> value = expand(s.args[1]);
+        guarded_ = outer;
+        return product(std::move(value), condition);
+      }
+      case Fn::logistic:
+        return logistic(id, s.args[0]);
+      default:
+        return atom(id);
+    }
+  }
+
+  // Regrouping (1 - y) · f + y · g may cancel digits that the original keeps. It is only worth that
+  // if something cancels altogether.
+  bool is_harmless() const { return !distributed_ || cancelled_; }
+
+  ScalarId build(Polynomial p) {
+    std::erase_if(p, [](const Monomial& m) { return m.coefficient == 0; });
+    if (p.empty()) return g.literal(0, dtype_);
+    if (p.size() == 1) return build(p[0]);
+    if (Factors common = common_factors(p); !common.empty()) {
+      for (Monomial& m : p) divide(m, common);
+      return with_factors(common, p);
+    }
+    if (const auto shared = most_shared(p)) {
+      Polynomial with, rest;
+      for (Monomial& m : p) {
+        auto it = m.factors.find(shared->first);
+        const bool has = it != m.factors.end() && (it->second > 0) == (shared->second > 0);
+        (has ? with : rest).push_back(std::move(m));
+      }
+      return add(build(std::move(with)), build(std::move(rest)));
+    }
+    if (const double c = common_coefficient(p); c != 1) {
+      for (Monomial& m : p) m.coefficient /= c;
+      return g.apply(Fn::mul, {g.literal(c, dtype_), build(std::move(p))});
+    }
+    // What is added comes before what is subtracted.
+    std::stable_partition(p.begin(), p.end(), [](const Monomial& m) { return m.coefficient > 0; });
+    ScalarId total = build(p[0]);
+    for (std::size_t k = 1; k < p.size(); ++k) {
+      const bool minus = p[k].coefficient < 0;
+      if (minus) p[k].coefficient = -p[k].coefficient;
+      total = g.apply(minus ? Fn::sub : Fn::add, {total, build(p[k])});
+    }
+    return total;
+  }
+
+  // logistic(-x) = 1 - logistic(x), if both occur.
+  void note_logistics(ScalarId id, std::map<ScalarId, bool>& seen) {
+    if (!seen.emplace(id, true).second) return;
+    const Scalar s = g[id];
+    if (s.kind != ScalarKind::apply) return;
+    if (s.fn == Fn::logistic) logistic_arguments_.emplace(s.args[0], true);
+    if (is_arithmetic(g, id) || s.fn == Fn::select) {
+      for (ScalarId a : s.args) note_logistics(a, seen);
+    }
+  }
+
+ private:
+  bool is_zero(ScalarId id) const { return g[id].kind == ScalarKind::literal && g[id].value == 0; }
+  bool is_condition(ScalarId id) const { return g[id].dtype == DType::boolean; }
+
+  Polynomial constant(double value) const {
+    Polynomial p(1);
+    p[0].coefficient = value;
+    return p;
+  }
+  Polynomial atom(ScalarId id, int exponent = 1) const {
+    Polynomial p(1);
+    p[0].factors[id] = exponent;
+    return p;
+  }
+
+  std::optional<Polynomial> logistic(ScalarId id, ScalarId x) {
+    const Scalar& s = g[x];
+    ScalarId opposite;
+    if (s.kind == ScalarKind::apply && s.fn == Fn::neg) opposite = s.args[0];
+    // a - b and b - a: the one made first is kept.
+    if (s.kind == ScalarKind::apply && s.fn == Fn::sub) {
+      opposite = g.apply(Fn::sub, {s.args[1], s.args[0]});
+      if (x < opposite) opposite = ScalarId{};
+    }
+    if (!opposite.valid() || !logistic_arguments_.contains(opposite)) return atom(id);
+    return sum(constant(1), scaled(atom(g.apply(Fn::logistic, {opposite})), -1));
+  }
+
+  // An operand of a sum. If it is itself a sum times something, its terms may be regrouped.
+  std::optional<Polynomial> term(ScalarId id) {
+    std::optional<Polynomial> p = expand(id);
+    while (g[id].kind == ScalarKind::apply && g[id].fn == Fn::neg) id = g[id].args[0];
+    const Scalar& s = g[id];
+    const bool product =
+        s.kind == ScalarKind::apply && (s.fn == Fn::mul || s.fn == Fn::div || s.fn == Fn::select);
+    distributed_ |= product && p && p->size() > 1 &&
+                    std::none_of(s.args.begin(), s.args.begin() + 2,
+                                 [&](ScalarId a) { return g[a].kind == ScalarKind::literal; });
+    return p;
+  }
+
+  static std::optional<Polynomial> scaled(std::optional<Polynomial> p, double factor) {
+    if (p) {
+      for (Monomial& m : *p) m.coefficient *= factor;
+    }
+    return p;
+  }
+
+  void accumulate(Polynomial& p, const Monomial& m) {
+    for (Monomial& existing : p) {
+      if (existing.factors != m.factors) continue;
+      existing.coefficient += m.coefficient;
+      cancelled_ |= existing.coefficient == 0;
+      return;
+    }
+    p.push_back(m);
+  }
+
+  std::optional<Polynomial> sum(std::optional<Polynomial> x, std::optional<Polynomial> y) {
+    if (!x || !y || x->size() + y->size() > max_terms) return std::nullopt;
+    for (const Monomial& m : *y) accumulate(*x, m);
+    return x;
+  }
+
+  std::optional<Polynomial> product(std::optional<Polynomial> x, std::optional<Polynomial> y) {
+    if (!x || !y || x->size() * y->size() > max_terms) return std::nullopt;
+    distributed_ |= x->size() > 1 && y->size() > 1;
+    Polynomial result;
+    for (const Monomial& a : *x) {
+      for (const Monomial& b : *y) {
+        Monomial m = a;
+        m.coefficient *= b.coefficient;
+        for (auto [factor, exponent] : b.factors) {
+          int& e = m.factors[factor];
+          e = is_condition(factor) ? 1 : e + exponent;
+          cancelled_ |= e == 0;
+          if (e == 0) m.factors.erase(factor);
+        }
+        accumulate(result, m);
+      }
+    }
+    return result;
+  }
+
+  // Products divide factor by factor; a sum, or what holds under a condition, is one atom.
+  std::optional<Polynomial> inverse(ScalarId id) {
+    std::optional<Polynomial> p = expand(id);
+    const bool invertible = p && p->size() == 1 && (*p)[0].coefficient != 0 &&
+                            std::none_of((*p)[0].factors.begin(), (*p)[0].factors.end(),
+                                         [&](const auto& f) { return is_condition(f.first); });
+    if (!invertible) return atom(id, -1);
+    (*p)[0].coefficient = 1 / (*p)[0].coefficient;
+    for (auto& [factor, exponent] : (*p)[0].factors) exponent = -exponent;
+    return p;
+  }
+
+  // Harmless to evaluate where no condition was tested: sizes and values of the whole tensor.
+  bool is_safe(ScalarId id) const {
+    const Scalar& s = g[id];
+    switch (s.kind) {
+      case ScalarKind::literal:
+      case ScalarKind::index:
+      case ScalarKind::size:
+        return true;
+      case ScalarKind::read:
+        return s.args.empty();
+      case ScalarKind::apply:
+        return s.fn == Fn::cast && is_safe(s.args[0]);
+    }
+    return false;
+  }
+
+  bool has_condition(const Monomial& m) const {
+    return std::any_of(m.factors.begin(), m.factors.end(),
+                       [&](const auto& f) { return is_condition(f.first); });
+  }
+
+  // Factors of every monomial, as long as taking them out evaluates nothing that was guarded.
+  Factors common_factors(const Polynomial& p) const {
+    Factors common = p[0].factors;
+    for (const Monomial& m : p) {
+      for (auto it = common.begin(); it != common.end();) {
+        auto other = m.factors.find(it->first);
+        if (other == m.factors.end() || (other->second > 0) != (it->second > 0)) {
+          it = common.erase(it);
+          continue;
+        }
+        const int e = other->second;
+        it->second = e > 0 ? std::min(e, it->second) : std::max(e, it->second);
+        ++it;
+      }
+    }
+    const bool condition = std::any_of(common.begin(), common.end(),
+                                       [&](const auto& f) { return is_condition(f.first); });
+    const bool all_guarded =
+        std::all_of(p.begin(), p.end(), [&](const Monomial& m) { return has_condition(m); });
+    if (all_guarded && !condition) {
+      std::erase_if(common, [&](const auto& f) { return !is_safe(f.first); });
+    }
+    return common;
+  }
+
+  static void divide(Monomial& m, const Factors& by) {
+    for (auto [factor, exponent] : by) {
+      int& e = m.factors[factor];
+      e -= exponent;
+      if (e == 0) m.factors.erase(factor);
+    }
+  }
+
+  // The factor of most monomials, if of two or more; with the sign of its exponent.
+  std::optional<std::pair<ScalarId, int>> most_shared(const Polynomial& p) const {
+    std::map<std::pair<ScalarId, int>, std::size_t> counts;
+    for (const Monomial& m : p) {
+      for (auto [factor, e] : m.factors) {
+        if (is_condition(factor) || is_safe(factor) || !has_condition(m)) {
+          ++counts[{factor, e > 0 ? 1 : -1}];
+        }
+      }
+    }
+    std::optional<std::pair<ScalarId, int>> best;
+    std::size_t most = 1;
+    for (const auto& [factor, count] : counts) {
+      if (count > most) {
+        best = factor;
+        most = count;
+      }
+    }
+    return best;
+  }
+
+  static double common_coefficient(const Polynomial& p) {
+    const double c = std::fabs(p[0].coefficient);
+    const bool same = std::all_of(p.begin(), p.end(),
+                                  [&](const Monomial& m) { return std::fabs(m.coefficient) == c; });
+    if (!same) return 1;
+    const bool negative =
+        std::all_of(p.begin(), p.end(), [](const Monomial& m) { return m.coefficient < 0; });
+    return negative ? -c : c;
+  }
+
+  ScalarId add(ScalarId x, ScalarId y) {
+    if (is_zero(x)) return y;
+    return is_zero(y) ? x : g.apply(Fn::add, {x, y});
+  }
+
+  // The product of `factors` and `rest`, under the conditions among the factors.
+  ScalarId with_factors(const Factors& factors, Polynomial rest) {
+    double c = common_coefficient(rest);
+    for (Monomial& m : rest) m.coefficient /= c;
+    return assemble(c, factors, build(std::move(rest)));
+  }
+
+  ScalarId build(const Monomial& m) { return assemble(m.coefficient, m.factors, ScalarId{}); }
+
+  // coefficient · Π factors · rest.
+  ScalarId assemble(double coefficient, const Factors& factors, ScalarId rest) {
+    ScalarId numerator = rest, condition;
+    std::vector<ScalarId> divisors;
+    for (auto [factor, exponent] : factors) {
+      if (is_condition(factor)) {
+        condition = condition.valid() ? g.apply(Fn::logical_and, {condition, factor}) : factor;
+        continue;
+      }
+      for (int k = 0; k < std::abs(exponent); ++k) {
+        if (exponent < 0) {
+          divisors.push_back(factor);
+        } else {
+          numerator = numerator.valid() ? g.apply(Fn::mul, {numerator, factor}) : factor;
+        }
+      }
+    }
+    if (!numerator.valid()) {
+      numerator = g.literal(coefficient, dtype_);
+      coefficient = 1;
+    }
+    if (coefficient == -1) {
+      numerator = g.apply(Fn::neg, {numerator});
+    } else if (coefficient != 1) {
+      numerator = g.apply(Fn::mul, {g.literal(coefficient, dtype_), numerator});
+    }
+    for (ScalarId divisor : divisors) numerator = g.apply(Fn::div, {numerator, divisor});
+    if (!condition.valid()) return numerator;
+    return g.apply(Fn::select, {condition, numerator, g.literal(0, dtype_)});
+  }
+
+  Graph& g;
+  const DType dtype_;
+  bool guarded_ = false;  // within a select
+  bool distributed_ = false, cancelled_ = false;
+  std::map<ScalarId, bool> logistic_arguments_;
+};
+
+}  // namespace
+
+bool is_arithmetic(const Graph& g, ScalarId id) {
+  const Scalar& s = g[id];
+  if (s.kind != ScalarKind::apply || !is_float(s.dtype)) return false;
+  return s.fn == Fn::neg || s.fn == Fn::add || s.fn == Fn::sub || s.fn == Fn::mul ||
+         s.fn == Fn::div;
+}
+
+ScalarId collected(Graph& g, ScalarId id) {
+  Collector collector(g, g[id].dtype);
+  std::map<ScalarId, bool> seen;
+  collector.note_logistics(id, seen);
+  std::optional<Polynomial> p = collector.expand(id);
+  return p && collector.is_harmless() ? collector.build(std::move(*p)) : id;
+}
+
+}  // namespace gradc

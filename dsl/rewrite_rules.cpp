@@ -1,0 +1,340 @@
+// rewrite_rules.cpp: the identities. Each is tested numerically as it stands, over wide ranges.
+#include "dsl/rewrite_rules.h"
+
+#include <array>
+#include <cctype>
+#include <charconv>
+
+#include "dsl/check.h"
+
+namespace gradc {
+
+const std::vector<RewriteRule>& rewrite_rules() {
+  constexpr bool through = true;
+  static const std::vector<RewriteRule> rules = {
+      // Neutral and absorbing elements.
+      {"x + 0", "x"},
+      {"x - 0", "x"},
+      {"0 - x", "-x"},
+      {"x * 1", "x"},
+      {"x * 0", "0"},
+      {"x * -1", "-x"},
+      {"x / 1", "x"},
+      {"x / -1", "-x"},
+      {"0 / x", "0"},
+      {"x - x", "0"},
+      {"x / x", "1"},
+      {"x + x", "2 * x"},
+      // Signs move outwards and meet.
+      {"-(-x)", "x"},
+      {"-(x - y)", "y - x"},
+      {"x + -y", "x - y"},
+      {"x - -y", "x + y"},
+      {"-x - y", "-(x + y)"},
+      {"-x * y", "-(x * y)"},
+      {"-x / y", "-(x / y)"},
+      {"x / -y", "-(x / y)"},
+      {"-(k * x)", "(-k) * x"},
+      {"-(k / x)", "(-k) / x"},
+      // Literals meet.
+      {"k * (j * x)", "(k * j) * x"},
+      {"k * (j / x)", "(k * j) / x"},
+      {"k * (x / j)", "(k / j) * x"},
+      {"(k * x) / j", "(k / j) * x"},
+      {"k / (j * x)", "(k / j) / x"},
+      {"(x + k) + j", "x + (k + j)"},
+      {"(x - k) + j", "x + (j - k)"},
+      {"(k - x) + j", "(k + j) - x"},
+      {"(x + k) - j", "x + (k - j)"},
+      {"(x - k) - j", "x - (k + j)"},
+      {"k - (x + j)", "(k - j) - x"},
+      {"k - (j - x)", "x + (k - j)"},
+      {"(k * x) * y", "k * (x * y)"},
+      // Powers.
+      {"x ^ 1", "x"},
+      {"x ^ 2", "x * x"},
+      {"x ^ 3", "x * x * x"},
+      {"x ^ -1", "1 / x"},
+      {"1 ^ x", "1"},
+      {"sqrt(x) * sqrt(x)", "x"},
+      {"x / sqrt(x)", "sqrt(x)"},
+      {"1 / (1 / x)", "x"},
+      // Logarithms of what was made by exp: no overflow, no lost digits.
+      {"log(exp(x))", "x", through},
+      {"log(exp(x) / y)", "x - log(y)", through},
+      {"log(y / exp(x))", "log(y) - x", through},
+      {"log(exp(x) * y)", "x + log(y)", through},
+      {"log(logistic(x))", "-log1pexp(-x)", through},
+      {"log(1 - logistic(x))", "-log1pexp(x)", through},
+      {"log1p(-logistic(x))", "-log1pexp(x)", through},
+      {"log(1 + exp(x))", "log1pexp(x)", through},
+      {"log1p(exp(x))", "log1pexp(x)", through},
+      {"log(1 + x)", "log1p(x)"},
+      {"log(1 - x)", "log1p(-x)"},
+      {"log(expm1(x) + 1)", "x"},
+      {"exp(x) - 1", "expm1(x)"},
+      {"1 - exp(x)", "-expm1(x)"},
+      {"expm1(x) + 1", "exp(x)"},
+      {"exp(log(x))", "x"},
+      // The logistic function in its other spellings, which overflow.
+      {"1 / (1 + exp(-x))", "logistic(x)"},
+      {"1 / (1 + exp(x))", "logistic(-x)"},
+      {"exp(x) / (1 + exp(x))", "logistic(x)"},
+      {"y / (1 + exp(-x))", "y * logistic(x)"},
+      {"y / (1 + exp(x))", "y * logistic(-x)"},
+      {"1 - logistic(x)", "logistic(-x)"},
+      // Absolute values, extremes.
+      {"abs(-x)", "abs(x)"},
+      {"abs(abs(x))", "abs(x)"},
+      {"max(x, x)", "x"},
+      {"min(x, x)", "x"},
+      {"max(max(x, k), j)", "max(x, max(k, j))"},
+      {"min(min(x, k), j)", "min(x, min(k, j))"},
+      {"max(x, y) > y", "x > y"},
+      {"min(x, y) < y", "x < y"},
+      // Conditions.
+      {"not (not p)", "p"},
+      {"not (x == y)", "x != y"},
+      {"not (x != y)", "x == y"},
+      {"p and p", "p"},
+      {"p or p", "p"},
+      {"select(p, x, x)", "x"},
+      {"select(not p, x, y)", "select(p, y, x)"},
+      {"select(x == y, 0, z)", "select(x != y, z, 0)"},
+      {"select(x != 0, x, 0)", "x"},
+      {"select(p, select(p, x, y), z)", "select(p, x, z)"},
+      {"select(p, x, select(p, y, z))", "select(p, x, z)"},
+      // What is 0 unless p holds is computed only where p holds.
+      {"y * select(p, x, 0)", "select(p, y * x, 0)"},
+      {"y * select(p, 0, x)", "select(p, 0, y * x)"},
+      {"select(p, x, 0) / y", "select(p, x / y, 0)"},
+      {"select(p, 0, x) / y", "select(p, 0, x / y)"},
+      {"-select(p, x, 0)", "select(p, -x, 0)"},
+      {"-select(p, 0, x)", "select(p, 0, -x)"},
+      {"select(p, x, 0) + select(p, y, 0)", "select(p, x + y, 0)"},
+      {"select(p, x, 0) + select(p, 0, y)", "select(p, x, y)"},
+      // Cuts of the gradient.
+      {"detach(detach(x))", "detach(x)"},
+  };
+  return rules;
+}
+
+namespace {
+
+// A Pratt parser over the table of scalar functions. The text is ours, so faults are internal
+// errors.
+class PatternParser {
+ public:
+  explicit PatternParser(std::string_view text) : text_(text) {}
+
+  Pattern run() {
+    Pattern p = expression(0);
+    skip();
+    GRADC_CHECK(at_ == text_.size(), "a rewrite rule goes on after its end: " + std::string(text_));
+    return p;
+  }
+
+ private:
+  void skip() {
+    while (at_ < text_.size() && text_[at_] == ' ') ++at_;
+  }
+  bool take(std::string_view word) {
+    skip();
+    if (text_.substr(at_, word.size()) != word) return false;
+    const std::size_t end = at_ + word.size();
+    if (std::isalpha(static_cast<unsigned char>(word[0])) && end < text_.size() &&
+        std::isalnum(static_cast<unsigned char>(text_[end]))) {
+      return false;
+    }
+    at_ = end;
+    return true;
+  }
+  void expect(std::string_view word) {
+    GRADC_CHECK(take(word), "a rewrite rule lacks " + std::string(word));
+  }
+
+  static Pattern call(Fn fn, std::vector<Pattern> args) {
+    Pattern p;
+    p.kind = Pattern::function;
+    p.fn = fn;
+    p.args = std::move(args);
+    return p;
+  }
+
+  Pattern expression(int loosest) {
+    static constexpr std::array infix = {Fn::logical_or, Fn::logical_and, Fn::eq, Fn::ne,  Fn::le,
+                                         Fn::lt,         Fn::ge,          Fn::gt, Fn::add, Fn::sub,
+                                         Fn::mul,        Fn::div,         Fn::pow};
+    Pattern left = operand();
+    for (bool found = true; found;) {
+      found = false;
+      for (Fn fn : infix) {
+        const FnInfo& row = info(fn);
+        if (row.precedence <= loosest || !take(row.infix)) continue;
+        Pattern right = expression(row.precedence);
+        left = call(fn, {std::move(left), std::move(right)});
+        found = true;
+        break;
+      }
+    }
+    return left;
+  }
+
+  Pattern operand() {
+    skip();
+    GRADC_CHECK(at_ < text_.size(), "a rewrite rule ends early: " + std::string(text_));
+    if (std::isdigit(static_cast<unsigned char>(text_[at_]))) {
+      Pattern p;
+      const char* end = text_.data() + text_.size();
+      at_ = static_cast<std::size_t>(std::from_chars(text_.data() + at_, end, p.value).ptr -
+                                     text_.data());
+      return p;
+    }
+    if (take("(")) {
+      Pattern p = expression(0);
+      expect(")");
+      return p;
+    }
+    if (take("-")) {
+      Pattern p = expression(info(Fn::neg).precedence);
+      if (p.kind != Pattern::number) return call(Fn::neg, {std::move(p)});
+      p.value = -p.value;
+      return p;
+    }
+    if (take("not")) return call(Fn::logical_not, {expression(info(Fn::logical_not).precedence)});
+    std::size_t end = at_;
+    while (end < text_.size() && std::isalnum(static_cast<unsigned char>(text_[end]))) ++end;
+    const std::string_view word = text_.substr(at_, end - at_);
+    at_ = end;
+    if (word.size() == 1) {
+      Pattern p;
+      p.kind = Pattern::letter;
+      p.name = word[0];
+      return p;
+    }
+    const std::optional<Fn> fn = function_named(word);
+    GRADC_CHECK(fn.has_value(), "a rewrite rule names no function: " + std::string(word));
+    std::vector<Pattern> args;
+    expect("(");
+    do args.push_back(expression(0));
+    while (take(","));
+    expect(")");
+    return call(*fn, std::move(args));
+  }
+
+  std::string_view text_;
+  std::size_t at_ = 0;
+};
+
+struct Compiled {
+  Pattern pattern, result;
+  bool through_reads = false;
+};
+
+// By the function at the root of the pattern, in the order of the table.
+const std::vector<Compiled>& rules_for(Fn fn) {
+  static const auto table = [] {
+    std::vector<std::vector<Compiled>> by_function(static_cast<std::size_t>(Fn::detach) + 1);
+    for (const RewriteRule& r : rewrite_rules()) {
+      Compiled c{parse_pattern(r.pattern), parse_pattern(r.result), r.through_reads};
+      by_function[static_cast<std::size_t>(c.pattern.fn)].push_back(std::move(c));
+    }
+    return by_function;
+  }();
+  return table[static_cast<std::size_t>(fn)];
+}
+
+bool commutes(Fn fn) {
+  return fn == Fn::add || fn == Fn::mul || fn == Fn::max || fn == Fn::min || fn == Fn::eq ||
+         fn == Fn::ne || fn == Fn::logical_and || fn == Fn::logical_or;
+}
+
+class Matcher {
+ public:
+  Matcher(Graph& graph, const Peek* peek) : g(graph), peek_(peek) {}
+
+  bool match(const Pattern& p, ScalarId id) {
+    const Scalar& s = g[id];
+    switch (p.kind) {
+      case Pattern::number:
+        return s.kind == ScalarKind::literal && s.value == p.value;
+      case Pattern::letter:
+        return bind(p.name, id, s);
+      case Pattern::function:
+        break;
+    }
+    if (s.kind == ScalarKind::read && peek_) {
+      const std::optional<ScalarId> body = (*peek_)(id);
+      return body && g[*body].kind == ScalarKind::apply && match(p, *body);
+    }
+    if (s.kind != ScalarKind::apply || s.fn != p.fn) return false;
+    const auto saved = letters_;
+    if (match_all(p, s, false)) return true;
+    letters_ = saved;
+    if (!commutes(p.fn)) return false;
+    if (match_all(p, s, true)) return true;
+    letters_ = saved;
+    return false;
+  }
+
+  // Numbers in the result take the dtype of their neighbours: the pattern's root, or in a
+  // comparison the operands.
+  ScalarId build(const Pattern& p, DType dtype) {
+    if (p.kind == Pattern::letter) return letter(p.name);
+    if (p.kind == Pattern::number) return g.literal(p.value, dtype);
+    std::vector<ScalarId> args;
+    for (const Pattern& a : p.args) {
+      args.push_back(build(a, dtype == DType::boolean ? operand_dtype(p, dtype) : dtype));
+    }
+    return g.apply(p.fn, std::move(args));
+  }
+
+ private:
+  bool match_all(const Pattern& p, const Scalar& s, bool swapped) {
+    for (std::size_t k = 0; k < p.args.size(); ++k) {
+      if (!match(p.args[k], s.args[swapped ? 1 - k : k])) return false;
+    }
+    return true;
+  }
+
+  bool bind(char name, ScalarId id, const Scalar& s) {
+    if ((name == 'k' || name == 'j') && s.kind != ScalarKind::literal) return false;
+    ScalarId& bound = this->letter(name);
+    if (!bound.valid()) bound = id;
+    return bound == id;
+  }
+
+  DType operand_dtype(const Pattern& p, DType otherwise) const {
+    for (const Pattern& a : p.args) {
+      if (a.kind == Pattern::letter)
+        return g[letters_[static_cast<std::size_t>(a.name - 'a')]].dtype;
+    }
+    return otherwise;
+  }
+
+  Graph& g;
+  const Peek* peek_;
+  ScalarId& letter(char name) { return letters_[static_cast<std::size_t>(name - 'a')]; }
+
+  std::array<ScalarId, 26> letters_;
+};
+
+}  // namespace
+
+Pattern parse_pattern(std::string_view text) {
+  return PatternParser(text).run();
+}
+
+std::optional<ScalarId> apply_rules(Graph& g, ScalarId id, const Peek& peek) {
+  const Scalar& s = g[id];
+  if (s.kind != ScalarKind::apply) return std::nullopt;
+  for (const Compiled& rule : rules_for(s.fn)) {
+    Matcher matcher(g, rule.through_reads ? &peek : nullptr);
+    if (!matcher.match(rule.pattern, id)) continue;
+    const ScalarId result = matcher.build(rule.result, s.dtype);
+    if (result != id) return result;
+  }
+  return std::nullopt;
+}
+
+}  // namespace gradc

@@ -1,0 +1,287 @@
+// simplify.cpp: passes over the graph, operands first, until nothing changes.
+//
+// Each node is rebuilt over its simplified operands: elementwise producers are inlined where that
+// costs nothing or lets the algebra see more, then the body, then the reduction is simplified.
+#include "dsl/simplify.h"
+
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "dsl/check.h"
+#include "dsl/simplify_scalar.h"
+#include "dsl/simplify_sum.h"
+#include "dsl/stabilize.h"
+
+namespace gradc {
+namespace {
+
+constexpr int most_passes = 12;
+constexpr int most_inlined_cost = 96;  // of a body: chains of residuals stay linear
+constexpr int broadcast_cost = 8;      // what may be computed again for every reader
+
+class Pass {
+ public:
+  Pass(Graph& graph) : g(graph) {
+    std::vector<NodeId> roots;
+    for (const Function& f : g.functions) {
+      for (NodeId id : roots_of(f)) roots.push_back(id);
+    }
+    const std::vector<NodeId> needed = topological_order(g, roots);
+    for (NodeId id : roots) uses_[id] += 2;  // a result stays, whoever else reads it
+    for (NodeId id : needed) {
+      for (NodeId operand : operands_of(g, id)) ++uses_[operand];
+      if (g[id].kind != NodeKind::gradient) continue;
+      gradient_pending_ = true;
+      barriers_.insert(g[id].wrt);
+    }
+    for (const Function& f : g.functions) {
+      for (const Minimize& m : f.minimizes) roots.push_back(m.loss);
+    }
+    order_ = topological_order(g, roots);
+    trusted_ = trusted_subscripts(g, order_);
+    peek_ = [this](ScalarId read) { return peek(read); };
+  }
+
+  // True if anything changed.
+  bool run() {
+    bool changed = false;
+    for (NodeId id : order_) {
+      const NodeId result = rewrite(id);
+      mapped_[id] = result;
+      if (auto it = uses_.find(id); it != uses_.end()) new_uses_[result] += it->second;
+      if (barriers_.contains(id)) new_barriers_.insert(result);
+      if (result == id) continue;
+      changed = true;
+      carry_label(id, result);
+    }
+    for (Function& f : g.functions) {
+      for (Output& o : f.outputs) o.node = mapped_.at(o.node);
+      for (Output& o : f.gradients) o.node = mapped_.at(o.node);
+      for (Update& u : f.updates) u.value = mapped_.at(u.value);
+      for (Minimize& m : f.minimizes) m.loss = mapped_.at(m.loss);
+    }
+    return changed;
+  }
+
+ private:
+  NodeId rewrite(NodeId id) {
+    Node n = g[id];
+    switch (n.kind) {
+      case NodeKind::comprehension:
+        break;
+      case NodeKind::reshape:
+        return reshape(n);
+      case NodeKind::gradient:
+        n.operand = mapped_.at(n.operand);
+        n.wrt = mapped_.at(n.wrt);
+        return g.add(std::move(n));
+      default:
+        return id;
+    }
+    const ScalarContext context{n.ranges, peek_, !gradient_pending_};
+    n.body = inlined(n, moved(n.body));
+    n.body = simplify_scalar(g, n.body, context);
+    NodeId result = g.add(std::move(n));
+    if (g[result].reduction == Reduction::none) {
+      result = stabilize(g, result, peek_, gradient_pending_);
+    } else {
+      result = simplify_reduction(g, result, trusted_);
+    }
+    return copied(result);
+  }
+
+  // A copy of a whole tensor is the tensor.
+  NodeId copied(NodeId id) const {
+    const Node& n = g[id];
+    const Scalar& s = g[n.body];
+    if (n.reduction != Reduction::none || s.kind != ScalarKind::read) return id;
+    if (g[s.tensor].type != n.type) return id;
+    for (std::uint32_t k = 0; k < s.args.size(); ++k) {
+      const Scalar& subscript = g[s.args[k]];
+      if (subscript.kind != ScalarKind::index || subscript.index != k) return id;
+    }
+    return s.tensor;
+  }
+
+  NodeId reshape(Node n) {
+    n.operand = mapped_.at(n.operand);
+    if (g[n.operand].kind == NodeKind::reshape && !is_barrier(n.operand)) {
+      n.operand = g[n.operand].operand;
+    }
+    const Node& from = g[n.operand];
+    if (from.type == n.type) return n.operand;
+    if (from.reduction == Reduction::none && from.body.valid() &&
+        g[from.body].kind == ScalarKind::literal && !is_barrier(n.operand)) {
+      return g.comprehension(n.type.rank(), n.type.shape, Reduction::none, from.body);
+    }
+    return g.add(std::move(n));
+  }
+
+  // The body over the operands' new ids.
+  ScalarId moved(ScalarId id) {
+    if (auto it = moved_.find(id); it != moved_.end()) return it->second;
+    if (g[id].args.empty() && !g[id].tensor.valid()) return id;
+    Scalar s = g[id];
+    for (ScalarId& a : s.args) a = moved(a);
+    if (s.tensor.valid()) s.tensor = mapped_.at(s.tensor);
+    const ScalarId result = g.add(std::move(s));
+    moved_.emplace(id, result);
+    return result;
+  }
+
+  bool is_barrier(NodeId id) const { return new_barriers_.contains(id); }
+
+  bool is_elementwise(NodeId id) const {
+    const Node& n = g[id];
+    return n.kind == NodeKind::comprehension && n.reduction == Reduction::none && !is_barrier(id);
+  }
+
+  ScalarId body_at(ScalarId read) {
+    const Scalar& s = g[read];
+    return substitute(g, g[s.tensor].body, s.args);
+  }
+
+  std::optional<ScalarId> peek(ScalarId read) {
+    const Scalar& s = g[read];
+    if (s.zero_outside || !is_elementwise(s.tensor)) return std::nullopt;
+    return body_at(read);
+  }
+
+  // --- inlining ---
+
+  ScalarId inlined(const Node& n, ScalarId body) {
+    std::vector<ScalarId> reads;
+    std::unordered_map<NodeId, int> sites;
+    std::unordered_set<ScalarId> seen;
+    auto find = [&](auto&& self, ScalarId id) -> void {
+      if (!seen.insert(id).second) return;
+      const Scalar& s = g[id];
+      for (ScalarId a : s.args) self(self, a);
+      if (s.kind != ScalarKind::read) return;
+      reads.push_back(id);
+      ++sites[s.tensor];
+    };
+    find(find, body);
+    std::unordered_map<ScalarId, bool> chosen;
+    int size = cost(g, body);
+    bool any = false;
+    for (ScalarId read : reads) {
+      const bool yes = is_inlined(n, read, sites[g[read].tensor], size);
+      chosen[read] = yes;
+      any |= yes;
+    }
+    if (!any) return body;
+    std::unordered_map<ScalarId, ScalarId> done;
+    auto visit = [&](auto&& self, ScalarId id) -> ScalarId {
+      if (auto it = done.find(id); it != done.end()) return it->second;
+      ScalarId result = id;
+      if (!g[id].args.empty() || g[id].tensor.valid()) {
+        Scalar s = g[id];
+        for (ScalarId& a : s.args) a = self(self, a);
+        result = g.add(std::move(s));
+        if (auto it = chosen.find(id); it != chosen.end() && it->second) result = body_at(result);
+      }
+      done.emplace(id, result);
+      return result;
+    };
+    return visit(visit, body);
+  }
+
+  bool is_inlined(const Node& reader, ScalarId read, int sites, int& size) const {
+    const Scalar& s = g[read];
+    if (!is_elementwise(s.tensor)) return false;
+    const ScalarId body = g[s.tensor].body;
+    if (s.zero_outside) return g[body].kind == ScalarKind::literal && g[body].value == 0;
+    const int work = cost(g, body);
+    if (work == 0 || is_constant(body) || is_scaled_read(body) || is_mask(body)) return true;
+    auto uses = new_uses_.find(s.tensor);
+    if (uses == new_uses_.end() || uses->second != 1 || sites != 1) return false;
+    if (size + work > most_inlined_cost) return false;
+    const bool once = visits_once(reader, s);
+    const bool again =
+        reader.reduction == Reduction::none && work <= broadcast_cost && is_cheap(g, body);
+    if (!once && !again) return false;
+    size += work;
+    return true;
+  }
+
+  // No operand larger than a scalar, nothing costly: 1 / (B · T).
+  bool is_constant(ScalarId body) const {
+    return is_cheap(g, body) && all_reads(body, [](const Scalar& s) { return s.args.empty(); }) &&
+           cost(g, body) <= broadcast_cost;
+  }
+
+  // -x, 2 x, x / 2: signs and factors should meet, and move out of sums.
+  bool is_scaled_read(ScalarId body) const {
+    const Scalar& s = g[body];
+    if (s.kind != ScalarKind::apply) return false;
+    auto is_read = [&](ScalarId id) { return g[id].kind == ScalarKind::read; };
+    if (s.fn == Fn::neg) return is_read(s.args[0]);
+    if (s.fn != Fn::mul && s.fn != Fn::div) return false;
+    const bool left = g[s.args[0]].kind == ScalarKind::literal;
+    const bool right = g[s.args[1]].kind == ScalarKind::literal;
+    return (left && s.fn == Fn::mul && is_read(s.args[1])) || (right && is_read(s.args[0]));
+  }
+
+  // select(i == label[b], c, 0): a one-hot value, to be contracted by a sum.
+  bool is_mask(ScalarId body) const {
+    const Scalar& s = g[body];
+    if (s.kind != ScalarKind::apply || s.fn != Fn::select) return false;
+    const Scalar& condition = g[s.args[0]];
+    return condition.kind == ScalarKind::apply && condition.fn == Fn::eq &&
+           g[condition.args[0]].dtype == DType::i32 && is_constant(s.args[1]) &&
+           g[s.args[2]].kind == ScalarKind::literal;
+  }
+
+  template <class Test>
+  bool all_reads(ScalarId id, Test&& test) const {
+    const Scalar& s = g[id];
+    if (s.kind == ScalarKind::index) return false;
+    if (s.kind == ScalarKind::read && !test(s)) return false;
+    return std::all_of(s.args.begin(), s.args.end(),
+                       [&](ScalarId a) { return all_reads(a, test); });
+  }
+
+  // Every point of the reader's index space reads another element.
+  bool visits_once(const Node& reader, const Scalar& read) const {
+    std::vector<bool> named(reader.ranges.size());
+    for (ScalarId a : read.args) {
+      if (g[a].kind == ScalarKind::index) named[g[a].index] = true;
+    }
+    for (std::size_t k = 0; k < named.size(); ++k) {
+      if (!named[k] && reader.ranges[k] != Extent(1)) return false;
+    }
+    return true;
+  }
+
+  void carry_label(NodeId from, NodeId to) {
+    const Label old = g.label(from);
+    Label& label = g.label(to);
+    if (label.name.empty()) label.name = old.name;
+    if (!label.span.valid()) label.span = old.span;
+    if (label.index_names.empty() && g[to].ranges.size() == g[from].ranges.size()) {
+      label.index_names = old.index_names;
+    }
+  }
+
+  Graph& g;
+  std::vector<NodeId> order_;
+  std::unordered_map<NodeId, int> uses_, new_uses_;  // readers; a root counts as two
+  std::unordered_set<NodeId> barriers_, new_barriers_;
+  bool gradient_pending_ = false;
+  Trusted trusted_;
+  Peek peek_;
+  std::unordered_map<NodeId, NodeId> mapped_;
+  std::unordered_map<ScalarId, ScalarId> moved_;
+};
+
+}  // namespace
+
+void simplify(Graph& g) {
+  for (int pass = 0; pass < most_passes; ++pass) {
+    if (!Pass(g).run()) return;
+  }
+}
+
+}  // namespace gradc

@@ -1,0 +1,32 @@
+// simplify_scalar.h: the algebra of one body.
+#pragma once
+
+#include <unordered_map>
+
+#include "dsl/graph.h"
+#include "dsl/rewrite_rules.h"
+
+namespace gradc {
+
+// What the scalar stands in.
+struct ScalarContext {
+  Shape ranges;                // of the indices, for proofs about subscripts and conditions
+  Peek peek;                   // see rewrite_rules.h
+  bool remove_detach = false;  // after differentiation it is the identity
+};
+
+ScalarId simplify_scalar(Graph&, ScalarId, const ScalarContext&);
+
+// The work of evaluating a body once: operations, shared ones counted once, costly functions as 8.
+int cost(const Graph&, ScalarId);
+
+// True if no costly function is evaluated in it.
+bool is_cheap(const Graph&, ScalarId);
+
+// True if `id` names an index numbered in first … last-1.
+bool uses_index(const Graph&, ScalarId, std::uint32_t first, std::uint32_t last);
+
+// The value of a function of numbers.
+double evaluate(Fn, double x, double y);
+
+}  // namespace gradc
