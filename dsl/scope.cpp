@@ -262,11 +262,15 @@ Value lookup(Elaboration& e, Scope& scope, const ast::Name& name, bool in_subscr
     return {};
   }
   std::vector<std::string> names;
-  for (std::size_t k = scope.first_index; k < e.indices.size(); ++k)
+  for (std::size_t k = scope.first_index; k < e.indices.size(); ++k) {
     names.push_back(e.indices[k].name);
-  for (const auto& [key, binding] : scope.locals) names.push_back(key);
-  if (!scope.in_prelude) {
-    for (const auto& [key, value] : e.user.values) names.push_back(key);
+  }
+  for (const auto& [key, binding] : scope.locals) {
+    if (!in_subscript || !binding.value.is(ValueKind::tensor)) names.push_back(key);
+  }
+  for (const auto& [key, value] : e.user.values) {
+    // An index is no misspelt dim: `b` is not `B`.
+    if (!scope.in_prelude && !in_subscript) names.push_back(key);
   }
   std::erase(names, "..");
   const bool in_indices = e.indices.size() > scope.first_index;
