@@ -2,8 +2,10 @@
 #include "codegen/graph_to_loops.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "codegen/kernel_to_loops.h"
 #include "codegen/loops_to_text.h"
@@ -71,7 +73,7 @@ class ModuleBuilder {
   std::string kernel_name(const FunctionPlan&, const KernelPlan&, const std::set<NodeId>& registers);
   std::vector<std::string> comment(const KernelPlan&, const std::set<NodeId>& registers);
   std::string short_name(NodeId) const;
-  std::string share(Kernel);
+  std::uint32_t share(Kernel, const std::function<std::string()>& name);
   void set_dims(loops::Function&) const;
 
   Graph& g_;
@@ -79,7 +81,7 @@ class ModuleBuilder {
   Module module_;
   Names names_;  // of the emitted namespace: kernels and tables
   std::map<NodeId, std::uint32_t> leaves_;  // parameters, states, constants
-  std::map<std::string, std::string> shared_;  // text of a kernel → its name
+  std::map<std::string, std::uint32_t> shared_;  // text of a kernel → its number
 };
 
 std::uint32_t ModuleBuilder::add_buffer(const std::string& name, const std::string& spec_name,
@@ -111,7 +113,10 @@ void ModuleBuilder::add_parameters() {
     for (const Update& u : f.updates) add(u.target);
   }
   for (const auto& f : g_.functions) {
-    for (NodeId id : topological_order(g_, roots_of(f))) add(id);
+    for (NodeId id : topological_order(g_, roots_of(f))) {
+      add(id);
+      if (g_[id].kind == NodeKind::constant && g_[id].values.size() > 1) constant(id);
+    }
   }
 }
 
@@ -133,17 +138,18 @@ std::string ModuleBuilder::short_name(NodeId id) const {
   return identifier(last_part(name));
 }
 
-std::string ModuleBuilder::share(Kernel kernel) {
-  const std::string stem = kernel.name;
-  kernel.name = "same";
-  Module alone;
-  alone.kernels.push_back(kernel);
-  const std::string text = kernels_to_text(alone);
+// A kernel of the same text, if there is one, else this one under a new name.
+std::uint32_t ModuleBuilder::share(Kernel kernel, const std::function<std::string()>& name) {
+  kernel.name = "kernel";
+  const auto comment = std::exchange(kernel.comment, {});
+  const std::string text = kernel_to_text(kernel);
   if (auto it = shared_.find(text); it != shared_.end()) return it->second;
-  kernel.name = names_.fresh(stem);
-  module_.kernels.push_back(kernel);
-  shared_.emplace(text, kernel.name);
-  return kernel.name;
+  const auto number = static_cast<std::uint32_t>(module_.kernels.size());
+  kernel.name = name();
+  kernel.comment = comment;
+  module_.kernels.push_back(std::move(kernel));
+  shared_.emplace(text, number);
+  return number;
 }
 
 std::string ModuleBuilder::kernel_name(const FunctionPlan& plan, const KernelPlan& kernel,
@@ -202,6 +208,15 @@ void ModuleBuilder::set_dims(loops::Function& f) const {
     for (std::uint32_t b : *buffers) {
       for (const Extent& e : module_.buffers[b].type.shape) {
         if (!e.is_fixed()) dims.insert(e.dim);
+      }
+    }
+  }
+  // A size may matter without any argument having it.
+  for (const Invocation& call : f.calls) {
+    const auto& counts = module_.kernels[call.kernel].counts;
+    for (std::uint32_t d = 0; d < module_.dims.size(); ++d) {
+      if (std::find(counts.begin(), counts.end(), module_.dims[d].name) != counts.end()) {
+        dims.insert(DimId{d});
       }
     }
   }
@@ -277,7 +292,8 @@ void ModuleBuilder::add(const FunctionPlan& plan, const std::vector<KernelPlan>&
       for (NodeId read : operands_of(g_, s.node)) readers[storage_of(g_, read)].insert(k);
     }
   }
-  std::set<std::string> reserved;
+  std::set<std::string> reserved;  // a kernel's own names hide no table
+  for (std::uint32_t b : module_.constants) reserved.insert(module_.buffers[b].name);
   for (std::size_t k = 0; k < kernels.size(); ++k) {
     const KernelPlan& kernel = kernels[k];
     std::set<NodeId> elsewhere;
@@ -304,14 +320,18 @@ void ModuleBuilder::add(const FunctionPlan& plan, const std::vector<KernelPlan>&
         },
         [&](std::uint32_t b) { return module_.buffers[b].type.dtype; },
         [&](NodeId id) { return short_name(id); },
-        [&](Kernel shared) { return share(std::move(shared)); }};
+        [&](Kernel shared) {
+          const std::string stem = shared.name;
+          return module_.kernels[share(std::move(shared), [&] { return names_.fresh(stem); })].name;
+        }};
     WrittenKernel written = kernel_to_loops(context, kernel, registers);
-    written.kernel.name = kernel_name(plan, kernel, registers);
     written.kernel.comment = comment(kernel, registers);
     loops::Function& f = kernel.forward || !two ? forward : backward;
-    f.calls.push_back({static_cast<std::uint32_t>(module_.kernels.size()), written.buffers});
     f.draws = f.draws || written.kernel.draws;
-    module_.kernels.push_back(std::move(written.kernel));
+    const std::uint32_t at = share(std::move(written.kernel), [&] {
+      return kernel_name(plan, kernel, registers);
+    });
+    f.calls.push_back({at, written.buffers});
   }
   if (plan.entry == Entry::step || plan.entry == Entry::evaluate) {
     for (const auto& [id, buffer] : leaves_) {

@@ -233,10 +233,18 @@ std::string_view element_type(DType t) {
   GRADC_UNREACHABLE("dtype");
 }
 
+std::string kernel_to_text(const Kernel& kernel) { return KernelText(kernel).definition(); }
+
 std::string kernels_to_text(const Module& module) {
   std::string out;
-  for (std::uint32_t b : module.constants) out += table_text(module.buffers[b]) + "\n";
-  for (const Kernel& kernel : module.kernels) out += KernelText(kernel).definition() + "\n";
+  std::set<std::uint32_t> used;
+  for (const loops::Function& f : module.functions) {
+    for (const Invocation& call : f.calls) used.insert(call.buffers.begin(), call.buffers.end());
+  }
+  for (std::uint32_t b : module.constants) {
+    if (used.contains(b)) out += table_text(module.buffers[b]) + "\n";
+  }
+  for (const Kernel& kernel : module.kernels) out += kernel_to_text(kernel) + "\n";
   return out;
 }
 

@@ -10,6 +10,7 @@ namespace gradc {
 // Tables and kernels, each `static` with its formula above it, in an order in which every name is
 // declared before its use. Needs "gradc/vector.h", "gradc/math.h" and "gradc/philox.h" included before it.
 std::string kernels_to_text(const loops::Module&);
+std::string kernel_to_text(const loops::Kernel&);
 
 // The statements between the braces of one emitted function. They use, by these names, what of it they need:
 // `parameters`, `state`, `workspace`, `gradients`, `seed` (not in forward, backward, evaluate: those draw with seed 0),

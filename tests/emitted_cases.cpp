@@ -1,0 +1,435 @@
+// emitted_cases.cpp: graphs lowered, compiled, run and compared with the interpreter.
+#include "tests/emitted_cases.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <map>
+
+#include "codegen/loops_to_text.h"
+#include "codegen/lower.h"
+#include "dsl/check.h"
+#include "dsl/graph_to_text.h"
+#include "tests/process.h"
+
+namespace test {
+namespace {
+
+using namespace gradc;
+using loops::Entry;
+using loops::Storage;
+
+// Relative to the norm of a tensor. An f64 value may come from f32 ones.
+double tolerance(const Graph& g, DType t) {
+  if (!is_float(t)) return 0;
+  for (std::uint32_t id = 0; id < g.node_count(); ++id) {
+    if (g[NodeId{id}].type.dtype == DType::f32) return 2e-5;
+  }
+  return 1e-11;
+}
+
+// What the generated programs read and write: doubles in a row.
+constexpr const char* preamble = R"(#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "gradc/math.h"
+#include "gradc/philox.h"
+#include "gradc/vector.h"
+
+namespace {
+
+struct Values {
+  std::FILE* in;
+  std::FILE* out;
+  double next() {
+    double v = 0;
+    if (std::fread(&v, sizeof v, 1, in) != 1) std::abort();
+    return v;
+  }
+  std::int64_t count() { return static_cast<std::int64_t>(next()); }
+  template <class T>
+  void fill(T* to, std::size_t n) {
+    for (std::size_t i = 0; i < n; ++i) to[i] = static_cast<T>(next());
+  }
+  // Of exactly its size, so that a read beyond it is seen.
+  template <class T>
+  std::unique_ptr<T[]> tensor(std::size_t n) {
+    auto values = std::make_unique<T[]>(n);
+    fill(values.get(), n);
+    return values;
+  }
+  template <class T>
+  void write(const T* from, std::size_t n) {
+    for (std::size_t i = 0; i < n; ++i) {
+      const auto v = static_cast<double>(from[i]);
+      std::fwrite(&v, sizeof v, 1, out);
+    }
+  }
+};
+
+// What nobody has written reads as NaN.
+template <class W>
+std::unique_ptr<W> workspace_of_nan() {
+  auto w = std::make_unique<W>();
+  std::memset(w->data, 0xff, sizeof w->data);
+  return w;
+}
+
+}  // namespace
+
+)";
+
+std::int64_t size_at(const Graph& g, const Extent& e, const Environment& env) {
+  if (e.is_fixed()) return e.offset;
+  const Dim& dim = g.dim(e.dim);
+  const auto it = env.dims.find(dim.name);
+  return e.offset + e.scale * (it == env.dims.end() ? dim.bound : it->second);
+}
+std::vector<std::int64_t> shape_at(const Graph& g, const Shape& shape, const Environment& env) {
+  std::vector<std::int64_t> result;
+  for (const Extent& e : shape) result.push_back(size_at(g, e, env));
+  return result;
+}
+std::size_t product(const std::vector<std::int64_t>& shape) {
+  std::int64_t n = 1;
+  for (std::int64_t e : shape) n *= e;
+  return static_cast<std::size_t>(n);
+}
+
+struct Draw {
+  std::uint64_t state = 12345;
+  double next() {  // in [0, 1)
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return static_cast<double>(state >> 11) * 0x1p-53;
+  }
+};
+
+class Case {
+ public:
+  Case(EmittedCase& c, std::size_t number)
+      : case_(c), g_(c.graph), number_(number),
+        module_(lower(c.graph, {fmt::format("case{}", number), {}})) {
+    for (const auto& f : g_.functions) {
+      for (NodeId id : topological_order(g_, roots_of(f))) draw(id);
+      for (NodeId id : f.inputs) draw(id);
+      for (NodeId id : f.cotangents) draw(id);
+      for (const Update& u : f.updates) draw(u.target);
+    }
+  }
+
+  std::string source() const;
+  void write_inputs(std::vector<double>& in) const;
+  void compare(const std::vector<double>& out, std::size_t& at, std::vector<std::string>& problems);
+
+ private:
+  void draw(NodeId id) {
+    const Node& n = g_[id];
+    if (n.name.empty() || case_.environment.values.contains(n.name)) return;
+    Array a{shape_at(g_, n.type.shape, case_.environment), {}};
+    for (std::size_t k = product(a.shape); k > 0; --k) {
+      const double u = random_.next();
+      switch (n.type.dtype) {
+        case DType::boolean: a.data.push_back(u < 0.5 ? 0 : 1); break;
+        case DType::i32: a.data.push_back(std::floor(u * static_cast<double>(case_.positions))); break;
+        case DType::f32: a.data.push_back(static_cast<float>(2 * u - 1)); break;
+        case DType::f64: a.data.push_back(2 * u - 1); break;
+      }
+    }
+    case_.environment.values[n.name] = std::move(a);
+  }
+  std::string struct_text(const char* name, const std::vector<std::uint32_t>& members) const;
+  std::string count(const Shape& shape) const {
+    std::string text = "1";
+    for (const Extent& e : shape) {
+      text += e.is_fixed() ? fmt::format(" * {}", e.offset)
+                           : fmt::format(" * ({} * {} + {})", e.scale,
+                                         module_.dims[e.dim.value].name, e.offset);
+    }
+    return fmt::format("static_cast<std::size_t>({})", text);
+  }
+  const gradc::Function& spec(const loops::Function& f) const {
+    for (const auto& s : g_.functions) {
+      if (s.name == f.spec_name) return s;
+    }
+    GRADC_UNREACHABLE("no such function");
+  }
+  std::string name_in_graph(const loops::Function& f, std::size_t input) const {
+    const auto& s = spec(f);
+    const NodeId id =
+        input < s.inputs.size() ? s.inputs[input] : s.cotangents[input - s.inputs.size()];
+    return g_[id].name;
+  }
+
+  EmittedCase& case_;
+  const Graph& g_;
+  std::size_t number_;
+  loops::Module module_;
+  Draw random_;
+};
+
+std::string Case::struct_text(const char* name, const std::vector<std::uint32_t>& members) const {
+  std::string text = fmt::format("struct {} {{\n", name);
+  for (std::uint32_t b : members) {
+    const auto& buffer = module_.buffers[b];
+    text += fmt::format("  alignas(64) {} {}[{}];\n", element_type(buffer.type.dtype), buffer.name,
+                        std::max<std::int64_t>(buffer.elements, 1));
+  }
+  return text + "};\n";
+}
+
+// Values in and out are in the order of this text.
+std::string Case::source() const {
+  std::string text = fmt::format("namespace case{} {{\n", number_);
+  text += struct_text("Parameters", module_.parameters) + struct_text("State", module_.state);
+  text += fmt::format("struct Workspace {{\n  alignas(64) unsigned char data[{}];\n}};\n\n",
+                      std::max<std::int64_t>(module_.workspace_bytes, 1));
+  text += kernels_to_text(module_) + "\n";
+  for (std::size_t k = 0; k < module_.functions.size(); ++k) {
+    const auto& f = module_.functions[k];
+    const bool reports = f.entry == Entry::step || f.entry == Entry::evaluate;
+    if (reports) {
+      text += fmt::format("struct result_{} {{\n", k);
+      for (std::uint32_t b : f.outputs) {
+        text += fmt::format("  {} {};\n", element_type(module_.buffers[b].type.dtype),
+                            module_.buffers[b].name);
+      }
+      text += "};\n";
+    }
+    text += fmt::format("{} function_{}(", reports ? fmt::format("result_{}", k) : "void", k);
+    std::string args = "[[maybe_unused]] Parameters& parameters, [[maybe_unused]] State& state, "
+                       "[[maybe_unused]] Workspace& workspace, [[maybe_unused]] Parameters& gradients";
+    for (DimId d : f.dims) {
+      args += fmt::format(", [[maybe_unused]] std::int64_t {}", module_.dims[d.value].name);
+    }
+    for (std::uint32_t b : f.inputs) {
+      args += fmt::format(", [[maybe_unused]] const {}* {}", element_type(module_.buffers[b].type.dtype),
+                          module_.buffers[b].name);
+    }
+    if (!reports) {
+      for (std::uint32_t b : f.outputs) {
+        args += fmt::format(", {}* {}", element_type(module_.buffers[b].type.dtype),
+                            module_.buffers[b].name);
+      }
+    }
+    if (f.entry == Entry::init || f.entry == Entry::step) {
+      args += ", [[maybe_unused]] std::uint64_t seed";
+    }
+    text += args + ") {\n";
+    if (reports) text += fmt::format("  result_{} result{{}};\n", k);
+    text += body_to_text(module_, f);
+    if (reports) text += "  return result;\n";
+    text += "}\n\n";
+  }
+  text += "void run(Values& values) {\n";
+  for (const Dim& d : module_.dims) {
+    text += fmt::format("  [[maybe_unused]] const std::int64_t {} = values.count();\n", d.name);
+  }
+  text += "  auto given_parameters = std::make_unique<Parameters>();\n"
+          "  auto given_state = std::make_unique<State>();\n";
+  for (const auto* members : {&module_.parameters, &module_.state}) {
+    for (std::uint32_t b : *members) {
+      const auto& buffer = module_.buffers[b];
+      text += fmt::format("  values.fill(given_{}->{}, {});\n",
+                          buffer.storage == Storage::parameter ? "parameters" : "state", buffer.name,
+                          buffer.elements);
+    }
+  }
+  text += "  auto workspace = workspace_of_nan<Workspace>();\n";
+  for (std::size_t k = 0; k < module_.functions.size(); ++k) {
+    const auto& f = module_.functions[k];
+    text += "  {\n";
+    if (f.entry != Entry::backward) text += "    workspace = workspace_of_nan<Workspace>();\n";
+    text += "    auto parameters = std::make_unique<Parameters>(*given_parameters);\n"
+            "    auto state = std::make_unique<State>(*given_state);\n"
+            "    auto gradients = std::make_unique<Parameters>();\n";
+    std::string args = "*parameters, *state, *workspace, *gradients";
+    for (DimId d : f.dims) args += ", " + module_.dims[d.value].name;
+    for (std::size_t i = 0; i < f.inputs.size(); ++i) {
+      const auto& buffer = module_.buffers[f.inputs[i]];
+      text += fmt::format("    auto in_{} = values.tensor<{}>({});\n", i,
+                          element_type(buffer.type.dtype), count(buffer.type.shape));
+      args += fmt::format(", in_{}.get()", i);
+    }
+    const bool reports = f.entry == Entry::step || f.entry == Entry::evaluate;
+    for (std::size_t i = 0; i < f.outputs.size() && !reports; ++i) {
+      const auto& buffer = module_.buffers[f.outputs[i]];
+      text += fmt::format("    auto out_{} = std::make_unique<{}[]>({});\n", i,
+                          element_type(buffer.type.dtype), count(buffer.type.shape));
+      args += fmt::format(", out_{}.get()", i);
+    }
+    if (f.entry == Entry::init || f.entry == Entry::step) args += ", 77u";
+    text += fmt::format("    {}function_{}({});\n", reports ? "const auto result = " : "", k, args);
+    for (std::size_t i = 0; i < f.outputs.size(); ++i) {
+      const auto& buffer = module_.buffers[f.outputs[i]];
+      text += reports ? fmt::format("    values.write(&result.{}, 1);\n", buffer.name)
+                      : fmt::format("    values.write(out_{}.get(), {});\n", i,
+                                    count(buffer.type.shape));
+    }
+    for (std::uint32_t b : f.gradients) {
+      text += fmt::format("    values.write(gradients->{}, {});\n", module_.buffers[b].name,
+                          module_.buffers[b].elements);
+    }
+    if (f.entry == Entry::init || f.entry == Entry::step) {
+      for (const auto* members : {&module_.parameters, &module_.state}) {
+        for (std::uint32_t b : *members) {
+          text += fmt::format("    values.write({}->{}, {});\n",
+                              module_.buffers[b].storage == Storage::parameter ? "parameters" : "state",
+                              module_.buffers[b].name, module_.buffers[b].elements);
+        }
+      }
+    }
+    text += "  }\n";
+  }
+  return text + fmt::format("}}\n}}  // namespace case{}\n\n", number_);
+}
+
+void Case::write_inputs(std::vector<double>& in) const {
+  for (const Dim& d : g_.dims()) {
+    const auto it = case_.environment.dims.find(d.name);
+    in.push_back(static_cast<double>(it == case_.environment.dims.end() ? d.bound : it->second));
+  }
+  auto add = [&](const std::string& name) {
+    const auto& data = case_.environment.values.at(name).data;
+    in.insert(in.end(), data.begin(), data.end());
+  };
+  for (std::uint32_t b : module_.parameters) add(module_.buffers[b].spec_name);
+  for (std::uint32_t b : module_.state) add(module_.buffers[b].spec_name);
+  for (const auto& f : module_.functions) {
+    for (std::size_t i = 0; i < f.inputs.size(); ++i) add(name_in_graph(f, i));
+  }
+}
+
+void Case::compare(const std::vector<double>& out, std::size_t& at,
+                   std::vector<std::string>& problems) {
+  for (const auto& f : module_.functions) {
+    Environment env = case_.environment;
+    env.seed = f.entry == Entry::init || f.entry == Entry::step ? 77 : 0;
+    env.step = 0;
+    if (!f.counter.empty()) {
+      const auto& counter = module_.buffers[f.counter[0]].spec_name;
+      env.step = static_cast<std::uint32_t>(env.values.at(counter).data[0]);
+    }
+    const auto& s = spec(f);
+    std::vector<std::pair<std::string, NodeId>> wanted;
+    if (f.entry == Entry::backward) {
+      std::vector<std::pair<std::string, NodeId>> parameters;
+      for (std::size_t k = 0; k < s.gradients.size(); ++k) {
+        bool input = false;
+        for (std::uint32_t b : f.outputs) input = input || module_.buffers[b].spec_name == s.gradients[k].name;
+        (input ? wanted : parameters).emplace_back(s.gradients[k].name, s.gradients[k].node);
+      }
+      wanted.insert(wanted.end(), parameters.begin(), parameters.end());
+    } else {
+      for (const Output& o : s.outputs) wanted.emplace_back(o.name, o.node);
+    }
+    std::vector<NodeId> roots;
+    for (const auto& [name, node] : wanted) roots.push_back(node);
+    std::vector<Array> values = interpret(g_, roots, env);
+    if (f.entry == Entry::init || f.entry == Entry::step) {
+      std::map<std::string, NodeId> news;
+      for (const Update& u : s.updates) news[g_[u.target].name] = u.value;
+      for (const auto* members : {&module_.parameters, &module_.state}) {
+        for (std::uint32_t b : *members) {
+          const auto& name = module_.buffers[b].spec_name;
+          const auto it = news.find(name);
+          values.push_back(it == news.end() ? env.values.at(name) : interpret(g_, {it->second}, env)[0]);
+          wanted.emplace_back(name, it == news.end() ? NodeId{} : it->second);
+        }
+      }
+    }
+    for (std::size_t k = 0; k < values.size(); ++k) {
+      const DType dtype = wanted[k].second.valid() ? g_[wanted[k].second].type.dtype : DType::f64;
+      double norm = 0, worst = 0, got = 0, expected = 0;
+      for (double v : values[k].data) norm = std::max(norm, std::isfinite(v) ? std::fabs(v) : 0);
+      for (std::size_t i = 0; i < values[k].data.size(); ++i) {
+        const double a = out.at(at++), b = values[k].data[i];
+        double difference = std::fabs(a - b);
+        if (a == b || (std::isnan(a) && std::isnan(b))) difference = 0;
+        if (std::isnan(difference)) difference = HUGE_VAL;
+        if (difference > worst) worst = difference, got = a, expected = b;
+      }
+      if (worst > tolerance(g_, dtype) * std::max(norm, 1e-3)) {
+        problems.push_back(fmt::format("{}: {} of {}: {} where {} is right (norm {})", case_.name,
+                                       wanted[k].first, f.spec_name, got, expected, norm));
+      }
+    }
+  }
+}
+
+}  // namespace
+
+Graph graph_of(const std::string& text) {
+  Sources sources;
+  sources.add("prelude.nn", "");
+  const std::uint32_t file = sources.add("graph.nn", text);
+  Diagnostics diagnostics;
+  Graph g = text_to_graph(sources, file, diagnostics);
+  GRADC_CHECK(!diagnostics.has_errors(), render(diagnostics, sources));
+  return g;
+}
+
+std::vector<std::string> run_emitted(std::vector<EmittedCase> cases) {
+  std::vector<std::string> problems;
+  std::vector<Case> all;
+  all.reserve(cases.size());
+  std::string source = preamble, calls;
+  std::vector<double> in;
+  for (std::size_t k = 0; k < cases.size(); ++k) {
+    all.emplace_back(cases[k], k);
+    source += all[k].source();
+    calls += fmt::format("  case{}::run(values);\n", k);
+    all[k].write_inputs(in);
+  }
+  source += fmt::format(
+      "int main(int, char** argv) {{\n  Values values{{std::fopen(argv[1], \"rb\"), std::fopen(argv[2], \"wb\")}};\n"
+      "{}  std::fclose(values.in);\n  std::fclose(values.out);\n}}\n", calls);
+
+  const TemporaryFolder folder;
+  write_text(folder.path() / "cases.cpp", source);
+  if (const char* kept = std::getenv("GRADC_KEEP_EMITTED")) write_text(kept, source);
+  std::ofstream(folder.path() / "in", std::ios::binary)
+      .write(reinterpret_cast<const char*>(in.data()), static_cast<std::streamsize>(in.size() * 8));
+  const std::vector<std::string> flags = {
+      "-std=c++17", "-O2", "-march=native", "-g1", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion",
+      "-Wshadow", "-Werror", "-fsanitize=address,undefined", "-fno-sanitize-recover=all",
+      std::string("-I") + GRADC_SOURCE_DIR + "/runtime", "cases.cpp", "-o"};
+  RunOptions options;
+  options.directory = folder.path();
+  options.limit = std::chrono::seconds(280);
+  for (const std::string compiler : {"g++", "clang++-19"}) {
+    std::vector<std::string> command{compiler};
+    command.insert(command.end(), flags.begin(), flags.end());
+    command.push_back("cases_" + compiler);
+    const Finished compiled = run_program(command, options);
+    if (compiled.exit_code != 0) {
+      problems.push_back(compiler + " said:\n" + compiled.err.substr(0, 4000));
+      continue;
+    }
+    const Finished ran = run_program(
+        {(folder.path() / ("cases_" + compiler)).string(), "in", "out"}, options);
+    if (ran.exit_code != 0) {
+      problems.push_back(compiler + "'s program said:\n" + ran.err.substr(0, 4000));
+      continue;
+    }
+    const std::string bytes = read_text(folder.path() / "out");
+    std::vector<double> out(bytes.size() / 8);
+    std::memcpy(out.data(), bytes.data(), out.size() * 8);
+    std::size_t at = 0;
+    for (Case& c : all) {
+      const std::size_t before = problems.size();
+      c.compare(out, at, problems);
+      for (std::size_t p = before; p < problems.size(); ++p) problems[p] = compiler + ": " + problems[p];
+    }
+    if (at != out.size()) problems.push_back(compiler + ": more values than expected");
+  }
+  return problems;
+}
+
+}  // namespace test
