@@ -30,6 +30,15 @@ Buffer::Buffer(std::uint64_t bytes, std::string_view what) {
   size_ = static_cast<std::size_t>(bytes);
 }
 
+namespace {
+
+std::string folder_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "." : path.substr(0, slash + 1);
+}
+
+}  // namespace
+
 InputFile::InputFile(const std::string& path) : path_(path) {
   // O_NONBLOCK: opening a FIFO must not wait for a writer; it has no effect on regular files.
   descriptor_ = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -59,8 +68,14 @@ void InputFile::read(void* to, std::size_t bytes) {
   }
 }
 
-bool file_exists(const std::string& path) {
-  return access(path.c_str(), F_OK) == 0;
+void check_writable(const std::string& path) {
+  const std::string folder = folder_of(path);
+  if (access(folder.c_str(), W_OK | X_OK) != 0)
+    fail(Exit::input_output, "{}: cannot create a file in {}: {}", path, folder,
+         std::strerror(errno));
+  struct stat status = {};
+  if (stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode))
+    fail(Exit::input_output, "{}: is a folder", path);
 }
 
 std::string read_file(const std::string& path) {
@@ -152,9 +167,7 @@ void AtomicFile::commit() {
   descriptor_ = -1;
   // The rename itself is on disk once the folder is. Some file systems cannot sync a folder; the
   // data is safe there too, so only a failure to open it is an error.
-  const std::size_t slash = path_.rfind('/');
-  const std::string folder = slash == std::string::npos ? "." : path_.substr(0, slash + 1);
-  const int directory = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int directory = open(folder_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   check(directory >= 0, "open the folder");
   fsync(directory);
   close(directory);

@@ -30,7 +30,8 @@ class InputFile {
   std::uint64_t size_ = 0;
 };
 
-bool file_exists(const std::string& path);
+// Fails now if a file could not be created at `path` later, after hours of training.
+void check_writable(const std::string& path);
 
 // The bytes of a file; a name that ends in ".gz" is unpacked.
 std::string read_file(const std::string& path);

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "runtime/checkpoint.h"
+#include "runtime/file.h"
 #include "runtime/permutation.h"
 #include "runtime/session.h"
 
@@ -211,6 +212,9 @@ Exit train(Session& session) {
   if (program.action_count == 0)
     fail(Exit::usage, "the spec has no program, so there is nothing to do");
   const Options& options = session.options;
+  if (!options.checkpoint.empty()) check_writable(options.checkpoint);
+  for (std::int32_t i = 0; i < program.action_count; ++i)
+    if (program.actions[i].kind == ActionKind::save) check_writable(program.actions[i].path);
   Position position = starting_position(session);
   if (!options.metrics.empty()) session.metrics = Metrics(options.metrics, options.resume);
   const std::int64_t scalars = scalar_count(session.model);

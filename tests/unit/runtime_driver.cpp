@@ -255,7 +255,8 @@ TEST_CASE("exit codes and messages of what goes wrong", "[driver]") {
   check({"--frobnicate"}, 2, "--frobnicate");
   check({"--resume"}, 2, "--resume needs --checkpoint FILE");
   check({"--resume", "--checkpoint", points / "none.st"}, 3, "none.st: cannot open");
-  check({"--checkpoint", points / "no/such/folder.st"}, 3, "cannot create");
+  check({"--checkpoint", points / "no/such/folder.st"}, 3, "cannot create a file in ");
+  check({"--checkpoint", points.path.string()}, 3, "is a folder");
   check({"--metrics", points / "no/such/folder"}, 3, "cannot write");
   check({"eval"}, 2, "--checkpoint FILE");
   check({"eval", "--checkpoint", points / "points.csv"}, 1, "points.csv");
