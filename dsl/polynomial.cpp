@@ -83,8 +83,10 @@ class Collector {
       for (Monomial& m : p) m.coefficient /= c;
       return g.apply(Fn::mul, {g.literal(c, dtype_), build(std::move(p))});
     }
-    // What is added comes before what is subtracted.
-    std::stable_partition(p.begin(), p.end(), [](const Monomial& m) { return m.coefficient > 0; });
+    // A sum does not begin with what is subtracted.
+    const auto added = std::find_if(p.begin(), p.end(),
+                                    [](const Monomial& m) { return m.coefficient > 0; });
+    if (added != p.end()) std::rotate(p.begin(), added, added + 1);
     ScalarId total = build(p[0]);
     for (std::size_t k = 1; k < p.size(); ++k) {
       const bool minus = p[k].coefficient < 0;

@@ -112,7 +112,8 @@ class Summer {
       const bool minus = factors(s.args[0], divides, out);
       return factors(s.args[1], divides != (s.fn == Fn::div), out) != minus;
     }
-    out.push_back({id, divides});
+    const bool is_one = s.kind == ScalarKind::literal && s.value == 1;
+    if (!is_one) out.push_back({id, divides});
     return false;
   }
 
