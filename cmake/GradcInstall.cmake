@@ -1,7 +1,4 @@
 # Installation: the tool, the runtime headers, the driver, and the package find_package(gradc CONFIG) finds.
-if(NOT TARGET gradc)
-  return()
-endif()
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 

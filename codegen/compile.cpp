@@ -23,7 +23,8 @@ class Stages {
   // After `stage`, whose result is called `name`: true if that was the one to stop at.
   template <class Print>
   bool after(const char* stage, const char* name, Print print) {
-    const bool dump = options_.dump_after.contains(stage), stop = options_.emit == name;
+    const bool dump = options_.dump_after.contains(stage),
+               stop = !options_.emit.empty() && options_.emit == name;
     if (!dump && !stop) return false;
     std::string text = print();
     if (stop) result_.emitted = text;

@@ -29,7 +29,7 @@ std::string print_ast(const Session& session, const Spec& spec) {
 }
 
 // Compiles the emitted files into the program `output`, which appears only when it is complete.
-int compile_binary(Session& session, const BuildOptions& options, const Compiled& compiled,
+int compile_binary(Session& session, const BuildArguments& options, const Compiled& compiled,
                    const fs::path& output) {
   std::string error;
   const std::optional<RuntimeFiles> runtime = find_runtime(error);
@@ -76,7 +76,7 @@ int compile_binary(Session& session, const BuildOptions& options, const Compiled
   return exit_ok;
 }
 
-int check_usage(const Session& session, const BuildOptions& options) {
+int check_usage(const Session& session, const BuildArguments& options) {
   for (const std::string& stage : options.dump_after) {
     const auto& names = stage_names();
     if (std::any_of(names.begin(), names.end(),
@@ -95,7 +95,7 @@ int check_usage(const Session& session, const BuildOptions& options) {
   return exit_ok;
 }
 
-int write_depfile(Session& session, const BuildOptions& options, const Spec& spec,
+int write_depfile(Session& session, const BuildArguments& options, const Spec& spec,
                   const std::vector<std::string>& targets) {
   if (options.depfile.empty()) return exit_ok;
   std::vector<std::string> files;
@@ -110,7 +110,7 @@ int write_depfile(Session& session, const BuildOptions& options, const Spec& spe
 
 }  // namespace
 
-int build(Session& session, const BuildOptions& options) {
+int build(Session& session, const BuildArguments& options) {
   if (const int code = check_usage(session, options); code != exit_ok) return code;
   int code = exit_ok;
   std::optional<Spec> spec = load(session, options.spec, code);

@@ -6,7 +6,7 @@
 
 namespace gradc {
 
-int check(Session& session, const CheckOptions& options) {
+int check(Session& session, const CheckArguments& options) {
   int code = exit_ok;
   std::optional<Spec> spec = load(session, options.spec, code);
   if (!spec) return code;

@@ -105,6 +105,18 @@ NodeId weighted_sum(Graph& graph, NodeId value, NodeId weight) {
   return graph.comprehension(0, shape, Reduction::sum, body);
 }
 
+// The gradient with respect to a value, coming from what is made of it: a net has such an input for
+// each result.
+NodeId cotangent(Graph& graph, const NamedValue& value, const TensorType& type) {
+  for (std::uint32_t k = 0; k < graph.node_count(); ++k) {
+    const Node& node = graph[NodeId{k}];
+    if (node.kind == NodeKind::input && node.name == value.function + ".d" + value.name &&
+        node.type == type)
+      return NodeId{k};
+  }
+  return fresh_input(graph, "d" + value.name, type);
+}
+
 // Simplifies the piece `outputs` and returns what they became.
 std::vector<NodeId> simplified(Graph& graph, const std::vector<NodeId>& outputs,
                                Diagnostics& diagnostics) {
@@ -124,7 +136,7 @@ void print(const Graph& graph, const std::string& title, NodeId node) {
 
 }  // namespace
 
-int explain(Session& session, const ExplainOptions& options) {
+int explain(Session& session, const ExplainArguments& options) {
   int code = exit_ok;
   std::optional<Spec> spec = load(session, options.spec, code);
   if (!spec) return code;
@@ -149,13 +161,13 @@ int explain(Session& session, const ExplainOptions& options) {
           fmt::format("'{}' is {}: gradients are of and with respect to floating-point values",
                       with_function(*which), type_text(graph, graph[which->node].type)));
   // Seen from here `wrt` is an input: what it was computed from is no part of the gradient.
-  const NodeId leaf = cut(graph, {wrt->node}, {wrt->node})[0];
-  NodeId loss = cut(graph, {value->node}, {wrt->node})[0];
+  const std::vector<NodeId> seen = cut(graph, {value->node, wrt->node}, {wrt->node});
+  const NodeId leaf = seen[1];
+  NodeId loss = seen[0];
   loss = simplified(graph, {loss}, session.diagnostics)[0];
   std::string title = fmt::format("d {} / d {}", with_function(*value), wrt->name);
   if (graph[loss].type.rank() > 0) {
-    const NodeId weight = fresh_input(graph, "d" + value->name, graph[loss].type);
-    graph.label(weight).name = "d" + value->name;
+    const NodeId weight = cotangent(graph, *value, graph[loss].type);
     loss = weighted_sum(graph, loss, weight);
     title = fmt::format("d{}, where d{} is the gradient with respect to {} of what is made of it",
                         wrt->name, value->name, with_function(*value));

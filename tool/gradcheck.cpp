@@ -1,10 +1,12 @@
 // gradcheck.cpp: `gradc gradcheck`: symbolic gradients against finite differences, emitted code
 // against the interpreter.
+#include "dsl/gradcheck.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
+#include "dsl/simplify.h"
 #include "tool/compare.h"
 #include "tool/compile_spec.h"
 #include "tool/verbs.h"
@@ -29,22 +31,33 @@ std::vector<Comparison> worst(const std::vector<Comparison>& all) {
 
 }  // namespace
 
-int gradcheck(Session& session, const GradcheckOptions& options) {
+int gradcheck(Session& session, const GradcheckArguments& arguments) {
   int code = exit_ok;
-  std::optional<Spec> spec = load(session, options.spec, code);
+  std::optional<Spec> spec = load(session, arguments.spec, code);
   if (!spec) return code;
   Graph simple = spec->graph;
   prepare(simple, session.diagnostics);
   if (code = report(session); code != exit_ok) return code;
-  bool passed = true;
 
-  if (options.emitted) {
+  // Of the simplified gradients, which are what is emitted.
+  GradcheckOptions options;
+  options.seed = arguments.seed;
+  options.transform = &simplify;
+  const std::vector<GradientCheck> checks = gradcheck(spec->graph, options);
+  fmt::print(
+      "Gradients against finite differences, in double precision (error at most {:.0e}):\n{}",
+      options.tolerance, gradcheck_to_text(checks));
+  bool passed = std::none_of(checks.begin(), checks.end(), [](const GradientCheck& row) {
+    return row.verdict == GradientVerdict::wrong || row.verdict == GradientVerdict::not_finite;
+  });
+
+  if (arguments.emitted) {
     const Compiled compiled =
         compile(compile_input(session, *spec), {.emit = "", .dump_after = {}, .format = false},
                 session.diagnostics);
     std::optional<Emitted> emitted = Emitted::load(session, compiled, code);
     if (!emitted) return code;
-    const std::vector<Comparison> all = compare_emitted(simple, compiled, *emitted, options.seed);
+    const std::vector<Comparison> all = compare_emitted(simple, compiled, *emitted, arguments.seed);
     const auto failed =
         std::count_if(all.begin(), all.end(), [](const Comparison& row) { return !row.passed; });
     fmt::print(

@@ -85,7 +85,7 @@ int run(Session& session, int argc, char** argv) {
     result = verb(session, options);
   };
 
-  BuildOptions build_options;
+  BuildArguments build_options;
   CLI::App* build_verb =
       app.add_subcommand("build", "Compile a spec to C++ source, or to a program");
   add_spec(*build_verb, build_options.spec);
@@ -112,12 +112,12 @@ int run(Session& session, int argc, char** argv) {
                        "Replace existing files that gradc did not write");
   build_verb->callback([&] { call(build, build_options); });
 
-  CheckOptions check_options;
+  CheckArguments check_options;
   CLI::App* check_verb = app.add_subcommand("check", "Parse, check and differentiate a spec");
   add_spec(*check_verb, check_options.spec);
   check_verb->callback([&] { call(check, check_options); });
 
-  StatsOptions stats_options;
+  StatsArguments stats_options;
   std::vector<std::string> sizes;
   CLI::App* stats_verb =
       app.add_subcommand("stats", "Count parameters, operations and memory, layer by layer");
@@ -138,7 +138,7 @@ int run(Session& session, int argc, char** argv) {
     call(stats, stats_options);
   });
 
-  GradcheckOptions gradcheck_options;
+  GradcheckArguments gradcheck_options;
   CLI::App* gradcheck_verb = app.add_subcommand(
       "gradcheck", "Check gradients against finite differences, and the emitted code");
   add_spec(*gradcheck_verb, gradcheck_options.spec);
@@ -148,7 +148,7 @@ int run(Session& session, int argc, char** argv) {
                            "Leave out the comparison with compiled code");
   gradcheck_verb->callback([&] { call(gradcheck, gradcheck_options); });
 
-  ExplainOptions explain_options;
+  ExplainArguments explain_options;
   CLI::App* explain_verb =
       app.add_subcommand("explain", "Print a value, or its gradient, as a simplified formula");
   add_spec(*explain_verb, explain_options.spec);

@@ -162,7 +162,7 @@ void print_json(const Spec& spec, const Stats& stats, const DimSizes& dims) {
 
 }  // namespace
 
-int stats(Session& session, const StatsOptions& options) {
+int stats(Session& session, const StatsArguments& options) {
   int code = exit_ok;
   std::optional<Spec> spec = load(session, options.spec, code);
   if (!spec) return code;

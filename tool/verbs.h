@@ -33,7 +33,7 @@ struct SpecArguments {
   std::vector<std::string> constants;  // name=value
 };
 
-struct BuildOptions {
+struct BuildArguments {
   SpecArguments spec;
   std::string target = "cpp";
   bool binary = false;
@@ -45,33 +45,33 @@ struct BuildOptions {
   bool format = true;
   bool force = false;
 };
-int build(Session&, const BuildOptions&);
+int build(Session&, const BuildArguments&);
 
-struct CheckOptions {
+struct CheckArguments {
   SpecArguments spec;
 };
-int check(Session&, const CheckOptions&);
+int check(Session&, const CheckArguments&);
 
-struct StatsOptions {
+struct StatsArguments {
   SpecArguments spec;
   std::map<std::string, std::int64_t> dims;  // sizes to count for; the others count 1
   bool json = false;
 };
-int stats(Session&, const StatsOptions&);
+int stats(Session&, const StatsArguments&);
 
-struct GradcheckOptions {
+struct GradcheckArguments {
   SpecArguments spec;
   std::uint64_t seed = 1;
   bool emitted = true;  // also compare with the compiled program
 };
-int gradcheck(Session&, const GradcheckOptions&);
+int gradcheck(Session&, const GradcheckArguments&);
 
-struct ExplainOptions {
+struct ExplainArguments {
   SpecArguments spec;
   std::string value;
   std::string wrt;  // empty: the value itself
 };
-int explain(Session&, const ExplainOptions&);
+int explain(Session&, const ExplainArguments&);
 
 // Prints `message` as an error of gradc, not of a place in the spec; returns `code`.
 int fail(const Session&, ExitCode code, const std::string& message);

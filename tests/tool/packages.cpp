@@ -1,0 +1,99 @@
+// packages.cpp: gradc installed and used from another project: what is built, when, and that it
+// runs.
+#include "tool/tool_run.h"
+
+using namespace test;
+
+namespace {
+
+Finished run_in(const fs::path& folder, const std::vector<std::string>& command) {
+  Finished finished = run_program(command, {folder, {}, std::chrono::seconds(600)});
+  INFO(finished.out.substr(0, 4000) << finished.err.substr(0, 4000));
+  CHECK(finished.exit_code == 0);
+  return finished;
+}
+
+bool contains_text(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+// The installed tree, moved after installation: nothing in it may know where it was.
+class Installed {
+ public:
+  Installed() {
+    run_in(".", {"cmake", "--install", GRADC_BINARY_DIR, "--prefix",
+                 (folder_.path() / "first").string()});
+    fs::rename(folder_.path() / "first", folder_.path() / "moved");
+  }
+  fs::path prefix() const { return folder_.path() / "moved"; }
+
+ private:
+  TemporaryFolder folder_;
+};
+
+}  // namespace
+
+TEST_CASE("an installed gradc serves a project of its user's") {
+  const Installed installed;
+  const TemporaryFolder work;
+  fs::copy(GRADC_SOURCE_DIR "/examples/embed", work.path() / "embed", fs::copy_options::recursive);
+  const fs::path spec = work.path() / "embed/sine.nn";
+  write_text(work.path() / "embed/snake.nn", "op snake(x) = x + sin(x) * sin(x)\n");
+  std::string text = read_text(spec);
+  const std::size_t begin = text.find("op snake"), end = text.find('\n', begin);
+  text.replace(begin, end - begin, "import \"snake.nn\"");
+  write_text(spec, text);
+
+  run_in(work.path(), {"cmake", "-G", "Ninja", "-S", "embed", "-B", "build",
+                       "-DCMAKE_PREFIX_PATH=" + installed.prefix().string()});
+  const auto build = [&] { return run_in(work.path(), {"cmake", "--build", "build"}).out; };
+  CHECK_THAT(build(), contains("gradc sine.nn"));
+  CHECK_THAT(run_in(work.path(), {"build/embed"}).out, contains("worst error 0.0"));
+
+  CHECK_THAT(build(), contains("no work to do"));
+
+  // Newer, but the same: gradc runs, and nothing is compiled.
+  fs::last_write_time(spec, fs::file_time_type::clock::now());
+  const std::string touched = build();
+  CHECK(contains_text(touched, "gradc sine.nn"));
+  CHECK_FALSE(contains_text(touched, "sine.cpp.o"));
+  CHECK_THAT(build(), contains("no work to do"));
+
+  // An edit of an imported file, and of the spec.
+  write_text(work.path() / "embed/snake.nn", "op snake(x) = x + 2 * sin(x) * sin(x)\n");
+  CHECK_THAT(build(), contains("sine.cpp.o"));
+  CHECK_THAT(build(), contains("no work to do"));
+  write_text(spec, text + "// a comment more\n");
+  CHECK_THAT(build(), contains("gradc sine.nn"));
+  CHECK_THAT(build(), contains("no work to do"));
+
+  // A spec that became wrong stops the build with its message, and is cured by curing it.
+  write_text(spec, text + "net oops(x: f32[B, 1]) -> y: f32[B, 1] { y = snaek(x) }\n");
+  const Finished wrong =
+      run_program({"cmake", "--build", "build"}, {work.path(), {}, std::chrono::seconds(600)});
+  CHECK(wrong.exit_code != 0);
+  CHECK_THAT(wrong.out + wrong.err, contains("snake"));
+  write_text(spec, text);
+  build();
+}
+
+TEST_CASE("an installed gradc makes programs") {
+  const Installed installed;
+  const Workplace place;
+  const Finished built =
+      run_program({(installed.prefix() / "bin/gradc").string(), "build", "--binary", "tiny.nn"},
+                  {place.path(), {}, std::chrono::seconds(600)});
+  INFO(built.err);
+  CHECK(built.exit_code == 0);
+  CHECK(fs::exists(place.path() / "tiny"));
+}
+
+TEST_CASE("gradc is embedded as a folder too") {
+  const TemporaryFolder work;
+  run_in(work.path(), {"cmake", "-G", "Ninja", "-S", GRADC_SOURCE_DIR "/examples/embed", "-B",
+                       "build", "-DGRADC_SOURCE=" GRADC_SOURCE_DIR});
+  // All that is needed is made, in the right order; building gradc itself again would only take
+  // time.
+  CHECK_THAT(run_in(work.path(), {"ninja", "-C", "build", "-n", "embed"}).out,
+             contains("gradc sine.nn"));
+}

@@ -1,0 +1,97 @@
+// verbs.cpp: check, stats and explain as a user runs them.
+#include <nlohmann/json.hpp>
+
+#include "tool/tool_run.h"
+
+using namespace test;
+
+TEST_CASE("gradc says what it is") {
+  const Workplace place;
+  const Finished version = place.gradc({"--version"});
+  CHECK(version.exit_code == 0);
+  CHECK_THAT(version.out, contains("gradc 0."));
+  CHECK_THAT(version.out, contains("formatter: "));
+  CHECK(place.gradc({"--help"}).exit_code == 0);
+  CHECK_THAT(place.gradc({"--help"}).out, contains("Exit codes"));
+  for (const char* verb : {"build", "check", "stats", "gradcheck", "explain"})
+    CHECK_THAT(place.gradc({verb, "--help"}).out, contains("spec"));
+}
+
+TEST_CASE("check is one line") {
+  const Workplace place;
+  const Finished checked = place.gradc({"check", "tiny.nn"});
+  CHECK(checked.exit_code == 0);
+  CHECK(checked.err.empty());
+  CHECK(checked.out == "tiny: 1 net, 1 step, 23 parameters.\n");
+}
+
+TEST_CASE("errors are counted at the end") {
+  const Workplace place;
+  write_text(place.path() / "wrong.nn",
+             "dim B <= 4\nnet f(x: f32[B]) -> y: f32[B] { y = rellu(x) }\n"
+             "net g(x: f32[B]) -> y: f32[B] { y = tahn(x) }\n");
+  const Finished checked = place.gradc({"check", "wrong.nn"});
+  CHECK(checked.exit_code == 1);
+  CHECK(checked.out.empty());
+  CHECK_THAT(checked.err, contains("wrong.nn:2:"));
+  CHECK_THAT(checked.err, contains("wrong.nn:3:"));
+  CHECK(checked.err.substr(checked.err.size() - 10) == "2 errors.\n");
+  CHECK(checked.err.find('\033') == std::string::npos);
+  CHECK(place.gradc({"check", "wrong.nn", "--color=always"}).err.find('\033') != std::string::npos);
+}
+
+TEST_CASE("stats counts what can be counted by hand") {
+  const Workplace place;
+  const Finished printed = place.gradc({"stats", "tiny.nn", "--json"});
+  INFO(printed.err);
+  REQUIRE(printed.exit_code == 0);
+  const auto json = nlohmann::json::parse(printed.out);
+  CHECK(json["total"]["parameters"] == 23);
+  const auto& layers = json["layers"];
+  REQUIRE(layers.size() == 3);
+  CHECK(layers[0]["path"] == "guess.dense1");
+  CHECK(layers[0]["output"] == "f32[B, 3]");
+  CHECK(layers[0]["parameters"] == 15);  // 4·3 + 3
+  CHECK(layers[0]["macs"] == 12);
+  CHECK(layers[0]["flops"] == 24);  // 3 (4 + 3) and 3 biases
+  CHECK(layers[1]["path"] == "guess.out");
+  CHECK(layers[1]["parameters"] == 8);  // 3·2 + 2
+  CHECK(layers[2]["kind"] == "between layers");
+  CHECK(layers[2]["flops"] == 3);  // the relu
+  const Finished larger = place.gradc({"stats", "tiny.nn", "--json", "--dim", "B=5"});
+  CHECK(nlohmann::json::parse(larger.out)["layers"][0]["macs"] == 60);
+  CHECK(place.gradc({"stats", "tiny.nn", "--dim", "C=5"}).exit_code == 2);
+  CHECK(place.gradc({"stats", "tiny.nn", "--dim", "B=9"}).exit_code == 2);
+  CHECK(place.gradc({"stats", "tiny.nn", "--dim", "B=0"}).exit_code == 2);
+  const Finished text = place.gradc({"stats", "tiny.nn"});
+  CHECK_THAT(text.out, contains("FLOPs:"));
+  CHECK_THAT(text.out, contains("B = 1"));
+}
+
+TEST_CASE("explain finds values, and says which it does not find") {
+  const Workplace place;
+  const Finished loss = place.gradc({"explain", "tiny.nn", "train.loss"});
+  INFO(loss.err);
+  CHECK(loss.exit_code == 0);
+  const Finished gradient = place.gradc({"explain", "tiny.nn", "train.loss", "--wrt", "z"});
+  INFO(gradient.err);
+  CHECK(gradient.exit_code == 0);
+  CHECK_THAT(gradient.out, contains("d train.loss / d z"));
+  const Finished unknown = place.gradc({"explain", "tiny.nn", "train.los"});
+  CHECK(unknown.exit_code == 2);
+  CHECK_THAT(unknown.err, contains("did you mean 'train.loss'?"));
+  CHECK(place.gradc({"explain", "tiny.nn", "train.label"}).exit_code == 0);
+  CHECK(place.gradc({"explain", "tiny.nn", "train.loss", "--wrt", "label"}).exit_code ==
+        2);  // an integer
+}
+
+TEST_CASE("gradcheck passes, and says so") {
+  const Workplace place;
+  const Finished checked = place.gradc({"gradcheck", "tiny.nn"});
+  INFO(checked.out << checked.err);
+  CHECK(checked.exit_code == 0);
+  CHECK_THAT(checked.out, contains("ok"));
+  CHECK_THAT(checked.out, contains("Emitted code"));
+  CHECK(run_program({GRADC_TOOL, "gradcheck", "tiny.nn"}, {place.path(), {{"CXX", "false"}}})
+            .exit_code == 4);
+}

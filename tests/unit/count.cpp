@@ -1,0 +1,74 @@
+// count.cpp: operations counted by gradc stats, against counts made by hand.
+#include "tool/count.h"
+
+#include "catch.h"
+#include "tool/cut.h"
+
+using namespace gradc;
+
+namespace {
+
+NodeId leaf(Graph& graph, NodeKind kind, const std::string& name, Shape shape,
+            DType type = DType::f32) {
+  Node node;
+  node.kind = kind;
+  node.name = name;
+  node.type = {type, std::move(shape)};
+  const NodeId id = graph.add(std::move(node));
+  graph.label(id).name = name;
+  return id;
+}
+
+// y[b, o] = sum[i] x[b, i] W[i, o]
+NodeId product(Graph& graph, NodeId x, NodeId w) {
+  const Shape left = graph[x].type.shape, right = graph[w].type.shape;
+  const ScalarId body = graph.apply(Fn::mul, {graph.read(x, {graph.index(0), graph.index(2)}),
+                                              graph.read(w, {graph.index(2), graph.index(1)})});
+  return graph.comprehension(2, {left[0], right[1], left[1]}, Reduction::sum, body);
+}
+
+NodeId elementwise(Graph& graph, Fn fn, NodeId x) {
+  const ScalarId body = graph.apply(fn, {graph.read(x, {graph.index(0), graph.index(1)})});
+  return graph.comprehension(2, graph[x].type.shape, Reduction::none, body);
+}
+
+}  // namespace
+
+TEST_CASE("a dense layer of 128 → 64 without bias takes 8,192 MACs and 16,320 FLOPs") {
+  Graph graph;
+  const DimId dim = graph.add_dim({"B", 32});
+  const NodeId x = leaf(graph, NodeKind::input, "x", {Extent(dim), 128});
+  const NodeId w = leaf(graph, NodeKind::parameter, "W", {128, 64});
+  const NodeId y = product(graph, x, w);
+  CHECK(count(graph, {y}, {}).macs == 8192);
+  CHECK(count(graph, {y}, {}).flops == 16320);  // 64 (128 + 127)
+  CHECK(count(graph, {y}, {{"B", 10}}).flops == 163200);
+  CHECK(count(graph, {y, y}, {}).flops == 16320);  // a node counts once
+}
+
+TEST_CASE("choosing and converting are not operations") {
+  Graph graph;
+  const NodeId x = leaf(graph, NodeKind::input, "x", {3, 5});
+  CHECK(count(graph, {elementwise(graph, Fn::neg, x)}, {}).flops == 0);
+  CHECK(count(graph, {elementwise(graph, Fn::exp, x)}, {}).flops == 15);
+  CHECK(count(graph, {elementwise(graph, Fn::exp, elementwise(graph, Fn::tanh, x))}, {}).flops ==
+        30);
+}
+
+TEST_CASE("a cut hides what lies behind it") {
+  Graph graph;
+  const NodeId x = leaf(graph, NodeKind::input, "x", {3, 5});
+  const NodeId h = elementwise(graph, Fn::tanh, x);
+  graph.label(h).name = "x";  // a name that is taken
+  const NodeId y = elementwise(graph, Fn::exp, h);
+  const NodeId seen = cut(graph, {y}, {h})[0];
+  CHECK(seen != y);
+  const std::vector<NodeId> order = topological_order(graph, {seen});
+  REQUIRE(order.size() == 2);
+  CHECK(graph[order[0]].kind == NodeKind::input);
+  CHECK(graph[order[0]].name == "x2");
+  CHECK(count(graph, {seen}, {}).flops == 15);
+  CHECK(graph[cut(graph, {h}, {h})[0]].kind == NodeKind::input);
+  CHECK(cut(graph, {y}, {})[0] == y);   // nothing cut: the same node
+  CHECK(cut(graph, {y}, {x})[0] == y);  // inputs stay themselves
+}
