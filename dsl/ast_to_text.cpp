@@ -74,7 +74,7 @@ bool swallows(const Expr& e, int p) {
 }
 
 std::string in_parentheses(const Expr& e) {
-  return "(" + print(e) + ")";
+  return fmt::format("({})", print(e));
 }
 
 std::string binary(const Expr& e) {

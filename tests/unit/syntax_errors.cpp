@@ -1,5 +1,7 @@
 // syntax_errors.cpp: what is said about texts that do not parse: where, in which words, with which
 // cure.
+#include <fmt/format.h>
+
 #include "catch.h"
 #include "dsl/text_to_ast.h"
 
@@ -15,18 +17,14 @@ std::string errors(const std::string& text) {
   std::string all;
   for (const Diagnostic& e : d.all()) {
     const LineColumn at = sources.line_column(e.span.file, e.span.begin);
-    all += (all.empty() ? "" : "\n") + std::to_string(at.line) + ":" + std::to_string(at.column) +
-           " " + e.message;
-    if (e.fixit) {
-      const std::string_view old = sources.text(e.fixit->span);
-      all += " {" + std::string(old) + "->" + e.fixit->text + "}";
-    }
+    all += fmt::format("{}{}:{} {}", all.empty() ? "" : "\n", at.line, at.column, e.message);
+    if (e.fixit) all += fmt::format(" {{{}->{}}}", sources.text(e.fixit->span), e.fixit->text);
   }
   return all;
 }
 // Of a statement in a body; its first line is line 2.
 std::string in_body(const std::string& statement) {
-  return errors("op f(x) -> y {\n" + statement + "\n}\n");
+  return errors(fmt::format("op f(x) -> y {{\n{}\n}}\n", statement));
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 // parser.
 #include "dsl/text_to_ast.h"
 
+#include <fmt/format.h>
+
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -32,40 +34,38 @@ Parsed parse(std::string text) {
 }
 
 // With every operation in parentheses, so that the shape of the tree shows.
+std::string tree(const ast::Expr& e);
+std::string tree_of_index(const ast::Index& i) {
+  if (i.range.empty()) return i.name.text;
+  return fmt::format("{}:{}..{}", i.name.text, tree(i.range[0]), tree(i.range[1]));
+}
+std::string tree_of_argument(const ast::Argument& a) {
+  return fmt::format("{}{}{}", a.name ? a.name->text : "", a.name ? "=" : "", tree(a.value));
+}
+template <class T, class Print>
+std::string trees(const std::vector<T>& parts, Print print) {
+  std::string s;
+  for (const T& part : parts) s += fmt::format("{}{}", s.empty() ? "" : " ", print(part));
+  return s;
+}
 std::string tree(const ast::Expr& e) {
-  auto list = [](const auto& parts, auto print) {
-    std::string s;
-    for (const auto& part : parts) s += (s.empty() ? "" : " ") + print(part);
-    return s;
-  };
   switch (e.kind) {
     case ast::ExprKind::unary:
-      return "(" + e.op + " " + tree(e.args[0]) + ")";
+      return fmt::format("({} {})", e.op, tree(e.args[0]));
     case ast::ExprKind::binary:
-      return "(" + tree(e.args[0]) + " " + e.op + " " + tree(e.args[1]) + ")";
+      return fmt::format("({} {} {})", tree(e.args[0]), e.op, tree(e.args[1]));
     case ast::ExprKind::like:
-      return "(" + tree(e.args[0]) + " like " + tree(e.args[1]) + ")";
+      return fmt::format("({} like {})", tree(e.args[0]), tree(e.args[1]));
     case ast::ExprKind::list:
-      return "[" + list(e.args, tree) + "]";
+      return fmt::format("[{}]", trees(e.args, tree));
     case ast::ExprKind::subscript:
-      return e.name.text + "[" + list(e.args, tree) +
-             (e.pad.empty() ? "" : " pad " + tree(e.pad[0])) + "]";
+      return fmt::format("{}[{}{}{}]", e.name.text, trees(e.args, tree),
+                         e.pad.empty() ? "" : " pad ", trees(e.pad, tree));
     case ast::ExprKind::reduce:
-      return "(" + e.op + "[" +
-             list(e.indices,
-                  [](const ast::Index& i) {
-                    return i.name.text + (i.range.empty()
-                                              ? ""
-                                              : ":" + tree(i.range[0]) + ".." + tree(i.range[1]));
-                  }) +
-             "] " + tree(e.args[0]) + ")";
+      return fmt::format("({}[{}] {})", e.op, trees(e.indices, tree_of_index), tree(e.args[0]));
     case ast::ExprKind::call:
-      return (e.label ? e.label->text + ":" : "") + e.name.text + (e.piped ? "|(" : "(") +
-             list(e.arguments,
-                  [](const ast::Argument& a) {
-                    return (a.name ? a.name->text + "=" : "") + tree(a.value);
-                  }) +
-             ")";
+      return fmt::format("{}{}{}{}({})", e.label ? e.label->text : "", e.label ? ":" : "",
+                         e.name.text, e.piped ? "|" : "", trees(e.arguments, tree_of_argument));
     default:
       return ast_to_text(e);
   }
