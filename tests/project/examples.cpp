@@ -104,7 +104,7 @@ TEST_CASE("stats counts what was counted by hand") {
   const std::string mlp = stats("mlp/mlp.nn");
   for (const std::string number : {"16", "8", "15", "39"}) CHECK_THAT(mlp, contains(number));
   CHECK_THAT(stats("digits/digits.nn"), contains("19,210"));  // 64·256 + 256 + 256·10 + 10
-  CHECK_THAT(stats("mnist/mnist.nn"), contains("101,770"));   // 784·128 + 128 + 128·10 + 10
+  CHECK_THAT(stats("mnist/mnist.nn"), contains("235,146"));   // 784·256 + 256 + 256·128 + 128 + 128·10 + 10
 }
 
 TEST_CASE("every verb answers for every example") {
