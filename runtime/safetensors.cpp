@@ -3,9 +3,9 @@
 
 #include <zlib.h>
 
-#include <algorithm>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "runtime/failure.h"
 
@@ -65,9 +65,11 @@ void write_safetensors(const std::string& path, std::vector<TensorToStore> tenso
   const auto width = [](const TensorToStore& t) {
     return std::strcmp(t.dtype, "F64") == 0 ? 8 : std::strcmp(t.dtype, "U8") == 0 ? 1 : 4;
   };
-  std::stable_sort(
-      tensors.begin(), tensors.end(),
-      [&](const TensorToStore& a, const TensorToStore& b) { return width(a) > width(b); });
+  std::vector<TensorToStore> sorted;
+  for (const int wanted : {8, 4, 1})
+    for (TensorToStore& tensor : tensors)
+      if (width(tensor) == wanted) sorted.push_back(std::move(tensor));
+  tensors = std::move(sorted);
   metadata[checksum_key] = no_checksum;
   nlohmann::ordered_json header;
   header["__metadata__"] = metadata;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <tuple>
 
 #include "runtime/failure.h"
 #include "runtime/safetensors.h"
@@ -50,8 +51,8 @@ struct Place {
     ++*taken;
     return *this;
   }
-  friend bool operator==(const Place& a, const Place& b) { return a.at == b.at; }
-  friend bool operator!=(const Place& a, const Place& b) { return a.at != b.at; }
+  [[maybe_unused]] friend bool operator==(const Place& a, const Place& b) { return a.at == b.at; }
+  [[maybe_unused]] friend bool operator!=(const Place& a, const Place& b) { return a.at != b.at; }
 };
 
 // nlohmann::json calls these; { name: { dtype: "", shape: [], data_offsets: [] }, "__metadata__": {
@@ -164,10 +165,10 @@ SafetensorsHeader parse_safetensors_header(std::string_view json, std::uint64_t 
   nlohmann::json::sax_parse(Place{begin, &taken}, Place{begin + json.size(), &taken}, &handler);
   SafetensorsHeader header = std::move(handler.header);
 
-  std::stable_sort(header.tensors.begin(), header.tensors.end(),
-                   [](const StoredTensor& a, const StoredTensor& b) {
-                     return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
-                   });
+  std::sort(header.tensors.begin(), header.tensors.end(),
+            [](const StoredTensor& a, const StoredTensor& b) {
+              return std::tie(a.begin, a.end, a.name) < std::tie(b.begin, b.end, b.name);
+            });
   std::uint64_t expected = 0;
   for (const StoredTensor& tensor : header.tensors) {
     std::uint64_t bits = bits_of(tensor.dtype);

@@ -87,6 +87,8 @@ template <class T>
 inline T min(T x, T y) {
   return x < y || x != x ? x : y;
 }
+inline std::int64_t max(std::int64_t x, std::int64_t y) { return x > y ? x : y; }
+inline std::int64_t min(std::int64_t x, std::int64_t y) { return x < y ? x : y; }
 inline std::int64_t floor_div(std::int64_t x, std::int64_t y) {
   const std::int64_t quotient = x / y;
   return x % y != 0 && (x < 0) != (y < 0) ? quotient - 1 : quotient;

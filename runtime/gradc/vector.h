@@ -11,6 +11,12 @@
 
 namespace gradc {
 
+#if defined(__GNUC__) && !defined(__clang__)
+// Vectors wider than the machine's would be passed in another way with other flags, says GCC of every function
+// that takes one; these are all inlined.
+#pragma GCC diagnostic ignored "-Wpsabi"
+#endif
+
 #if defined(__GNUC__)
 using f32x2 __attribute__((vector_size(8))) = float;
 using f32x4 __attribute__((vector_size(16))) = float;
@@ -38,11 +44,12 @@ inline __attribute__((always_inline)) void store(T* to, const V& v) {
 // A vector that several products use. No instruction: it keeps GCC from reading the memory it came from again
 // for each of them.
 template <class V>
-inline __attribute__((always_inline)) V pinned(V v) {
+inline __attribute__((always_inline)) V pinned(const V& from) {
+  V v = from;
 #if defined(__GNUC__) && !defined(__clang__) && defined(__AVX512F__)
-  asm("" : "+v"(v));
+  if constexpr (sizeof(V) >= 16) asm("" : "+v"(v));
 #elif defined(__GNUC__) && !defined(__clang__) && defined(__AVX__)
-  if constexpr (sizeof(V) <= 32) asm("" : "+x"(v));
+  if constexpr (sizeof(V) >= 16 && sizeof(V) <= 32) asm("" : "+x"(v));
 #endif
   return v;
 }

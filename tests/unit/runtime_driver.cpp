@@ -174,6 +174,30 @@ TEST_CASE("resuming with more epochs goes on", "[driver]") {
   CHECK(test::read(points / "three.st") == test::read(points / "five.st"));
 }
 
+TEST_CASE("an epoch that was interrupted reports what it would have without", "[driver]") {
+  Points points;
+  const auto epochs = [&](const std::string& file) {
+    std::string result;
+    std::istringstream lines(test::read(points / file));
+    for (std::string text; std::getline(lines, text);) {
+      nlohmann::json record = nlohmann::json::parse(text);
+      if (record["type"] == "run") continue;
+      record.erase("seconds");
+      result += record.dump() + "\n";
+    }
+    return result;
+  };
+  REQUIRE(points.run({"--metrics", points / "whole"}).code == 0);
+  for (const std::string stop : {"1", "6", "9", "19", "24"}) {
+    const std::string checkpoint = points / "c.st", metrics = points / "parts";
+    REQUIRE(
+        points.run({"--checkpoint", checkpoint, "--metrics", metrics, "--max-steps", stop}).code ==
+        0);
+    REQUIRE(points.run({"--checkpoint", checkpoint, "--metrics", metrics, "--resume"}).code == 0);
+    CHECK(epochs("parts") == epochs("whole"));
+  }
+}
+
 TEST_CASE("metrics are one JSON object per line", "[driver]") {
   Points points;
   REQUIRE(points.run({"--metrics", points / "m.jsonl"}).code == 0);
