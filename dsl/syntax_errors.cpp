@@ -382,14 +382,12 @@ const Token* SyntaxErrors::body_after(const Token* where) const {
 }
 
 void report_in_order(const Diagnostics& found, Diagnostics& diagnostics) {
-  std::vector<const Diagnostic*> order;
-  for (const Diagnostic& d : found.all()) order.push_back(&d);
-  std::stable_sort(order.begin(), order.end(), [](const Diagnostic* a, const Diagnostic* b) {
-    return a->span.begin < b->span.begin;
-  });
-  for (const Diagnostic* d : order) {
-    Diagnostic& copy = diagnostics.error(d->id, d->span, d->message);
-    copy = *d;
+  std::vector<std::pair<std::uint32_t, std::size_t>> order;  // place, and position in `found`
+  for (const Diagnostic& d : found.all()) order.emplace_back(d.span.begin, order.size());
+  std::sort(order.begin(), order.end());
+  for (const auto& [place, i] : order) {
+    const Diagnostic& d = found.all()[i];
+    diagnostics.error(d.id, d.span, d.message) = d;
   }
 }
 

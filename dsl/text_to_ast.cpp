@@ -365,17 +365,17 @@ BOOST_SPIRIT_DEFINE(import, dim, constant, item, file)
 }  // namespace
 
 ast::File text_to_ast(const Sources& sources, std::uint32_t file_id, Diagnostics& diagnostics) {
-  ast::File result;
+  ast::File parsed;
   Diagnostics found;
   const std::optional<std::vector<Token>> tokens = text_to_tokens(sources, file_id, found);
   if (tokens) {
     SyntaxErrors errors(sources, file_id, *tokens, found);
     State s{sources, file_id, errors};
     Iterator first = tokens->data();
-    x3::parse(first, first + tokens->size(), x3::with<StateTag>(std::ref(s))[file], result);
+    x3::parse(first, first + tokens->size(), x3::with<StateTag>(std::ref(s))[file], parsed);
   }
   report_in_order(found, diagnostics);
-  return result;
+  return parsed;
 }
 
 }  // namespace gradc
