@@ -1,5 +1,6 @@
 // runtime_driver.cpp: the driver trains, stops, resumes, tests and predicts; with a hand-written
 // network.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "runtime/checkpoint.h"
@@ -70,6 +71,27 @@ TEST_CASE("the last batch of an epoch is the rest", "[driver]") {
   log() = {};
   REQUIRE(points.run({"--epochs", "1", "--batch", "6"}).code == 0);
   CHECK(log().batches == std::vector<std::int64_t>{6, 6, 6, 5, 6, 6, 6, 6, 5});
+}
+
+TEST_CASE("every epoch sees each example once, in an order of its own", "[driver]") {
+  Points points;
+  log() = {};
+  REQUIRE(points.run({}).code == 0);
+  REQUIRE(log().targets.size() == 3 * 23 + 2 * 29);
+  std::vector<std::vector<float>> orders;
+  for (const std::size_t start : {0, 23, 46}) {
+    const auto first = log().targets.begin() + static_cast<std::ptrdiff_t>(start);
+    orders.emplace_back(first, first + 23);
+  }
+  CHECK(orders[0] != orders[1]);
+  CHECK(orders[1] != orders[2]);
+  for (std::vector<float>& order : orders) std::sort(order.begin(), order.end());
+  CHECK(orders[0] == orders[1]);
+  CHECK(orders[1] == orders[2]);
+  // The second fit takes all examples.
+  std::vector<float> all(log().targets.begin() + 69, log().targets.begin() + 69 + 29);
+  std::sort(all.begin(), all.end());
+  CHECK(std::includes(all.begin(), all.end(), orders[0].begin(), orders[0].end()));
 }
 
 TEST_CASE("reports are averaged over examples, not batches", "[driver]") {

@@ -74,6 +74,7 @@ struct State {
 
 struct Log {
   std::vector<std::int64_t> batches;  // sizes seen by the step
+  std::vector<float> targets;         // all y seen by it
   int raise_at = -1;                  // SIGINT in this step, counted over the process
   int calls = 0;
 };
@@ -117,6 +118,7 @@ inline void train(const gradc::Call& call) {
   *static_cast<float*>(call.outputs[0]) = loss;
   *static_cast<std::int32_t*>(call.outputs[1]) = positive;
   log().batches.push_back(B);
+  log().targets.insert(log().targets.end(), y, y + B);
   if (log().calls++ == log().raise_at) std::raise(SIGINT);
 }
 
