@@ -57,17 +57,20 @@ void read_file(Reader& r, const fs::path& path, std::size_t depth, Span from);
 
 void read_import(Reader& r, const fs::path& importer, const ast::Import& import,
                  std::size_t depth) {
+  for (const Diagnostic& d : r.e.diagnostics.all()) {
+    if (d.span == import.path_span) return;  // the string itself is wrong
+  }
   const fs::path wanted(import.path);
   auto refuse = [&](std::string_view why) {
     r.e.error("bad-import", import.path_span,
-              fmt::format("cannot import {}: {}", in_ticks(import.path), why));
+              fmt::format("cannot import {}: {}", in_quotes(import.path), why));
   };
   if (import.path.empty() || import.path.find('\0') != std::string::npos)
     return refuse("no file name");
   if (wanted.is_absolute()) return refuse("the path must be relative to the importing file");
   const fs::path path = (importer.parent_path() / wanted).lexically_normal();
   std::error_code code;
-  const fs::path canonical = fs::weakly_canonical(path, code);
+  const fs::path canonical = fs::weakly_canonical(fs::absolute(path), code);
   if (code) return refuse(code.message());
   // Links are followed before the check, so none leads outside.
   if (!is_within(canonical, r.root)) return refuse("it lies outside the folder of the spec");
@@ -78,13 +81,13 @@ void read_import(Reader& r, const fs::path& importer, const ast::Import& import,
 
 void read_file(Reader& r, const fs::path& path, std::size_t depth, Span from) {
   std::error_code code;
-  const fs::path canonical = fs::weakly_canonical(path, code);
+  const fs::path canonical = fs::weakly_canonical(fs::absolute(path), code);
   if (!code && !r.seen.insert(canonical).second) return;
   std::string failure;
   const auto text = read_text(path, failure);
   if (!text) {
     r.e.error("cannot-read", from,
-              fmt::format("cannot read {}: {}", in_ticks(path.string()), failure));
+              fmt::format("cannot read {}: {}", in_quotes(path.string()), failure));
     return;
   }
   r.e.spec.files.push_back(path.string());
@@ -113,7 +116,7 @@ void check_emitted_name(Elaboration& e, const ast::Definition& d) {
   if (d.name.text != "init") return;
   e.error(
       "duplicate-name", d.name.span,
-      "`init` names the function that gives parameters their first values; choose another name");
+      "'init' names the function that gives parameters their first values; choose another name");
 }
 
 // Every net, then every step; in the graph they stand in the order of the spec, after init.
@@ -167,7 +170,7 @@ Spec ast_to_graph(const std::string& path, const SpecOptions& options, Sources& 
   declare(e, prelude, true);
 
   std::error_code code;
-  Reader reader{e, fs::weakly_canonical(top, code).parent_path()};
+  Reader reader{e, fs::weakly_canonical(fs::absolute(top), code).parent_path()};
   read_file(reader, top, 0, Span{});
   if (reader.files.empty()) return spec;
   for (const ast::File& file : reader.files) {
@@ -180,7 +183,14 @@ Spec ast_to_graph(const std::string& path, const SpecOptions& options, Sources& 
     }
   }
   apply_overrides(e);
-  for (auto& [name, value] : e.user.values) global_value(e, value);
+  for (const ast::File& file : reader.files) {
+    for (const ast::Item& item : file.items) {
+      const auto* dim = std::get_if<ast::DimDecl>(&item.what);
+      const auto* constant = std::get_if<ast::ConstDecl>(&item.what);
+      if (dim != nullptr) global_value(e, e.user.values.at(dim->name.text));
+      if (constant != nullptr) global_value(e, e.user.values.at(constant->name.text));
+    }
+  }
   elaborate_all(e);
   elaborate_program(e, reader.files);
   return spec;

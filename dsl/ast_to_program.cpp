@@ -54,7 +54,7 @@ const ast::Expr* affine_field(Builder& b, const ast::Expr& x, DataField& f) {
   if (left == right || (right && x.op == "/")) {
     b.e.error(
         "bad-field", x.span,
-        "a field is a column or file, scaled and shifted by numbers, as in `columns(0, 63) / 16`");
+        "a field is a column or file, scaled and shifted by numbers, as in 'columns(0, 63) / 16'");
     return nullptr;
   }
   const ast::Expr* source = affine_field(b, x.args[left ? 0 : 1], f);
@@ -90,7 +90,7 @@ bool csv_columns(Builder& b, const ast::Expr& source, DataField& f) {
   const bool several = source.kind == ast::ExprKind::call && source.name.text == "columns";
   if ((!one && !several) || source.arguments.size() != (one ? 1u : 2u)) {
     b.e.error("bad-field", source.span,
-              "a field of a csv is `column(n)` or `columns(first, last)`");
+              "a field of a csv is 'column(n)' or 'columns(first, last)'");
     return false;
   }
   constexpr std::int64_t last_column = 1'000'000;
@@ -111,7 +111,7 @@ bool add_field(Builder& b, DataSource& source, const ast::Argument& a) {
   const ast::Name& name = *a.name;
   if (const auto [it, fresh] = b.fields[source.name].emplace(name.text, name.span); !fresh) {
     b.e.error("duplicate-name", name.span,
-              fmt::format("field {} is given twice", in_ticks(name.text)),
+              fmt::format("field {} is given twice", in_quotes(name.text)),
               {{it->second, "first here"}});
     return false;
   }
@@ -134,7 +134,7 @@ bool add_field(Builder& b, DataSource& source, const ast::Argument& a) {
 void add_data(Builder& b, const ast::DataDecl& d, Span span) {
   if (const auto [it, fresh] = b.data.emplace(d.name.text, &d); !fresh) {
     b.e.error("duplicate-name", d.name.span,
-              fmt::format("data {} is declared twice", in_ticks(d.name.text)),
+              fmt::format("data {} is declared twice", in_quotes(d.name.text)),
               {{it->second->name.span, "first here"}});
     return;
   }
@@ -144,7 +144,7 @@ void add_data(Builder& b, const ast::DataDecl& d, Span span) {
   const std::string& format = d.source.name.text;
   if (d.source.kind != ast::ExprKind::call ||
       (format != "csv" && format != "idx" && format != "npy")) {
-    b.e.error("bad-data-source", d.source.span, "data is read by `csv(…)`, `idx(…)` or `npy(…)`");
+    b.e.error("bad-data-source", d.source.span, "data is read by 'csv(…)', 'idx(…)' or 'npy(…)'");
     return;
   }
   s.format = format == "csv"   ? DataFormat::csv
@@ -157,7 +157,7 @@ void add_data(Builder& b, const ast::DataDecl& d, Span span) {
       if (path)
         s.path = a.value.name.text;
       else
-        b.e.error("bad-data-source", a.value.span, "fields are named, as in `x = …`");
+        b.e.error("bad-data-source", a.value.span, "fields are named, as in 'x = …'");
       has_path = true;
     } else if (s.format == DataFormat::csv && a.name->text == "header") {
       s.header = evaluate_condition(b.e, b.scope, a.value).value_or(false);
@@ -166,7 +166,7 @@ void add_data(Builder& b, const ast::DataDecl& d, Span span) {
     }
   }
   if (!has_path)
-    b.e.error("bad-data-source", d.source.span, "`csv` needs the name of its file first");
+    b.e.error("bad-data-source", d.source.span, "'csv' needs the name of its file first");
   if (s.format == DataFormat::csv) {
     for (std::size_t k = 0; k < s.path.size() && has_path; ++k) {
       if (s.path[k] != '\0') continue;
@@ -186,7 +186,7 @@ std::vector<std::string> data_names(const Builder& b) {
 bool known_data(Builder& b, const ast::Name& name) {
   if (b.data.count(name.text) != 0) return true;
   unknown_name(b.e, b.scope, "unknown-data", name,
-               fmt::format("there is no data {}", in_ticks(name.text)), data_names(b));
+               fmt::format("there is no data {}", in_quotes(name.text)), data_names(b));
   return false;
 }
 
@@ -194,7 +194,7 @@ void add_split(Builder& b, const ast::SplitDecl& d, Span span) {
   if (!known_data(b, d.data)) return;
   for (const Split& other : b.program.splits) {
     if (other.data != d.data.text) continue;
-    b.e.error("bad-split", d.data.span, fmt::format("{} is split already", in_ticks(d.data.text)));
+    b.e.error("bad-split", d.data.span, fmt::format("{} is split already", in_quotes(d.data.text)));
     return;
   }
   Split s;
@@ -205,12 +205,12 @@ void add_split(Builder& b, const ast::SplitDecl& d, Span span) {
                                    [&](const DataPart& q) { return q.name == p.name.text; });
     if (twice) {
       b.e.error("duplicate-name", p.name.span,
-                fmt::format("part {} is given twice", in_ticks(p.name.text)));
+                fmt::format("part {} is given twice", in_quotes(p.name.text)));
     }
     if (!(p.percent > 0 && p.percent <= 100)) {
       b.e.error("bad-split", p.name.span,
                 fmt::format("part {} is {}%; a part is more than 0% and at most 100%",
-                            in_ticks(p.name.text), p.percent));
+                            in_quotes(p.name.text), p.percent));
     }
     total += p.percent;
     s.parts.push_back({p.name.text, p.percent / 100});
@@ -235,7 +235,7 @@ std::optional<DataReference> data_reference(Builder& b, const ast::DataName& d) 
   }
   if (std::find(names.begin(), names.end(), d.part->text) == names.end()) {
     unknown_name(b.e, b.scope, "unknown-data", *d.part,
-                 fmt::format("{} has no part {}", in_ticks(d.data.text), in_ticks(d.part->text)),
+                 fmt::format("{} has no part {}", in_quotes(d.data.text), in_quotes(d.part->text)),
                  names);
     return std::nullopt;
   }
@@ -256,7 +256,7 @@ std::string step_meant(Builder& b, const ast::Name& name, bool net_allowed) {
     if (!b.e.diagnostics.has_errors()) {
       b.e.error(
           "unknown-step", name.span,
-          fmt::format("{} steps train net {}; name the step", steps.size(), in_ticks(name.text)));
+          fmt::format("{} steps train net {}; name the step", steps.size(), in_quotes(name.text)));
     }
     return {};
   }
@@ -265,7 +265,7 @@ std::string step_meant(Builder& b, const ast::Name& name, bool net_allowed) {
     if (net_allowed || other->kind == ast::DefinitionKind::step) names.push_back(other->name.text);
   }
   unknown_name(b.e, b.scope, "unknown-step", name,
-               fmt::format("there is no step {}", in_ticks(name.text)), names);
+               fmt::format("there is no step {}", in_quotes(name.text)), names);
   return {};
 }
 
@@ -287,7 +287,7 @@ std::optional<Extent> check_feeds(Builder& b, const std::string& step, const Dat
       b.e.error(
           "bad-feed", span,
           fmt::format("input {} of {} is a scalar; data is fed along a leading dim, the batch",
-                      in_ticks(name), in_ticks(step)),
+                      in_quotes(name), in_quotes(step)),
           {{g.label(id).span, "declared here"}});
       return std::nullopt;
     }
@@ -296,7 +296,7 @@ std::optional<Extent> check_feeds(Builder& b, const std::string& step, const Dat
           "bad-feed", span,
           fmt::format(
               "the inputs of {} have different leading dims, {} and {}; the batch must be one",
-              in_ticks(step), text(g, *batch), text(g, shape[0])));
+              in_quotes(step), text(g, *batch), text(g, shape[0])));
       return std::nullopt;
     }
     batch = shape[0];
@@ -306,7 +306,7 @@ std::optional<Extent> check_feeds(Builder& b, const std::string& step, const Dat
         b.e.error(
             "bad-feed", span,
             fmt::format("input {} of {} is {}; only its leading dim can vary when data is fed",
-                        in_ticks(name), in_ticks(step), text(g, g[id].type)));
+                        in_quotes(name), in_quotes(step), text(g, g[id].type)));
         return std::nullopt;
       }
       elements *= shape[k].offset;
@@ -316,8 +316,8 @@ std::optional<Extent> check_feeds(Builder& b, const std::string& step, const Dat
     if (field == source->fields.end()) {
       if (b.fields[from.data].count(name) == 0) {
         b.e.error("bad-feed", span,
-                  fmt::format("{} has no field {}, which step {} takes", in_ticks(from.data),
-                              in_ticks(name), in_ticks(step)),
+                  fmt::format("{} has no field {}, which step {} takes", in_quotes(from.data),
+                              in_quotes(name), in_quotes(step)),
                   {{source->span, "the fields are named here"}});
       }
       continue;
@@ -326,8 +326,8 @@ std::optional<Extent> check_feeds(Builder& b, const std::string& step, const Dat
     if (source->format == DataFormat::csv && columns != elements) {
       b.e.error("bad-feed", b.fields[from.data][name],
                 fmt::format("field {} is {} column{}, but {} of step {} is {}: {} for each example",
-                            in_ticks(name), columns, columns == 1 ? "" : "s", in_ticks(name),
-                            in_ticks(step), text(g, g[id].type), elements),
+                            in_quotes(name), columns, columns == 1 ? "" : "s", in_quotes(name),
+                            in_quotes(step), text(g, g[id].type), elements),
                 {{g.label(id).span, "declared here"}});
     }
   }
@@ -356,7 +356,7 @@ void add_fit(Builder& b, const ast::FitDecl& d) {
     const bool fits = !leading || (leading->is_fixed() ? f.batch == bound : f.batch <= bound);
     if (!fits) {
       b.e.error("bad-program-value", d.batch.front().span,
-                fmt::format("step {} takes {} {} examples at a time, not {}", in_ticks(f.step),
+                fmt::format("step {} takes {} {} examples at a time, not {}", in_quotes(f.step),
                             leading->is_fixed() ? "exactly" : "at most", bound, f.batch));
     }
   }
@@ -377,7 +377,7 @@ void add_save(Builder& b, const ast::SaveDecl& d) {
   const Value v = evaluate(b.e, b.scope, d.path);
   if (v.poisoned()) return;
   if (!v.is(ValueKind::text) || v.text.empty() || v.text.find('\0') != std::string::npos) {
-    b.e.error("bad-program-value", d.path.span, "`save` needs the name of a file, in quotes");
+    b.e.error("bad-program-value", d.path.span, "'save' needs the name of a file, in quotes");
     return;
   }
   b.program.actions.emplace_back(Save{v.text});
@@ -393,7 +393,7 @@ void check_unused_fields(Builder& b) {
       if (used->second.count(field) != 0) continue;
       unknown_name(
           b.e, b.scope, "unknown-field", {field, span},
-          fmt::format("no step fed from {} has an input {}", in_ticks(data), in_ticks(field)),
+          fmt::format("no step fed from {} has an input {}", in_quotes(data), in_quotes(field)),
           names);
     }
   }

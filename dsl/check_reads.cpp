@@ -264,8 +264,8 @@ ReadCheck check_read(Elaboration& e, NodeId tensor, const std::vector<ScalarId>&
                     : std::string("cannot be shown to stay inside");
     e.error("read-out-of-range", spans[k],
             fmt::format(
-                "this subscript {}, but dim {} of {} (`{}`) is 0..{}; say what stands outside, as "
-                "in `pad 0`, or change the range of the index",
+                "this subscript {}, but dim {} of {} ('{}') is 0..{}; say what stands outside, as "
+                "in 'pad 0', or change the range of the index",
                 values, k + 1, text(e.graph, type), name,
                 text(e.graph, plus(linear(extent), constant(1), -1))));
   }

@@ -264,14 +264,14 @@ bool match_dims(Elaboration& e, std::vector<Value>& args, Shape& shape, const Op
                           text(e.graph, shape));
       }
       Diagnostic& d = e.error("shape-mismatch", where.span,
-                              fmt::format("`{}` of {}{}", where.word, sides, why));
+                              fmt::format("'{}' of {}{}", where.word, sides, why));
       d.ranges = {where.spans[std::min(k, widest)], where.spans[std::max(k, widest)]};
       return false;
     }
     if (ways > 1) {
       Diagnostic& d =
           e.error("ambiguous-broadcast", where.span,
-                  fmt::format("`{}` of {}: {} fits in several ways; write it with indices",
+                  fmt::format("'{}' of {}: {} fits in several ways; write it with indices",
                               where.word, sides, text(e.graph, v.type.shape)));
       d.ranges = {where.spans[std::min(k, widest)], where.spans[std::max(k, widest)]};
       return false;
@@ -310,7 +310,7 @@ bool check_dtypes(Elaboration& e, Fn fn, const std::vector<Value>& args, const O
     const bool condition = is_logical(fn) || (fn == Fn::select && k == 0);
     if (condition && t != DType::boolean) {
       e.error("dtype-mismatch", where.spans[k],
-              fmt::format("`{}` needs a bool here, not {}; compare it with something", where.word,
+              fmt::format("'{}' needs a bool here, not {}; compare it with something", where.word,
                           describe(e, args[k])));
       return false;
     }
@@ -319,12 +319,12 @@ bool check_dtypes(Elaboration& e, Fn fn, const std::vector<Value>& args, const O
         !(args[k].constant() && args[k].number > 0)) {
       e.error(args[k].constant() && args[k].number == 0 ? "division-by-zero" : "bad-divisor",
               where.spans[k],
-              fmt::format("`{}` of integers needs a positive compile-time divisor", where.word));
+              fmt::format("'{}' of integers needs a positive compile-time divisor", where.word));
       return false;
     }
     if (rounds && is_float(t)) {
       e.error("dtype-mismatch", where.spans[k],
-              fmt::format("`{}` needs integers here, not {}", where.word, describe(e, args[k])));
+              fmt::format("'{}' needs integers here, not {}", where.word, describe(e, args[k])));
       return false;
     }
   }
@@ -341,7 +341,7 @@ Value apply(Elaboration& e, Fn fn, std::vector<Value> args, const Operands& wher
     if (v.is(ValueKind::absent)) v = number_value(0, true);
     if (v.is(ValueKind::text) || v.is(ValueKind::tuple)) {
       e.error("not-a-tensor", where.spans[k],
-              fmt::format("`{}` needs tensors or numbers, not {}", where.word, describe(e, v)));
+              fmt::format("'{}' needs tensors or numbers, not {}", where.word, describe(e, v)));
       return {};
     }
     all_constant = all_constant && v.constant();

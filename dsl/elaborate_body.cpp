@@ -17,8 +17,8 @@ bool allowed(Elaboration& e, const Scope& scope, Span span, std::string_view wha
   const Kind kind = scope.definition->kind;
   if (std::find(kinds.begin(), kinds.end(), kind) != kinds.end()) return true;
   e.error("statement-not-here", span,
-          fmt::format("`{}` belongs in {}, not in {} {}", what, where, word(kind),
-                      in_ticks(scope.definition->name.text)));
+          fmt::format("'{}' belongs in {}, not in {} {}", what, where, word(kind),
+                      in_quotes(scope.definition->name.text)));
   return false;
 }
 
@@ -33,7 +33,7 @@ Value next_value(Elaboration& e, Scope& scope, const ast::Name& name, const Valu
   const std::string base = name.text.substr(0, name.text.size() - 1);
   for (const auto& [state, node] : effects.states) {
     if (state != base) continue;
-    const Value next = spread(e, v, e.graph[node].type, span, in_ticks(base));
+    const Value next = spread(e, v, e.graph[node].type, span, in_quotes(base));
     return next.poisoned() ? next : node_value(e, materialize(e, next));
   }
   const auto local = scope.locals.find(base);
@@ -41,7 +41,7 @@ Value next_value(Elaboration& e, Scope& scope, const ast::Name& name, const Valu
   std::vector<std::string> names;
   for (const auto& [state, node] : effects.states) names.push_back(state + "'");
   unknown_name(e, scope, "bad-next-value", name,
-               fmt::format("only `p` and states have a next value; {} is neither", in_ticks(base)),
+               fmt::format("only 'p' and states have a next value; {} is neither", in_quotes(base)),
                names);
   return {};
 }
@@ -61,7 +61,7 @@ void assign_one(Elaboration& e, Scope& scope, const ast::Assign& a, const BodyEf
       target.indexed ? evaluate_indexed(e, scope, target, a.value) : evaluate(e, scope, a.value);
   if (v.is(ValueKind::tuple)) {
     e.error("wrong-result-count", a.value.span,
-            fmt::format("this gives {} results; take them apart with `a, b = …`", v.parts.size()));
+            fmt::format("this gives {} results; take them apart with 'a, b = …'", v.parts.size()));
     v = {};
   }
   if (is_next(target.name.text) && !v.poisoned()) {
@@ -121,7 +121,7 @@ Value initial_value(Elaboration& e, Scope& scope, const ast::Expr& x, const Tens
   const Value v = evaluate(e, scope, x);
   e.random_shape = shape;
   e.random_path = random_path;
-  return spread(e, v, type, x.span, in_ticks(name));
+  return spread(e, v, type, x.span, in_quotes(name));
 }
 
 Value make_parameter(Elaboration& e, Scope& scope, const ast::Param& p, const std::string& path) {
@@ -133,7 +133,7 @@ Value make_parameter(Elaboration& e, Scope& scope, const ast::Param& p, const st
     e.error(
         "run-time-parameter", p.type.span,
         fmt::format("the parameter {} is {}; its shape cannot depend on a size chosen at run time",
-                    in_ticks(p.name.text), text(e.graph, *type)));
+                    in_quotes(p.name.text), text(e.graph, *type)));
     return {};
   }
   if (!is_float(type->dtype)) {
@@ -244,7 +244,7 @@ Value run_body(Elaboration& e, Scope& scope, BodyEffects& effects) {
       if (!scope.silent) {
         e.error("missing-result", r.name.span,
                 fmt::format("{} {} never assigns its result {}", word(d.kind),
-                            in_ticks(d.name.text), in_ticks(r.name.text)));
+                            in_quotes(d.name.text), in_quotes(r.name.text)));
       }
       ok = false;
       continue;

@@ -22,9 +22,9 @@ bool arguments_of(Elaboration& e, const ast::Expr& call, const std::vector<std::
                                     names.begin());
       if (at == names.size()) {
         Scope anywhere;
-        unknown_name(e, anywhere, "unknown-argument", *a.name,
-                     fmt::format("`{}` has no argument {}", call.name.text, in_ticks(a.name->text)),
-                     names);
+        unknown_name(
+            e, anywhere, "unknown-argument", *a.name,
+            fmt::format("'{}' has no argument {}", call.name.text, in_quotes(a.name->text)), names);
         return false;
       }
     } else {
@@ -32,7 +32,7 @@ bool arguments_of(Elaboration& e, const ast::Expr& call, const std::vector<std::
     }
     if (at >= names.size() || out[at] != nullptr) {
       e.error("wrong-arguments", a.value.span,
-              fmt::format("`{}` takes {} argument{}", call.name.text, names.size(),
+              fmt::format("'{}' takes {} argument{}", call.name.text, names.size(),
                           names.size() == 1 ? "" : "s"));
       return false;
     }
@@ -40,7 +40,7 @@ bool arguments_of(Elaboration& e, const ast::Expr& call, const std::vector<std::
   }
   if (std::find(out.begin(), out.end(), nullptr) == out.end()) return true;
   e.error("wrong-arguments", call.span,
-          fmt::format("`{}` takes {} argument{}, this call gives {}", call.name.text, names.size(),
+          fmt::format("'{}' takes {} argument{}, this call gives {}", call.name.text, names.size(),
                       names.size() == 1 ? "" : "s", call.arguments.size()));
   return false;
 }
@@ -52,7 +52,7 @@ Value scalar_function(Elaboration& e, Scope& scope, const ast::Expr& call, Fn fn
   for (const ast::Argument& a : call.arguments) {
     if (!a.name) continue;
     e.error("unknown-argument", a.name->span,
-            fmt::format("the arguments of `{}` have no names", call.name.text));
+            fmt::format("the arguments of '{}' have no names", call.name.text));
     return {};
   }
   std::vector<const ast::Expr*> given;
@@ -136,7 +136,7 @@ Value evaluate_reshape(Elaboration& e, Scope& scope, const ast::Expr& call) {
   if (!arguments_of(e, call, {"x", "shape"}, given)) return {};
   const Value v = evaluate(e, scope, *given[0]);
   if (given[1]->kind != ast::ExprKind::list) {
-    e.error("bad-reshape", given[1]->span, "the new shape is a list, as in `reshape(x, [B, 784])`");
+    e.error("bad-reshape", given[1]->span, "the new shape is a list, as in 'reshape(x, [B, 784])'");
     return {};
   }
   Shape shape;
@@ -148,13 +148,13 @@ Value evaluate_reshape(Elaboration& e, Scope& scope, const ast::Expr& call) {
   if (v.poisoned() || !check_shape(e, shape, given[1]->span)) return {};
   if (!v.is(ValueKind::tensor)) {
     e.error("not-a-tensor", given[0]->span,
-            fmt::format("`reshape` needs a whole tensor, not {}", describe(e, v)));
+            fmt::format("'reshape' needs a whole tensor, not {}", describe(e, v)));
     return {};
   }
   Polynomial before, after;
   if (!element_count(v.type.shape, before) || !element_count(shape, after) || before != after) {
     e.error("bad-reshape", given[1]->span,
-            fmt::format("{} has not as many elements as {}", text(e.graph, v.type),
+            fmt::format("{} and {} differ in their number of elements", text(e.graph, v.type),
                         text(e.graph, shape)));
     return {};
   }
@@ -189,7 +189,7 @@ Value evaluate_random(Elaboration& e, Scope& scope, const ast::Expr& call,
   if (a.poisoned() || b.poisoned()) return {};
   if (!e.random_shape) {
     e.error("random-without-shape", call.span,
-            fmt::format("nothing says which shape `{0}` is to have; write `{0}(…) like x`",
+            fmt::format("nothing says which shape '{0}' is to have; write '{0}(…) like x'",
                         call.name.text));
     return {};
   }
@@ -217,7 +217,7 @@ Value evaluate_like(Elaboration& e, Scope& scope, const ast::Expr& x) {
   if (model.poisoned()) return {};
   if (!model.is(ValueKind::tensor)) {
     e.error("not-a-tensor", x.args[1].span,
-            fmt::format("`like` needs a whole tensor, not {}", describe(e, model)));
+            fmt::format("'like' needs a whole tensor, not {}", describe(e, model)));
     return {};
   }
   const auto outer = e.random_shape;

@@ -9,14 +9,14 @@ namespace gradc {
 namespace {
 
 std::string owner(const ast::Definition& d) {
-  return fmt::format("{} {}", word(d.kind), in_ticks(d.name.text));
+  return fmt::format("{} {}", word(d.kind), in_quotes(d.name.text));
 }
 
 void not_callable(Elaboration& e, Scope& scope, const ast::Expr& call) {
   if (find_value(e, scope, call.name.text)) {
     e.error("not-callable", call.name.span,
-            fmt::format("{0} is a value, not a function; its elements are written `{1}[…]`",
-                        in_ticks(call.name.text), call.name.text));
+            fmt::format("{0} is a value, not a function; its elements are written '{1}[…]'",
+                        in_quotes(call.name.text), call.name.text));
     return;
   }
   std::vector<std::string> names;
@@ -31,7 +31,7 @@ void not_callable(Elaboration& e, Scope& scope, const ast::Expr& call) {
     names.emplace_back(word);
   }
   unknown_name(e, scope, "unknown-function", call.name,
-               fmt::format("there is no op, layer, net or function {}", in_ticks(call.name.text)),
+               fmt::format("there is no op, layer, net or function {}", in_quotes(call.name.text)),
                names);
 }
 
@@ -43,7 +43,7 @@ std::string layer_path(Elaboration& e, Scope& scope, const ast::Definition& d,
     label = call.label->text;
     if (auto it = scope.layer_labels.find(label); it != scope.layer_labels.end()) {
       e.error("duplicate-name", call.label->span,
-              fmt::format("there is already a layer named {} here", in_ticks(label)),
+              fmt::format("there is already a layer named {} here", in_quotes(label)),
               {{it->second, "first here"}});
     }
   } else {
@@ -174,7 +174,7 @@ bool match_arguments(Elaboration& e, Scope& scope, const ast::Definition& d, con
                                     names.begin());
       if (at == names.size()) {
         unknown_name(e, scope, "unknown-argument", *a.name,
-                     fmt::format("{} has no parameter {}", owner(d), in_ticks(a.name->text)),
+                     fmt::format("{} has no parameter {}", owner(d), in_quotes(a.name->text)),
                      names);
         ok = false;
       }
@@ -199,7 +199,7 @@ bool match_arguments(Elaboration& e, Scope& scope, const ast::Definition& d, con
     if (out[at].given) {
       e.error(
           "wrong-arguments", a.value.span,
-          fmt::format("{} of {} is given twice", in_ticks(d.parameters[at].name.text), owner(d)));
+          fmt::format("{} of {} is given twice", in_quotes(d.parameters[at].name.text), owner(d)));
       ok = false;
       continue;
     }
@@ -210,7 +210,7 @@ bool match_arguments(Elaboration& e, Scope& scope, const ast::Definition& d, con
   std::string missing;
   for (std::size_t k = 0; k < out.size(); ++k) {
     if (out[k].given || !d.parameters[k].default_value.empty()) continue;
-    missing += (missing.empty() ? "" : ", ") + in_ticks(d.parameters[k].name.text);
+    missing += (missing.empty() ? "" : ", ") + in_quotes(d.parameters[k].name.text);
   }
   if (missing.empty() || !ok) return ok;
   e.error("wrong-arguments", call.span, fmt::format("{} also needs {}", owner(d), missing),
@@ -224,20 +224,20 @@ Value evaluate_call(Elaboration& e, Scope& scope, const ast::Expr& call, Positio
   if (builtin) {
     if (call.label) {
       e.error("misplaced-label", call.label->span,
-              fmt::format("only uses of a layer have names; `{}` is a function", call.name.text));
+              fmt::format("only uses of a layer have names; '{}' is a function", call.name.text));
     }
     return evaluate_builtin(e, scope, call, position);
   }
   if (d == nullptr) {
-    not_callable(e, scope, call);
     for (const ast::Argument& a : call.arguments) evaluate(e, scope, a.value);
+    not_callable(e, scope, call);
     return {};
   }
   if (d->kind == ast::DefinitionKind::step || d->kind == ast::DefinitionKind::optimizer) {
     e.error("not-callable", call.name.span,
             d->kind == ast::DefinitionKind::step
                 ? fmt::format("{} is run by the program, not called", owner(*d))
-                : fmt::format("{} is for `minimize … using {}(…)`", owner(*d), d->name.text));
+                : fmt::format("{} is for 'minimize … using {}(…)'", owner(*d), d->name.text));
     return {};
   }
   return call_definition(e, scope, *d, call);

@@ -27,7 +27,9 @@ Value evaluate_binary(Elaboration& e, Scope& scope, const ast::Expr& x, Position
   for (const BinaryOperator& row : binary_operators) {
     if (row.text == x.op) return apply(e, row.fn, std::move(args), where);
   }
-  GRADC_UNREACHABLE("operator " + x.op);
+  // An operator of another language; the parser has said so.
+  GRADC_CHECK(e.diagnostics.has_errors(), "unknown operator " + x.op);
+  return {};
 }
 
 // Collects the numbers of nested lists; false if reported.
@@ -107,7 +109,7 @@ Value evaluate_kind(Elaboration& e, Scope& scope, const ast::Expr& x, Position p
     case ast::ExprKind::like:
       return evaluate_like(e, scope, x);
     case ast::ExprKind::ellipsis:
-      e.error("misplaced-ellipsis", x.span, "`..` stands only in subscripts, indices and shapes");
+      e.error("misplaced-ellipsis", x.span, "'..' stands only in subscripts, indices and shapes");
       return {};
   }
   GRADC_UNREACHABLE("expression kind");

@@ -72,7 +72,7 @@ ScalarId subscript(Elaboration& e, Scope& scope, const ast::Expr& x) {
   if (t == DType::i32) return s;
   e.error("subscript-not-integer", x.span,
           fmt::format("a subscript is an integer, not {}{}", describe(e, v),
-                      is_float(t) ? "; `i32(…)` rounds towards 0" : "; `i32(…)` makes it 0 or 1"));
+                      is_float(t) ? "; 'i32(…)' rounds towards 0" : "; 'i32(…)' makes it 0 or 1"));
   return {};
 }
 
@@ -91,8 +91,8 @@ bool expand_subscripts(Elaboration& e, Scope& scope, const ast::Expr& x, const T
     if (e.ellipses.size() == scope.first_ellipsis || ++ellipses > 1) {
       e.error("misplaced-ellipsis", a.span,
               ellipses > 1
-                  ? "`..` may stand here only once"
-                  : "`..` stands for nothing here: it is not on the left of `=`, nor reduced over");
+                  ? "'..' may stand here only once"
+                  : "'..' stands for nothing here: it is not on the left of '=', nor reduced over");
       return false;
     }
     const EllipsisGroup group = e.ellipses.back();
@@ -104,11 +104,8 @@ bool expand_subscripts(Elaboration& e, Scope& scope, const ast::Expr& x, const T
   if (!ok) return false;
   if (out.size() == type.rank()) return true;
   const std::string dots =
-      ellipses == 0 ? "" : fmt::format(" (`..` stands for {})", e.ellipses.back().count);
-  e.error("wrong-rank", x.span,
-          fmt::format("{} is {}, with {} dim{}, but has {} subscript{}{}", in_ticks(x.name.text),
-                      text(e.graph, type), type.rank(), type.rank() == 1 ? "" : "s", out.size(),
-                      out.size() == 1 ? "" : "s", dots));
+      ellipses == 0 ? "" : fmt::format(" ('..' stands for {})", e.ellipses.back().count);
+  wrong_rank(e, x, type, out.size(), dots);
   return false;
 }
 
@@ -160,6 +157,14 @@ Value mean_of(Elaboration& e, ScalarId sum, const IndexRanges& ranges, Span span
 
 }  // namespace
 
+void wrong_rank(Elaboration& e, const ast::Expr& x, const TensorType& type, std::size_t given,
+                const std::string& explanation) {
+  e.error("wrong-rank", x.span,
+          fmt::format("{} is {}, with {} dim{}, but has {} subscript{}{}", in_quotes(x.name.text),
+                      text(e.graph, type), type.rank(), type.rank() == 1 ? "" : "s", given,
+                      given == 1 ? "" : "s", explanation));
+}
+
 Value evaluate_subscript(Elaboration& e, Scope& scope, const ast::Expr& x) {
   const Value base = lookup(e, scope, x.name, false);
   if (base.poisoned()) return {};
@@ -167,7 +172,7 @@ Value evaluate_subscript(Elaboration& e, Scope& scope, const ast::Expr& x) {
   const bool element_already = base.is(ValueKind::scalar) || base.constant();
   if (!base.is(ValueKind::tensor) && !element_already) {
     e.error("not-a-tensor", x.name.span,
-            fmt::format("{} is {} and has no elements", in_ticks(x.name.text), describe(e, base)));
+            fmt::format("{} is {} and has no elements", in_quotes(x.name.text), describe(e, base)));
     return {};
   }
   std::vector<ScalarId> subscripts;
@@ -232,8 +237,8 @@ Value evaluate_indexed(Elaboration& e, Scope& scope, const ast::Target& target,
     const Scalar& first = e.graph[ranges.indices[k].value];
     if (first.kind == ScalarKind::index) continue;
     e.error("bad-range", ranges.indices[k].span,
-            fmt::format("the positions of {} begin at 0, so the range of `{}` must",
-                        in_ticks(target.name.text), ranges.indices[k].name));
+            fmt::format("the positions of {} begin at 0, so the range of '{}' must",
+                        in_quotes(target.name.text), ranges.indices[k].name));
     return {};
   }
   const ActiveScope active(e, ranges);
@@ -245,8 +250,8 @@ Value evaluate_indexed(Elaboration& e, Scope& scope, const ast::Target& target,
             fmt::format(
                 "{} was called with single elements, but defines {} by its elements; call it with "
                 "whole tensors",
-                scope.definition != nullptr ? in_ticks(scope.definition->name.text) : "this",
-                in_ticks(target.name.text)));
+                scope.definition != nullptr ? in_quotes(scope.definition->name.text) : "this",
+                in_quotes(target.name.text)));
     return {};
   }
   TensorType type{e.graph[body].dtype, {}};

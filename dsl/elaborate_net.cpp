@@ -12,7 +12,7 @@ bool bind_inputs(Elaboration& e, Scope& scope, Function& f) {
   bool ok = true;
   for (const ast::Parameter& p : scope.definition->parameters) {
     const std::string owner =
-        fmt::format("{} {}", word(scope.definition->kind), in_ticks(scope.definition->name.text));
+        fmt::format("{} {}", word(scope.definition->kind), in_quotes(scope.definition->name.text));
     if (!p.default_value.empty()) {
       e.error("emitted-signature", p.default_value.front().span,
               fmt::format("{} is emitted as a function of tensors, which have no defaults", owner));
@@ -22,7 +22,7 @@ bool bind_inputs(Elaboration& e, Scope& scope, Function& f) {
       e.error(
           "emitted-signature", p.type.span,
           fmt::format("{} is emitted as a function of tensors; for a compile-time value declare a "
-                      "`const`, or make it a layer",
+                      "'const', or make it a layer",
                       owner));
       bind(e, scope, p.name, {});
       ok = false;

@@ -40,9 +40,9 @@ std::vector<NodeId> minimized(Elaboration& e, const Scope& scope, const ast::Min
       const bool net = d != nullptr && d->kind == ast::DefinitionKind::net;
       unknown_name(
           e, scope, "nothing-to-minimize", name,
-          net ? fmt::format("this step does not call net {}", in_ticks(name.text))
+          net ? fmt::format("this step does not call net {}", in_quotes(name.text))
               : fmt::format("{} is neither a net this step calls nor a layer or parameter of one",
-                            in_ticks(name.text)),
+                            in_quotes(name.text)),
           e.unit.nets);
     }
     add_unique(chosen, named);
@@ -86,8 +86,8 @@ void update_parameter(Elaboration& e, Function& f, const Updater& u, NodeId para
     if (next == scope.locals.end()) {
       if (name == "p" && ok && !scope.silent) {
         e.error("missing-result", d.name.span,
-                fmt::format("optimizer {} never gives `p'`, the next value of the parameter",
-                            in_ticks(d.name.text)));
+                fmt::format("optimizer {} never gives p', the next value of the parameter",
+                            in_quotes(d.name.text)));
       }
       continue;
     }
@@ -101,7 +101,7 @@ void update_parameter(Elaboration& e, Function& f, const Updater& u, NodeId para
 std::optional<Updater> find_optimizer(Elaboration& e, Scope& scope, const ast::Expr& call) {
   if (call.kind != ast::ExprKind::call && call.kind != ast::ExprKind::name) {
     e.error("not-an-optimizer", call.span,
-            "`using` needs an optimizer, as in `using adam(lr = 1e-3)`");
+            "'using' needs an optimizer, as in 'using adam(lr = 1e-3)'");
     return std::nullopt;
   }
   const ast::Definition* d = find_definition(e, scope, call.name.text);
@@ -113,9 +113,9 @@ std::optional<Updater> find_optimizer(Elaboration& e, Scope& scope, const ast::E
       }
     }
     unknown_name(e, scope, "not-an-optimizer", call.name,
-                 d == nullptr ? fmt::format("there is no optimizer {}", in_ticks(call.name.text))
+                 d == nullptr ? fmt::format("there is no optimizer {}", in_quotes(call.name.text))
                               : fmt::format("{} is a {}, not an optimizer",
-                                            in_ticks(call.name.text), word(d->kind)),
+                                            in_quotes(call.name.text), word(d->kind)),
                  names);
     return std::nullopt;
   }
@@ -150,7 +150,7 @@ void minimize(Elaboration& e, Scope& scope, Function& f, const ast::Minimize& m)
         "loss-not-scalar", m.loss.span,
         fmt::format(
             "what is minimized is a float scalar (shape []), not {}; say how to reduce it, as in "
-            "`mean[..] …`",
+            "'mean[..] …'",
             describe(e, loss)));
     return;
   }
@@ -179,8 +179,8 @@ void minimize(Elaboration& e, Scope& scope, Function& f, const ast::Minimize& m)
           "minimized-twice", m.loss.span,
           fmt::format(
               "{} is updated by an earlier minimize of this step already; say which nets each is "
-              "`over`",
-              in_ticks(e.graph[p].name)),
+              "'over'",
+              in_quotes(e.graph[p].name)),
           {{f.minimizes.front().span, "an earlier minimize"}});
       return;
     }
@@ -198,7 +198,7 @@ void report(Elaboration& e, Scope& scope, Function& f, const ast::Report::Item& 
                                  [&](const Output& o) { return o.name == item.name.text; });
   if (taken) {
     e.error("duplicate-name", item.name.span,
-            fmt::format("{} is reported twice", in_ticks(item.name.text)));
+            fmt::format("{} is reported twice", in_quotes(item.name.text)));
     return;
   }
   v = runtime_value(e, v, span);
@@ -206,7 +206,7 @@ void report(Elaboration& e, Scope& scope, Function& f, const ast::Report::Item& 
   if (!v.is(ValueKind::tensor) || !v.type.shape.empty()) {
     e.error("report-not-scalar", span,
             fmt::format(
-                "a report is a scalar (shape []), not {}; say how to reduce it, as in `mean[..] …`",
+                "a report is a scalar (shape []), not {}; say how to reduce it, as in 'mean[..] …'",
                 describe(e, v)));
     return;
   }
@@ -223,12 +223,9 @@ void elaborate_step(Elaboration& e, const ast::Definition& d) {
   f.span = d.name.span;
   e.unit = Unit{f.name, {}, {}};
   e.random_path = f.name;
-  for (const ast::Parameter& r : d.results) {
-    e.error("emitted-signature", r.name.span, "a step has no results; it reports scalars");
-  }
   for (const ast::Parameter& p : d.parameters) {
     if (p.name.text != "step") continue;
-    e.error("duplicate-name", p.name.span, "`step` is the step's own counter; choose another name");
+    e.error("duplicate-name", p.name.span, "'step' is the step's own counter; choose another name");
   }
   Scope scope = scope_of(e, d);
   bind_inputs(e, scope, f);

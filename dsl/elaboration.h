@@ -161,11 +161,12 @@ struct Elaboration {
 // ---- values (values.cpp) ----
 
 std::string text(const Graph&, const Extent&);
-std::string text(const Graph&, const TensorType&);       // "f32[B, 64]"
-std::string text(const Graph&, const Shape&);            // "[B, 64]"
-std::string describe(const Elaboration&, const Value&);  // "f32[B, 64]", "the number 3"
-std::string_view word(ast::DefinitionKind);              // "layer"
-std::string in_ticks(std::string_view);                  // in backticks
+std::string text(const Graph&, const TensorType&);        // "f32[B, 64]"
+std::string text(const Graph&, const Shape&);             // "[B, 64]"
+std::string describe(const Elaboration&, const Value&);   // "f32[B, 64]", "the number 3"
+std::string_view word(ast::DefinitionKind);               // "layer"
+std::string_view word_with_article(ast::DefinitionKind);  // "a layer"
+std::string in_quotes(std::string_view);                  // in single quotes
 
 DType dtype_of(const Elaboration&, const Value&);  // of a run-time value or a literal left alone
 Value node_value(const Elaboration&, NodeId);      // all elements of a node
@@ -229,6 +230,8 @@ Value share(Elaboration&, const Value&, const std::string& label, Span);
 // ---- index notation (elaborate_indices.cpp, infer_ranges.cpp, check_reads.cpp) ----
 
 Value evaluate_subscript(Elaboration&, Scope&, const ast::Expr&);
+void wrong_rank(Elaboration&, const ast::Expr& subscript, const TensorType&, std::size_t given,
+                const std::string& explanation);
 Value evaluate_reduce(Elaboration&, Scope&, const ast::Expr&);
 // y[b, o] = value
 Value evaluate_indexed(Elaboration&, Scope&, const ast::Target&, const ast::Expr& value);

@@ -34,48 +34,86 @@ const std::string leading_name = "..";
 struct Occurrences {
   std::vector<Occurrence> plain;
   std::vector<LeadingOccurrence> leading;  // of `..`
-  bool blind = false;  // a tensor that could have told has no value: reported elsewhere, or here
+  std::vector<std::string> bound;          // indices bound around the place looked at
+  bool blind = false;  // what could have told is wrong itself: reported elsewhere, or here
 };
+
+// What one subscripted tensor says.
+void look_at(Elaboration& e, Scope& scope, const ast::Expr& x, const std::string& name,
+             Occurrences& found) {
+  const auto base = find_value(e, scope, x.name.text);
+  if (!base) lookup(e, scope, x.name, false);
+  if (base &&
+      (base->is(ValueKind::text) || base->is(ValueKind::size) || base->is(ValueKind::tuple))) {
+    evaluate_subscript(e, scope, x);  // says that it has no elements
+    found.blind = true;
+  }
+  if (!base || base->poisoned()) found.blind = true;
+  if (!base || (!base->is(ValueKind::tensor) && !base->is(ValueKind::scalar))) return;
+  const TensorType type = base->is(ValueKind::tensor) ? base->type : TensorType{};
+  const bool has_ellipsis = std::any_of(x.args.begin(), x.args.end(), [](const ast::Expr& a) {
+    return a.kind == ast::ExprKind::ellipsis;
+  });
+  const std::size_t written = x.args.size() - (has_ellipsis ? 1 : 0);
+  if (has_ellipsis ? type.rank() < written : type.rank() != written) {
+    wrong_rank(e, x, type, written, has_ellipsis ? " besides '..'" : "");
+    found.blind = true;
+    return;
+  }
+  const std::size_t hidden = type.rank() - written;
+  std::size_t dim = 0;
+  for (const ast::Expr& a : x.args) {
+    if (a.kind == ast::ExprKind::ellipsis) {
+      const auto first = type.shape.begin() + static_cast<std::ptrdiff_t>(dim);
+      if (name == leading_name) {
+        found.leading.push_back(
+            {Shape(first, first + static_cast<std::ptrdiff_t>(hidden)), x.span, x.name.text});
+      }
+      dim += hidden;
+      continue;
+    }
+    if (a.kind == ast::ExprKind::name && a.name.text == name) {
+      found.plain.push_back({type.shape[dim], a.span, x.name.text, type, !x.pad.empty()});
+    }
+    ++dim;
+  }
+}
+
+// An index nothing binds is the likelier mistake than a range nothing gives.
+void look_for_unbound(Elaboration& e, Scope& scope, const ast::Expr& x, Occurrences& found) {
+  for (const ast::Expr& a : x.args) {
+    if (a.kind != ast::ExprKind::name || find_value(e, scope, a.name.text) ||
+        find_definition(e, scope, a.name.text) != nullptr ||
+        std::find(found.bound.begin(), found.bound.end(), a.name.text) != found.bound.end()) {
+      continue;
+    }
+    lookup(e, scope, a.name, true);
+    found.blind = true;
+  }
+}
 
 // Every place in `x` where `name` (or "..") subscripts a tensor by itself.
 void find_occurrences(Elaboration& e, Scope& scope, const ast::Expr& x, const std::string& name,
                       Occurrences& found) {
-  auto inside = [&](const ast::Expr& part) { find_occurrences(e, scope, part, name, found); };
   if (x.kind == ast::ExprKind::reduce && rebinds(x, name)) return;
+  const std::size_t bound = found.bound.size();
+  for (const ast::Index& i : x.indices) found.bound.push_back(i.name.text);
   if (x.kind == ast::ExprKind::subscript) {
-    const auto base = find_value(e, scope, x.name.text);
-    if (!base) lookup(e, scope, x.name, false);
-    if (!base || base->poisoned()) found.blind = true;
-    const TensorType type = base && base->is(ValueKind::tensor) ? base->type : TensorType{};
-    const bool known = base && (base->is(ValueKind::tensor) || base->is(ValueKind::scalar));
-    const auto ellipsis = std::find_if(x.args.begin(), x.args.end(), [](const ast::Expr& a) {
-      return a.kind == ast::ExprKind::ellipsis;
-    });
-    const bool has_ellipsis = ellipsis != x.args.end();
-    const std::size_t written = x.args.size() - (has_ellipsis ? 1 : 0);
-    if (known && (has_ellipsis ? type.rank() >= written : type.rank() == written)) {
-      const std::size_t hidden = type.rank() - written;
-      std::size_t dim = 0;
-      for (const ast::Expr& a : x.args) {
-        if (a.kind == ast::ExprKind::ellipsis) {
-          const auto first = type.shape.begin() + static_cast<std::ptrdiff_t>(dim);
-          if (name == leading_name) {
-            found.leading.push_back(
-                {Shape(first, first + static_cast<std::ptrdiff_t>(hidden)), x.span, x.name.text});
-          }
-          dim += hidden;
-          continue;
-        }
-        if (a.kind == ast::ExprKind::name && a.name.text == name) {
-          found.plain.push_back({type.shape[dim], a.span, x.name.text, type, !x.pad.empty()});
-        }
-        ++dim;
-      }
-    }
+    look_at(e, scope, x, name, found);
+    look_for_unbound(e, scope, x, found);
   }
-  for (const ast::Expr& a : x.args) inside(a);
-  for (const ast::Expr& a : x.pad) inside(a);
-  for (const ast::Argument& a : x.arguments) inside(a.value);
+  for (const ast::Expr& a : x.args) find_occurrences(e, scope, a, name, found);
+  for (const ast::Expr& a : x.pad) find_occurrences(e, scope, a, name, found);
+  for (const ast::Argument& a : x.arguments) find_occurrences(e, scope, a.value, name, found);
+  found.bound.resize(bound);
+}
+
+Occurrences occurrences(Elaboration& e, Scope& scope, const std::vector<ast::Index>& indices,
+                        const ast::Expr& body, const std::string& name) {
+  Occurrences found;
+  for (const ast::Index& i : indices) found.bound.push_back(i.name.text);
+  find_occurrences(e, scope, body, name, found);
+  return found;
 }
 
 std::optional<Extent> agreed(Elaboration& e, const ast::Name& index,
@@ -85,7 +123,7 @@ std::optional<Extent> agreed(Elaboration& e, const ast::Name& index,
     if (o.extent == first.extent) continue;
     Diagnostic& d = e.error(
         "index-range-clash", o.span,
-        fmt::format("index `{0}` runs over {1} in {2} and over {3} in {4}: {2} is {5}, {4} is {6}",
+        fmt::format("index '{0}' runs over {1} in {2} and over {3} in {4}: {2} is {5}, {4} is {6}",
                     index.text, text(e.graph, first.extent), first.tensor, text(e.graph, o.extent),
                     o.tensor, text(e.graph, first.type), text(e.graph, o.type)));
     d.ranges = {first.span};
@@ -95,9 +133,9 @@ std::optional<Extent> agreed(Elaboration& e, const ast::Name& index,
 }
 
 std::optional<Extent> range_by_use(Elaboration& e, Scope& scope, const ast::Index& index,
-                                   const ast::Expr& body, const std::optional<Extent>& declared) {
-  Occurrences all;
-  find_occurrences(e, scope, body, index.name.text, all);
+                                   const std::vector<ast::Index>& indices, const ast::Expr& body,
+                                   const std::optional<Extent>& declared) {
+  const Occurrences all = occurrences(e, scope, indices, body, index.name.text);
   const std::vector<Occurrence>& found = all.plain;
   std::vector<Occurrence> firm;
   // A padded read may be meant to leave its tensor, so other reads and declarations count for more.
@@ -109,8 +147,8 @@ std::optional<Extent> range_by_use(Elaboration& e, Scope& scope, const ast::Inde
   if (scope.silent || e.broken_items || all.blind) return std::nullopt;
   e.error(
       "unknown-range", index.name.span,
-      fmt::format("nothing says what index `{0}` runs over: it subscripts no dim by itself; write "
-                  "`{0} in 0..n-1`",
+      fmt::format("nothing says what index '{0}' runs over: it subscripts no dim by itself; write "
+                  "'{0} in 0..n-1'",
                   index.name.text));
   return std::nullopt;
 }
@@ -144,7 +182,7 @@ std::optional<GivenRange> given_range(Elaboration& e, Scope& scope, const ast::I
       max_extent(e.graph, *extent) > max_extent_value) {
     e.error("bad-range", span,
             fmt::format(
-                "index `{}` must run over at least one value{}", index.name.text,
+                "index '{}' must run over at least one value{}", index.name.text,
                 extent ? fmt::format(" at every size; this is {} of them", text(e.graph, *extent))
                        : std::string()));
     return std::nullopt;
@@ -154,27 +192,27 @@ std::optional<GivenRange> given_range(Elaboration& e, Scope& scope, const ast::I
 
 // The dims `..` stands for.
 std::optional<Shape> leading_shape(Elaboration& e, Scope& scope, const ast::Index& index,
-                                   const ast::Expr& body, std::size_t others,
+                                   const std::vector<ast::Index>& indices, const ast::Expr& body,
                                    const std::optional<Shape>& declared) {
-  Occurrences all;
-  find_occurrences(e, scope, body, leading_name, all);
+  const Occurrences all = occurrences(e, scope, indices, body, leading_name);
   const std::vector<LeadingOccurrence>& found = all.leading;
   if (found.empty()) {
-    if (declared && declared->size() >= others) {
-      return Shape(declared->begin(),
-                   declared->begin() + static_cast<std::ptrdiff_t>(declared->size() - others));
+    if (declared && declared->size() >= indices.size() - 1) {
+      return Shape(
+          declared->begin(),
+          declared->begin() + static_cast<std::ptrdiff_t>(declared->size() + 1 - indices.size()));
     }
     if (scope.silent || e.broken_items || all.blind) return std::nullopt;
     e.error(
         "unknown-range", index.name.span,
-        "nothing says which dims `..` stands for: no tensor on the right is subscripted with it");
+        "nothing says which dims '..' stands for: no tensor on the right is subscripted with it");
     return std::nullopt;
   }
   for (const LeadingOccurrence& o : found) {
     if (o.shape == found.front().shape) continue;
     Diagnostic& d = e.error(
         "index-range-clash", o.span,
-        fmt::format("`..` stands for {} in {} and for {} in {}", text(e.graph, found.front().shape),
+        fmt::format("'..' stands for {} in {} and for {} in {}", text(e.graph, found.front().shape),
                     found.front().tensor, text(e.graph, o.shape), o.tensor));
     d.ranges = {found.front().span};
     return std::nullopt;
@@ -185,7 +223,7 @@ std::optional<Shape> leading_shape(Elaboration& e, Scope& scope, const ast::Inde
 bool check_fresh(Elaboration& e, const Scope& scope, const ast::Name& name,
                  const std::vector<ActiveIndex>& own) {
   auto report = [&](const ActiveIndex& first) {
-    e.error("duplicate-index", name.span, fmt::format("`{}` is already an index here", name.text),
+    e.error("duplicate-index", name.span, fmt::format("'{}' is already an index here", name.text),
             {{first.span, "first here"}});
     return false;
   };
@@ -217,11 +255,11 @@ IndexRanges infer_ranges(Elaboration& e, Scope& scope, const std::vector<ast::In
   for (const ast::Index& index : indices) {
     if (index.name.text == leading_name) {
       if (out.ellipsis) {
-        e.error("duplicate-index", index.name.span, "`..` may stand here only once");
+        e.error("duplicate-index", index.name.span, "'..' may stand here only once");
         out.ok = false;
         continue;
       }
-      const auto shape = leading_shape(e, scope, index, body, indices.size() - 1, declared);
+      const auto shape = leading_shape(e, scope, index, indices, body, declared);
       out.ok = out.ok && shape;
       if (!shape) continue;
       out.ellipsis = EllipsisGroup{out.indices.size(), shape->size()};
@@ -243,7 +281,7 @@ IndexRanges infer_ranges(Elaboration& e, Scope& scope, const std::vector<ast::In
     const bool aligned = declared && (out.ellipsis || indices.size() == declared->size() ||
                                       indices.front().name.text == leading_name);
     if (aligned && position < declared->size()) known = (*declared)[position];
-    const auto extent = range_by_use(e, scope, index, body, known);
+    const auto extent = range_by_use(e, scope, index, indices, body, known);
     out.ok = out.ok && extent;
     if (extent) add(index.name.text, *extent, number_value(0, true), index.name.span);
   }

@@ -43,7 +43,7 @@ Value dim_value(Elaboration& e, const ast::DimDecl& d, const Value& size) {
   if (!extent || !extent->is_fixed() || extent->offset < 1 || extent->offset > max_extent_value) {
     e.error("bad-extent", d.size.span,
             fmt::format("the size of dim {} must be a whole number from 1 to {}, not {}",
-                        in_ticks(d.name.text), max_extent_value, describe(e, size)));
+                        in_quotes(d.name.text), max_extent_value, describe(e, size)));
     return {};
   }
   if (!d.bounded) return size;
@@ -82,7 +82,7 @@ void declare_name(Elaboration& e, Declarations& d, const ast::Name& name) {
   auto report = [&](Span first, std::string_view kind) {
     std::vector<Note> notes;
     if (first.valid()) notes.push_back({first, "first declared here"});
-    e.error("duplicate-name", name.span, fmt::format("{} {}", in_ticks(name.text), kind),
+    e.error("duplicate-name", name.span, fmt::format("{} {}", in_quotes(name.text), kind),
             std::move(notes));
   };
   if (auto it = d.values.find(name.text); it != d.values.end()) {
@@ -137,8 +137,8 @@ void apply_overrides(Elaboration& e) {
       }
       const auto near = nearest_name(name, names);
       e.error("unknown-constant", {},
-              fmt::format("-D {0}={1}: the spec declares no const `{0}`{2}", name, text,
-                          near ? fmt::format("; did you mean `{}`?", *near) : std::string()));
+              fmt::format("-D {0}={1}: the spec declares no const '{0}'{2}", name, text,
+                          near ? fmt::format("; did you mean '{}'?", *near) : std::string()));
       continue;
     }
     GlobalValue& g = it->second;
@@ -164,7 +164,7 @@ const Value& global_value(Elaboration& e, GlobalValue& g) {
   if (g.state == GlobalValue::done) return g.value;
   if (g.state == GlobalValue::visiting) {
     e.error("cyclic-constant", name.span,
-            fmt::format("the value of {} depends on itself", in_ticks(name.text)));
+            fmt::format("the value of {} depends on itself", in_quotes(name.text)));
     return g.value;
   }
   g.state = GlobalValue::visiting;
@@ -186,13 +186,13 @@ const Value& global_value(Elaboration& e, GlobalValue& g) {
         type->text != "string") {
       e.error(
           "unknown-type", type->span,
-          fmt::format("a const is an int, float, bool or string, not {}", in_ticks(type->text)));
+          fmt::format("a const is an int, float, bool or string, not {}", in_quotes(type->text)));
       v = {};
     } else if (!fits_const_type(v, type ? std::string_view(type->text) : std::string_view())) {
       e.error("not-compile-time", expr.span,
-              fmt::format("const {} needs {}, not {}", in_ticks(name.text),
-                          type ? in_ticks(type->text) + " known at compile time"
-                               : std::string("a value known at compile time"),
+              fmt::format("const {} is {}, but this is {}", in_quotes(name.text),
+                          type ? fmt::format("declared '{}'", type->text)
+                               : std::string("to be known at compile time"),
                           describe(e, v)));
       v = {};
     } else if (type && type->text == "float") {
@@ -237,7 +237,7 @@ void unknown_name(Elaboration& e, const Scope& scope, std::string_view id, const
   const auto near = nearest_name(name.text, views);
   Diagnostic& d =
       e.error(id, name.span,
-              near ? fmt::format("{}; did you mean {}?", message, in_ticks(*near)) : message);
+              near ? fmt::format("{}; did you mean {}?", message, in_quotes(*near)) : message);
   if (near) d.fixit = FixIt{name.span, std::string(*near)};
 }
 
@@ -251,14 +251,14 @@ Value lookup(Elaboration& e, Scope& scope, const ast::Name& name, bool in_subscr
       call.span = name.span;
       return evaluate_call(e, scope, call, Position::real);
     }
-    e.error(
-        "not-a-value", name.span,
-        fmt::format("{} is a {}; call it: `{}(…)`", in_ticks(name.text), word(d->kind), name.text));
+    e.error("not-a-value", name.span,
+            fmt::format("{} is {}; call it: '{}(…)'", in_quotes(name.text),
+                        word_with_article(d->kind), name.text));
     return {};
   }
   if (is_builtin_function(name.text)) {
     e.error("not-a-value", name.span,
-            fmt::format("{0} is a function; call it: `{0}(…)`", name.text));
+            fmt::format("'{0}' is a function; call it: '{0}(…)'", name.text));
     return {};
   }
   std::vector<std::string> names;
@@ -277,14 +277,14 @@ Value lookup(Elaboration& e, Scope& scope, const ast::Name& name, bool in_subscr
   if (in_subscript) {
     unknown_name(
         e, scope, "unbound-index", name,
-        fmt::format("`{0}` is no index here: bind it on the left of `=`, or reduce over it with "
-                    "`sum[{0}] …`",
+        fmt::format("'{0}' is no index here: bind it on the left of '=', or reduce over it with "
+                    "'sum[{0}] …'",
                     name.text),
         names);
   } else {
     unknown_name(
         e, scope, "unknown-name", name,
-        fmt::format("unknown name{} {}", in_indices ? " or index" : "", in_ticks(name.text)),
+        fmt::format("unknown name{} {}", in_indices ? " or index" : "", in_quotes(name.text)),
         names);
   }
   return {};
@@ -294,7 +294,7 @@ bool bind(Elaboration& e, Scope& scope, const ast::Name& name, Value value) {
   if (std::find(std::begin(reserved_names), std::end(reserved_names), name.text) !=
       std::end(reserved_names)) {
     e.error("duplicate-name", name.span,
-            fmt::format("{} is part of the language and cannot be assigned", in_ticks(name.text)));
+            fmt::format("{} is part of the language and cannot be assigned", in_quotes(name.text)));
     return false;
   }
   const auto [it, fresh] = scope.locals.emplace(name.text, Binding{std::move(value), name.span});
@@ -302,7 +302,7 @@ bool bind(Elaboration& e, Scope& scope, const ast::Name& name, Value value) {
   std::vector<Note> notes;
   if (it->second.span.valid()) notes.push_back({it->second.span, "first here"});
   e.error("duplicate-name", name.span,
-          fmt::format("{} is assigned twice; a name keeps its value", in_ticks(name.text)),
+          fmt::format("{} is assigned twice; a name keeps its value", in_quotes(name.text)),
           std::move(notes));
   return false;
 }

@@ -27,7 +27,7 @@ struct Unification {
 
 std::string owner(const Unification& u) {
   return fmt::format("{} {}", word(u.scope.definition->kind),
-                     in_ticks(u.scope.definition->name.text));
+                     in_quotes(u.scope.definition->name.text));
 }
 
 std::string written(const Unification& u, const ast::Type& t) {
@@ -35,13 +35,13 @@ std::string written(const Unification& u, const ast::Type& t) {
 }
 
 std::vector<Note> declared_here(const ast::Parameter& p) {
-  return {{p.name.span, fmt::format("`{}` is declared here", p.name.text)}};
+  return {{p.name.span, fmt::format("'{}' is declared here", p.name.text)}};
 }
 
 void clash(Unification& u, const ast::Parameter& p, const TensorType& actual, std::size_t dim,
            const std::string& wanted, Span span) {
   u.e.error("shape-mismatch", span,
-            fmt::format("`{}` of {} is declared `{}`, but this is {}: dim {} is {}, not {}",
+            fmt::format("'{}' of {} is declared '{}', but this is {}: dim {} is {}, not {}",
                         p.name.text, owner(u), written(u, p.type), text(u.e.graph, actual), dim + 1,
                         text(u.e.graph, actual.shape[dim]), wanted),
             declared_here(p));
@@ -64,14 +64,14 @@ bool unify_name(Unification& u, const ast::Parameter& p, const TensorType& actua
   const std::string value = known ? text(g, *known) : describe(u.e, local->second.value);
   const auto origin = u.scope.origins.find(name.text);
   if (origin == u.scope.origins.end()) {
-    clash(u, p, actual, dim, fmt::format("{} (`{}`)", value, name.text), span);
+    clash(u, p, actual, dim, fmt::format("{} ('{}')", value, name.text), span);
     return false;
   }
   u.e.error("shape-mismatch", span,
-            fmt::format("`{0}` is {1} and `{2}` is {3}: `{4}` is {5} from `{2}` but {6} from `{0}`",
+            fmt::format("'{0}' is {1} and '{2}' is {3}: '{4}' is {5} from '{2}' but {6} from '{0}'",
                         p.name.text, text(g, actual), origin->second.parameter, origin->second.type,
                         name.text, value, text(g, extent)),
-            {{p.name.span, fmt::format("`{}` of {} is declared `{}`", p.name.text, owner(u),
+            {{p.name.span, fmt::format("'{}' of {} is declared '{}'", p.name.text, owner(u),
                                        written(u, p.type))}});
   return false;
 }
@@ -118,13 +118,13 @@ bool unify_shape(Unification& u, const ast::Parameter& p, const TensorType& actu
   const auto dots = std::find_if(pattern.begin(), pattern.end(), is_ellipsis);
   const bool has_dots = dots != pattern.end();
   if (std::count_if(pattern.begin(), pattern.end(), is_ellipsis) > 1) {
-    u.e.error("misplaced-ellipsis", p.type.span, "`..` may stand only once in a shape");
+    u.e.error("misplaced-ellipsis", p.type.span, "'..' may stand only once in a shape");
     return false;
   }
   const std::size_t written_dims = pattern.size() - (has_dots ? 1 : 0);
   if (has_dots ? actual.rank() < written_dims : actual.rank() != written_dims) {
     u.e.error("wrong-rank", span,
-              fmt::format("`{}` of {} is declared `{}`, with {}{} dim{}, but this is {}",
+              fmt::format("'{}' of {} is declared '{}', with {}{} dim{}, but this is {}",
                           p.name.text, owner(u), written(u, p.type), has_dots ? "at least " : "",
                           written_dims, written_dims == 1 ? "" : "s", text(u.e.graph, actual)),
               declared_here(p));
@@ -147,7 +147,7 @@ bool unify_shape(Unification& u, const ast::Parameter& p, const TensorType& actu
       u.scope.leading_origin = p.name.text;
     } else if (*u.scope.leading != leading) {
       u.e.error("shape-mismatch", span,
-                fmt::format("`{}` is {}: `..` stands for {} here but for {} in `{}`", p.name.text,
+                fmt::format("'{}' is {}: '..' stands for {} here but for {} in '{}'", p.name.text,
                             text(u.e.graph, actual), text(u.e.graph, leading),
                             text(u.e.graph, *u.scope.leading), u.scope.leading_origin),
                 declared_here(p));
@@ -163,7 +163,7 @@ Value convert(Unification& u, const ast::Parameter& p, Value v, Span span) {
   const auto t = dtype_named(p.type.dtype->text);
   if (!t) {
     u.e.error("unknown-type", p.type.dtype->span,
-              fmt::format("`{}` is no type of a tensor; there are f32, f64, i32 and bool",
+              fmt::format("'{}' is no type of a tensor; there are f32, f64, i32 and bool",
                           p.type.dtype->text));
     return {};
   }
@@ -171,7 +171,7 @@ Value convert(Unification& u, const ast::Parameter& p, Value v, Span span) {
   const DType from = fraction ? DType::f32 : v.constant() ? DType::boolean : dtype_of(u.e, v);
   if (from > *t && !(fraction && is_float(*t))) {
     u.e.error("dtype-mismatch", span,
-              fmt::format("`{}` of {} is declared `{}`, but this is {}", p.name.text, owner(u),
+              fmt::format("'{}' of {} is declared '{}', but this is {}", p.name.text, owner(u),
                           written(u, p.type), describe(u.e, v)),
               declared_here(p));
     return {};
@@ -202,10 +202,10 @@ bool bind_constant(Unification& u, const ast::Parameter& p, const CallArgument& 
     const bool known = type == "int" || type == "float" || type == "bool" || type == "string";
     if (!known) {
       u.e.error("unknown-type", p.type.dtype->span,
-                fmt::format("there is no type {}", in_ticks(type)));
+                fmt::format("there is no type {}", in_quotes(type)));
     } else {
       u.e.error("not-compile-time", a.span,
-                fmt::format("`{}` of {} is {} `{}` known at compile time, not {}", p.name.text,
+                fmt::format("'{}' of {} is {} '{}' known at compile time, not {}", p.name.text,
                             owner(u), type == "int" ? "an" : "a", type, describe(u.e, v)),
                 declared_here(p));
     }
@@ -299,7 +299,7 @@ std::optional<TensorType> declared_type(Elaboration& e, Scope& scope, const ast:
     const auto dtype = dtype_named(t.dtype->text);
     if (!dtype) {
       e.error("unknown-type", t.dtype->span,
-              fmt::format("`{}` is no type of a tensor; there are f32, f64, i32 and bool",
+              fmt::format("'{}' is no type of a tensor; there are f32, f64, i32 and bool",
                           t.dtype->text));
       return std::nullopt;
     }
@@ -307,8 +307,8 @@ std::optional<TensorType> declared_type(Elaboration& e, Scope& scope, const ast:
   }
   if (!t.has_shape) {
     e.error("unknown-dim", name.span,
-            fmt::format("the shape of {0} must be stated, as in `{1}: f32[B, 64]`",
-                        in_ticks(name.text), name.text));
+            fmt::format("the shape of {0} must be stated, as in '{1}: f32[B, 64]'",
+                        in_quotes(name.text), name.text));
     return std::nullopt;
   }
   for (const ast::Expr& x : t.shape) {
@@ -322,9 +322,9 @@ std::optional<TensorType> declared_type(Elaboration& e, Scope& scope, const ast:
       for (const auto& [key, value] : scope.locals) names.push_back(key);
       unknown_name(
           e, scope, "unknown-dim", x.name,
-          fmt::format("unknown dim {0}; declare it: `dim {1} = …`, or `dim {1} <= …` for a size "
+          fmt::format("unknown dim {0}; declare it: 'dim {1} = …', or 'dim {1} <= …' for a size "
                       "chosen at run time",
-                      in_ticks(x.name.text), x.name.text),
+                      in_quotes(x.name.text), x.name.text),
           names);
       return std::nullopt;
     }

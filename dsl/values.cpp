@@ -65,14 +65,14 @@ Diagnostic& Elaboration::error(std::string_view id, Span span, std::string messa
   for (std::size_t k = calls.size(); k > 0 && calls.size() - k < shown; --k) {
     const CallFrame& frame = calls[k - 1];
     d.notes.push_back(
-        {frame.span, fmt::format("in {} `{}`, called here", word(frame.definition->kind),
+        {frame.span, fmt::format("in {} '{}', called here", word(frame.definition->kind),
                                  frame.definition->name.text)});
   }
   return d;
 }
 
-std::string in_ticks(std::string_view s) {
-  return fmt::format("`{}`", s);
+std::string in_quotes(std::string_view s) {
+  return fmt::format("'{}'", s);
 }
 
 std::string_view word(ast::DefinitionKind kind) {
@@ -87,6 +87,22 @@ std::string_view word(ast::DefinitionKind kind) {
       return "step";
     case ast::DefinitionKind::optimizer:
       return "optimizer";
+  }
+  GRADC_UNREACHABLE("definition kind");
+}
+
+std::string_view word_with_article(ast::DefinitionKind kind) {
+  switch (kind) {
+    case ast::DefinitionKind::op:
+      return "an op";
+    case ast::DefinitionKind::layer:
+      return "a layer";
+    case ast::DefinitionKind::net:
+      return "a net";
+    case ast::DefinitionKind::step:
+      return "a step";
+    case ast::DefinitionKind::optimizer:
+      return "an optimizer";
   }
   GRADC_UNREACHABLE("definition kind");
 }
