@@ -122,7 +122,7 @@ class Comparison {
     const double h = options.step;
     const double ahead = slope.at(direction, h), behind = slope.at(direction, -h);
     double numeric = (ahead - behind) / (2 * h);
-    double error = excess(symbolic - numeric, h) / scale;
+    double error = std::abs(symbolic - numeric) / scale;
     if (!(error <= options.tolerance)) {
       // Farther apart the loss rounds away less; two distances cancel what the curve bends.
       const double far = 100 * h;
@@ -130,10 +130,11 @@ class Comparison {
       const double twice = slope.at(direction, 2 * far) - slope.at(direction, -2 * far);
       const double better = (8 * once - twice) / (12 * far);
       const double better_error = excess(symbolic - better, far) / scale;
+      error = excess(symbolic - numeric, h) / scale;
       if (better_error <= options.tolerance) {
         error = better_error;
         numeric = better;
-      } else {
+      } else if (!(error <= options.tolerance)) {
         const double right = (ahead - slope.base) / h, left = (slope.base - behind) / h;
         const double steepest = std::max({std::abs(right), std::abs(left), scale});
         if (excess(right - left, h) > 0.01 * steepest) {

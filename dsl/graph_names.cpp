@@ -164,6 +164,16 @@ std::vector<std::string> name_indices(const Graph& g, NodeId comprehension,
     chooser.use(wish);
     result[k] = wish;
   }
+  // The index over all of dim B is b.
+  for (std::size_t k = 0; k < result.size(); ++k) {
+    const Extent& e = n.ranges[k];
+    if (!result[k].empty() || e.is_fixed() || e != Extent(e.dim)) continue;
+    std::string wish = g.dim(e.dim).name;
+    for (char& c : wish) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    if (wish.size() > 2 || !chooser.is_free(wish)) continue;
+    chooser.use(wish);
+    result[k] = std::move(wish);
+  }
   constexpr std::string_view letters = "ijklmnuvwxyzabcdefghopqrst";
   std::size_t letter = 0;
   for (std::string& name : result) {

@@ -18,8 +18,8 @@ using NodeNames = std::unordered_map<NodeId, std::string>;
 NodeNames name_nodes(const Graph&, const std::vector<NodeId>& nodes,
                      const std::vector<std::pair<NodeId, std::string>>& wishes = {});
 
-// A distinct identifier for each index of a comprehension: that of its label, else i, j, k, …. None
-// is a dim or the name of a tensor the body reads.
+// A distinct identifier for each index of a comprehension: that of its label, else b if it runs over dim B,
+// else i, j, k, …. None is a dim or the name of a tensor the body reads.
 std::vector<std::string> name_indices(const Graph&, NodeId comprehension, const NodeNames&);
 
 bool is_identifier(std::string_view);

@@ -13,8 +13,9 @@ namespace {
 
 constexpr int unary_precedence = 8;
 
-// Shortest decimal that reads back as the same double, in the language's spelling of numbers.
-std::string shortest(double v) {
+// Shortest decimal that reads back as the same number, in the language's spelling of numbers.
+template <class Float>
+std::string shortest(Float v) {
   char buffer[32];
   const auto end = std::to_chars(buffer, buffer + sizeof buffer, v).ptr;
   std::string digits(buffer, end);
@@ -30,7 +31,9 @@ std::string shortest(double v) {
 std::string magnitude_to_text(double v, DType dtype, Notation notation) {
   if (std::isnan(v)) return "nan";
   if (std::isinf(v)) return "inf";
-  std::string text = shortest(v);
+  // 1 - 0.9 is 0.1 to a person, and in the f32 the program computes with.
+  const bool as_float = notation == Notation::brief && dtype == DType::f32;
+  std::string text = as_float ? shortest(static_cast<float>(v)) : shortest(v);
   if (dtype == DType::i32 || notation == Notation::brief) return text;
   return text.find_first_of(".e") == std::string::npos ? text + ".0" : text;
 }

@@ -322,5 +322,16 @@ TEST_CASE("a gradient as a formula") {
   CHECK(formula(g, gradient) ==
         "dlogits[b, c] = (p[b, c] - select(c == label[b], 1, 0)) / B\n"
         "  p[b, c] = e[b, c] / t1[b]\n"
-        "  t1[i] = sum[j] e[i, j]");
+        "  t1[b] = sum[i] e[b, i]");
+}
+
+TEST_CASE("numbers in formulas are as long as their dtype makes them") {
+  Graph g;
+  auto shown = [&](double v, DType t) {
+    const NodeId id = g.comprehension(0, {}, Reduction::none, g.literal(v, t));
+    return equation(g, id);
+  };
+  CHECK(shown(1 - 0.9, DType::f32) == "t1 = 0.1");
+  CHECK(shown(1 - 0.9, DType::f64) == "t1 = 0.09999999999999998");
+  CHECK(shown(3, DType::f32) == "t1 = 3");
 }
