@@ -46,7 +46,7 @@ class ExprText {
       }
       case ExprKind::pointer:
         if (is_zero(e.args[0])) return {e.name};
-        return {fmt::format("{} + {}", e.name, at_least(e.args[0], 13)), 12};
+        return {fmt::format("{} + {}", e.name, at_least(e.args[0], 12)), 12};
     }
     GRADC_UNREACHABLE("expression");
   }
@@ -66,9 +66,11 @@ class ExprText {
   }
 
   Text binary(const Expr& e, const char* op, int precedence) const {
-    // The left operand may bind as tightly; the right one must bind tighter.
+    // The left operand may bind as tightly; the right one must bind tighter, but integer sums are as good
+    // in any order.
+    const bool any_order = e.type == Type::integer && e.fn == Fn::add;
     return {fmt::format("{} {} {}", at_least(e.args[0], precedence), op,
-                        at_least(e.args[1], precedence + 1)),
+                        at_least(e.args[1], any_order ? precedence : precedence + 1)),
             precedence};
   }
   // Comparisons and logic: operands in parentheses unless arithmetic or simple.

@@ -303,9 +303,13 @@ void ModuleBuilder::add(const FunctionPlan& plan, const std::vector<KernelPlan>&
       }
     }
     const auto registers = register_members(g_, kernel, elsewhere);
+    const NodeId lodger = product_in_follower(g_, kernel, elsewhere);
     for (const StoredNode& s : kernel.members) {
-      if (!registers.contains(s.node)) places[s.node] = home_buffer(s, kernel.forward);
+      if (s.node != lodger && !registers.contains(s.node)) {
+        places[s.node] = home_buffer(s, kernel.forward);
+      }
     }
+    if (lodger.valid()) places[lodger] = places.at(kernel.members[1].node);
     std::vector<std::string> dim_names;
     for (const Dim& dim : module_.dims) dim_names.push_back(dim.name);
     const LoopContext context{

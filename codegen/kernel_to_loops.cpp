@@ -24,7 +24,8 @@ KernelWriter::KernelWriter(const LoopContext& c, const KernelPlan& p,
     if (g[s.node].kind != NodeKind::comprehension) continue;
     for (NodeId read : reads_of(g, g[s.node].body)) bind(storage_of(g, read), false);
   }
-  for (const StoredNode& s : plan.members) bind(s.node, true);
+  // A product that lodges with its follower goes by the follower's name.
+  for (std::size_t m = plan.members.size(); m-- > 0;) bind(plan.members[m].node, true);
   std::stable_partition(arguments.begin(), arguments.end(),
                         [](const Bound& b) { return !b.argument.written; });
 }
@@ -343,6 +344,22 @@ WrittenKernel kernel_to_loops(const LoopContext& context, const KernelPlan& plan
     case Form::product: product_to_loops(k); break;
   }
   return k.finish();
+}
+
+NodeId product_in_follower(const Graph& g, const KernelPlan& plan,
+                           const std::set<NodeId>& read_elsewhere) {
+  if (plan.form != Form::product || plan.members.size() < 2) return {};
+  const StoredNode& product = plan.members[0];
+  const StoredNode& first = plan.members[1];
+  if (product.home.storage != Storage::workspace || read_elsewhere.contains(product.node)) return {};
+  if (g[first.node].type.dtype != g[product.node].type.dtype) return {};
+  // What is overwritten must not be wanted.
+  for (const StoredNode& s : plan.members) {
+    for (NodeId read : operands_of(g, s.node)) {
+      if (first.home.target.valid() && storage_of(g, read) == first.home.target) return {};
+    }
+  }
+  return product.node;
 }
 
 std::set<NodeId> register_members(const Graph& g, const KernelPlan& plan,

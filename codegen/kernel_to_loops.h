@@ -30,6 +30,10 @@ struct WrittenKernel {
 // `in_registers`: members that nobody needs in memory.
 WrittenKernel kernel_to_loops(const LoopContext&, const KernelPlan&, const std::set<NodeId>& in_registers);
 
+// The product of a kernel if only its followers read it and the first of them can take its place element by
+// element: then it needs no memory of its own.
+NodeId product_in_follower(const Graph&, const KernelPlan&, const std::set<NodeId>& read_elsewhere);
+
 // Members that are read only inside the kernel, and there while they are in registers.
 std::set<NodeId> register_members(const Graph&, const KernelPlan&, const std::set<NodeId>& read_elsewhere);
 

@@ -52,8 +52,9 @@ enum class LoopKind : std::uint8_t {
 struct Stmt;
 using Block = std::vector<Stmt>;
 
-// for (variable = begin; variable + step <= end; variable += step). An empty begin goes on where the loop
-// before it in the block, over the same variable, stopped.
+// for (variable = begin; variable + step <= end; variable += step), or, if the last step may be `partial`,
+// for (variable = begin; variable < end; variable += step). An empty begin goes on where the loop before it in the
+// block, over the same variable, stopped.
 struct For {
   std::string variable;
   std::vector<Expr> begin;  // one or none
@@ -61,6 +62,7 @@ struct For {
   std::int64_t step = 1;
   LoopKind kind = LoopKind::serial;
   std::vector<Stmt> body;
+  bool partial = false;
 };
 struct Let {  // a register; `changes`: it is an accumulator
   std::string name;
@@ -83,7 +85,7 @@ struct Store {  // buffer[index] = value, or fn(buffer[index], value) if `accumu
   bool accumulates = false;
   Fn fn = Fn::add;
 };
-struct If {
+struct If {  // the literal true: just a scope for registers
   Expr condition;
   std::vector<Stmt> body;
 };

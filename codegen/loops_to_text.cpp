@@ -74,7 +74,9 @@ class KernelText {
     const std::string begin =
         s.begin.empty() ? "" : fmt::format("std::int64_t {} = {}", v, text(s.begin[0]));
     const std::string end = text(s.end, 12);
-    if (s.step == 1) {
+    if (s.partial) {
+      out_ += fmt::format("{}for ({}; {} < {}; {} += {}) {{\n", indent, begin, v, end, v, s.step);
+    } else if (s.step == 1) {
       out_ += fmt::format("{}for ({}; {} < {}; ++{}) {{\n", indent, begin, v, end, v);
     } else {
       out_ += fmt::format("{}for ({}; {} + {} <= {}; {} += {}) {{\n", indent, begin, v, s.step, end, v,
@@ -120,7 +122,8 @@ class KernelText {
     }
   }
   void statement(const If& s, const std::string& indent) {
-    out_ += fmt::format("{}if ({}) {{\n", indent, text(s.condition));
+    const bool scope = s.condition.kind == ExprKind::literal && s.condition.value != 0;
+    out_ += scope ? indent + "{\n" : fmt::format("{}if ({}) {{\n", indent, text(s.condition));
     block(s.body, indent + "  ");
     out_ += indent + "}\n";
   }
@@ -146,7 +149,9 @@ class KernelText {
 
   std::string initial(const Expr& e) const {
     const bool zero = e.kind == ExprKind::literal && e.lanes > 1 && e.value == 0;
-    return zero ? "{}" : text(e);
+    if (zero) return "{}";
+    // A vector that several products use stays in its register.
+    return e.kind == ExprKind::load && e.lanes > 1 ? "gradc::pinned(" + text(e) + ")" : text(e);
   }
 
   std::string converted(const Expr& value, DType to) const {

@@ -44,9 +44,9 @@ void NestWriter::open(const std::string& name, std::uint32_t number, const Exten
 }
 
 void NestWriter::open(const std::string& name, Expr begin, Expr end, std::int64_t step,
-                      LoopKind kind) {
+                      LoopKind kind, bool partial) {
   Scope scope;
-  scope.loop = {name, {std::move(begin)}, std::move(end), step, kind, {}};
+  scope.loop = {name, {std::move(begin)}, std::move(end), step, kind, {}, partial};
   scopes_.push_back(std::move(scope));
 }
 

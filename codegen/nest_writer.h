@@ -32,7 +32,7 @@ class NestWriter {
   // Opens a loop from 0 to the extent and binds index `number` to its variable.
   void open(const std::string& name, std::uint32_t number, const Extent&, loops::LoopKind);
   void open(const std::string& variable, loops::Expr begin, loops::Expr end, std::int64_t step,
-            loops::LoopKind);
+            loops::LoopKind, bool partial = false);
   void close();
   std::size_t depth() const { return scopes_.size() - 1; }
   loops::Expr extent(const Extent&);

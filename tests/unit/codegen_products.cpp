@@ -1,0 +1,107 @@
+// codegen_products.cpp: matrix products and convolutions at the edges of every tile, against the interpreter.
+#include <fmt/format.h>
+
+#include "codegen/loops_to_text.h"
+#include "codegen/lower.h"
+#include "tests/catch.h"
+#include "tests/emitted_cases.h"
+
+namespace {
+
+using test::EmittedCase;
+
+void check(std::vector<EmittedCase> cases) {
+  for (const std::string& problem : test::run_emitted(std::move(cases))) FAIL_CHECK(problem);
+}
+
+EmittedCase of(const std::string& name, const std::string& text,
+               std::map<std::string, std::int64_t> dims = {}) {
+  EmittedCase c{name, test::graph_of(text), {}, 2};
+  c.environment.dims = std::move(dims);
+  return c;
+}
+
+// x W, then bias and rectifier; xT y; x yT: the three products of a layer.
+std::string layer(std::int64_t m, std::int64_t n, std::int64_t k) {
+  return fmt::format(
+      "net f(x: f32[{0}, {2}] = \"x\", dy: f32[{0}, {1}] = \"dy\") -> y: f32[{0}, {1}], dw: f32[{2}, {1}], "
+      "dx: f32[{0}, {2}] {{\n"
+      "  w = parameter(\"w\", f32[{2}, {1}])\n  b = parameter(\"b\", f32[{1}])\n"
+      "  z[i in 0..{0}-1, j in 0..{1}-1] = sum[k in 0..{2}-1] x[i, k] * w[k, j]\n"
+      "  y[i in 0..{0}-1, j in 0..{1}-1] = max(z[i, j] + b[j], 0.0)\n"
+      "  dw[k in 0..{2}-1, j in 0..{1}-1] = sum[i in 0..{0}-1] x[i, k] * dy[i, j]\n"
+      "  dx[i in 0..{0}-1, k in 0..{2}-1] = sum[j in 0..{1}-1] dy[i, j] * w[k, j]\n}}\n",
+      m, n, k);
+}
+
+}  // namespace
+
+TEST_CASE("products at the edges of every tile, fixed sizes") {
+  const std::int64_t sizes[] = {1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 49, 64, 70};
+  std::vector<EmittedCase> cases;
+  for (std::size_t i = 0; i < std::size(sizes); ++i) {
+    const std::int64_t m = sizes[(i * 5 + 3) % 16], n = sizes[i], k = sizes[(i * 3 + 1) % 16];
+    cases.push_back(of(fmt::format("{}x{}x{}", m, n, k), layer(m, n, k)));
+  }
+  check(std::move(cases));
+}
+
+TEST_CASE("products at the edges of every tile, sizes chosen at run time") {
+  const std::string text =
+      "dim B <= 40\ndim N <= 70\ndim K <= 20\n"
+      "net f(x: f32[B, K] = \"x\", y: f32[K, N] = \"y\", w: f32[5, N] = \"w\") -> z: f32[B, N], dw: f32[5, N], "
+      "s: f32[B, 37] {\n"
+      "  p = parameter(\"p\", f32[9, 37])\n"
+      "  t[i in 0..B-1, j in 0..N-1] = sum[k in 0..K-1] x[i, k] * y[k, j]\n"
+      "  z[i in 0..B-1, j in 0..N-1] = t[i, j] + w[3, j]\n"
+      "  dw[a in 0..4, j in 0..N-1] = sum[i in 0..B-1] x[i, 0] * z[i, j] * w[a, j]\n"
+      "  q[a in 0..8, i in 0..B-1] = x[i, 0] + cast(a, f32)\n"
+      "  s[i in 0..B-1, j in 0..36] = sum[a in 0..8] q[a, i] * p[a, j]\n}\n";
+  std::vector<EmittedCase> cases;
+  const std::int64_t sizes[][3] = {{1, 1, 1}, {2, 3, 5}, {7, 8, 9}, {8, 32, 20}, {9, 33, 1},
+                                   {15, 31, 2}, {16, 63, 3}, {17, 64, 4}, {40, 70, 20}, {33, 17, 7}};
+  for (const auto& [b, n, k] : sizes) {
+    cases.push_back(of(fmt::format("B {} N {} K {}", b, n, k), text, {{"B", b}, {"N", n}, {"K", k}}));
+  }
+  check(std::move(cases));
+}
+
+TEST_CASE("convolutions in all three directions, padded, strided, dilated") {
+  std::vector<EmittedCase> cases;
+  cases.push_back(of("3x3 padded",
+                     "dim B <= 5\n"
+                     "net f(x: f32[B, 3, 6, 9] = \"x\", dy: f32[B, 4, 6, 9] = \"dy\") -> y: f32[B, 4, 6, 9], "
+                     "dk: f32[4, 3, 3, 3], dx: f32[B, 3, 6, 9] {\n"
+                     "  K = parameter(\"K\", f32[4, 3, 3, 3])\n"
+                     "  y[b in 0..B-1, f in 0..3, i in 0..5, j in 0..8] = sum[c in 0..2, u in 0..2, v in 0..2] "
+                     "x[b, c, i + u - 1, j + v - 1 pad 0] * K[f, c, u, v]\n"
+                     "  dk[f in 0..3, c in 0..2, u in 0..2, v in 0..2] = sum[b in 0..B-1, i in 0..5, j in 0..8] "
+                     "dy[b, f, i, j] * x[b, c, i + u - 1, j + v - 1 pad 0]\n"
+                     "  dx[b in 0..B-1, c in 0..2, i in 0..5, j in 0..8] = sum[f in 0..3, u in 0..2, v in 0..2] "
+                     "dy[b, f, i - u + 1, j - v + 1 pad 0] * K[f, c, u, v]\n}\n",
+                     {{"B", 3}}));
+  cases.push_back(of("stride 2",
+                     "net f(x: f32[2, 3, 9, 9] = \"x\", K: f32[4, 3, 3, 3] = \"K\") -> y: f32[2, 4, 4, 4] {\n"
+                     "  y[b in 0..1, f in 0..3, i in 0..3, j in 0..3] = sum[c in 0..2, u in 0..2, v in 0..2] "
+                     "x[b, c, 2 * i + u, 2 * j + v] * K[f, c, u, v]\n}\n"));
+  cases.push_back(of("over time",
+                     "dim T <= 20\n"
+                     "net f(x: f32[2, T, 5] = \"x\", K: f32[3, 5, 17] = \"K\") -> y: f32[2, T, 17] {\n"
+                     "  y[b in 0..1, t in 0..T-1, o in 0..16] = sum[u in 0..2, c in 0..4] "
+                     "x[b, t - 2 * u, c pad 0] * K[u, c, o]\n}\n",
+                     {{"T", 13}}));
+  cases.push_back(of("f64, batched, scaled",
+                     "net f(x: f64[3, 4, 5] = \"x\", w: f64[3, 5, 19] = \"w\", s: f64[3] = \"s\") -> y: f64[3, 4, 19] {\n"
+                     "  y[b in 0..2, i in 0..3, j in 0..18] = sum[k in 0..4] s[b] * x[b, i, k] * w[b, k, j]\n}\n"));
+  cases.push_back(of("masked operands",
+                     "net f(x: f32[9, 11] = \"x\", w: f32[11, 21] = \"w\", id: i32[9] = \"id\") -> y: f32[9, 21], "
+                     "z: f32[9, 21] {\n"
+                     "  y[i in 0..8, j in 0..20] = sum[k in 0..10] select(x[i, k] > 0.0, x[i, k], 0.0) * w[k, j]\n"
+                     "  z[i in 0..8, j in 0..20] = sum[k in 0..10] x[id[i], k] * exp(w[k, j])\n}\n"));
+  cases.push_back(of("dims with the names of the tiles",
+                     "dim n <= 9\ndim m <= 9\ndim k <= 9\ndim rows <= 9\n"
+                     "net f(x: f32[m, k, rows] = \"x\", w: f32[k, rows, n] = \"w\") -> y: f32[m, n] {\n"
+                     "  y[i in 0..m-1, j in 0..n-1] = sum[a in 0..k-1, b in 0..rows-1] x[i, a, b] * w[a, b, j]\n}\n",
+                     {{"n", 7}, {"m", 5}, {"k", 3}, {"rows", 2}}));
+  check(std::move(cases));
+}
