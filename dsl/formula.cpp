@@ -144,10 +144,9 @@ std::string formula(const Graph& g, NodeId root) {
     if (!g.label(id).name.empty()) continue;
     const auto uses = reads.find(id);
     if (uses != reads.end() && uses->second == 1) inlined.insert(id);
-    const bool reads_inlined = std::any_of(inlined.begin(), inlined.end(), [&](NodeId other) {
-      const std::vector<NodeId> operands = operands_of(g, id);
-      return std::find(operands.begin(), operands.end(), other) != operands.end();
-    });
+    const std::vector<NodeId> operands = operands_of(g, id);
+    const bool reads_inlined = std::any_of(operands.begin(), operands.end(),
+                                           [&](NodeId read) { return inlined.contains(read); });
     if (!reads_inlined && scalars_of(g, n.body).size() <= short_body) inlined.insert(id);
   }
   std::vector<NodeId> shown;
