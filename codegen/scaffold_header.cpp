@@ -142,6 +142,11 @@ std::string documentation(const ScaffoldInput& input, const Signature& s) {
   const std::string in = tensors(module, s.arguments, Role::input),
                     out = tensors(module, s.arguments, Role::output);
   if (!in.empty()) lines.push_back("  reads   " + in);
+  for (const SignatureArgument& argument : s.arguments)
+    if (argument.role == Role::input)
+      if (const std::int64_t limit = position_limit(input, function, argument.number); limit > 0)
+        lines.push_back(
+            fmt::format("  where   0 <= {} <= {}, which is not checked", argument.name, limit - 1));
   if (!out.empty()) lines.push_back("  writes  " + out);
   if (function.entry == Entry::forward && memory && memory->saved > 0)
     lines.push_back(fmt::format("Leaves up to {} in the workspace for its backward function.",

@@ -57,6 +57,25 @@ std::string c_declaration(const Signature& s) {
   return fmt::format("void {}({})", s.c_name, arguments);
 }
 
+std::string local_name(const loops::Module& module, const loops::Function& function,
+                       std::uint32_t number) {
+  const std::string& name = module.buffers[number].spec_name;
+  const std::string path = function.spec_name + ".";
+  return name.starts_with(path) ? name.substr(path.size()) : name;
+}
+
+std::int64_t position_limit(const ScaffoldInput& input, const loops::Function& function,
+                            std::uint32_t buffer) {
+  const auto limits = input.limits.find(function.spec_name);
+  if (limits == input.limits.end()) return 0;
+  // In the graph an input has the path of its function, in a module it may be without.
+  const std::string name = local_name(input.module, function, buffer);
+  for (const std::string& key : {name, function.spec_name + "." + name})
+    if (const auto found = limits->second.find(key); found != limits->second.end())
+      return found->second;
+  return 0;
+}
+
 bool mentions(const std::string& text, const std::string& word) {
   const auto in_word = [](char c) {
     return c == '_' || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');

@@ -20,6 +20,12 @@ std::string version_check();
 std::string declaration(const Signature&, const std::string* body = nullptr);
 std::string c_declaration(const Signature&);
 
+// An argument's name as the signature in the spec has it, without the function's path.
+std::string local_name(const loops::Module&, const loops::Function&, std::uint32_t buffer);
+
+// How many positions an i32 input chooses among, or 0 if it is not used as one.
+std::int64_t position_limit(const ScaffoldInput&, const loops::Function&, std::uint32_t buffer);
+
 // Whether `word` stands in `text` as a whole word.
 bool mentions(const std::string& text, const std::string& word);
 

@@ -86,14 +86,6 @@ std::string tensor_entry(const loops::Module& module, std::uint32_t number, cons
                      offset, limit);
 }
 
-// An argument's name as the signature in the spec has it, without the function's path.
-std::string local_name(const loops::Module& module, const loops::Function& function,
-                       std::uint32_t number) {
-  const std::string& name = module.buffers[number].spec_name;
-  const std::string path = function.spec_name + ".";
-  return name.starts_with(path) ? name.substr(path.size()) : name;
-}
-
 // A constant table, or nothing where there is nothing to list: C++ has no empty arrays.
 std::string table(const std::string& type, const std::string& name, const std::string& entries) {
   return entries.empty() ? "" : fmt::format("const {} {}[] = {{\n{}}};\n\n", type, name, entries);
@@ -190,16 +182,10 @@ std::string tables(const ScaffoldInput& input, const Signatures& all) {
     const Signature& s = all.functions[k];
     const loops::Function& function = *s.function;
     if (function.entry == Entry::init) continue;
-    const auto limits = input.limits.find(function.spec_name);
-    const auto limit = [&](std::uint32_t number) -> std::int64_t {
-      if (limits == input.limits.end()) return 0;
-      const auto found = limits->second.find(module.buffers[number].spec_name);
-      return found == limits->second.end() ? 0 : found->second;
-    };
     std::string inputs, outputs;
     for (const std::uint32_t number : function.inputs)
-      inputs +=
-          tensor_entry(module, number, local_name(module, function, number), "0", limit(number));
+      inputs += tensor_entry(module, number, local_name(module, function, number), "0",
+                             position_limit(input, function, number));
     for (const std::uint32_t number : function.outputs)
       outputs += tensor_entry(module, number, local_name(module, function, number), "0");
     text += table("gradc::Tensor", fmt::format("inputs_{}", k), inputs) +

@@ -135,7 +135,7 @@ int build(Session& session, const BuildArguments& options) {
     return exit_ok;
   }
 
-  const std::string& name = spec->name;
+  const std::string& name = compiled.module.name;
   if (options.binary) {
     if (!spec->program.present)
       return fail(session, exit_spec,

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "codegen/names.h"
 #include "codegen/scaffold_parts.h"
 
 namespace gradc {
@@ -12,7 +13,7 @@ CompileInput compile_input(const Session& session, const Spec& spec) {
   std::vector<std::string> texts;
   for (std::uint32_t file = 0; file < sources.size(); ++file) texts.push_back(sources.text(file));
   CompileInput input{
-      spec.name, spec.graph, spec.program, {GRADC_VERSION, {}, text_hash(texts)}, {}};
+      identifier(spec.name), spec.graph, spec.program, {GRADC_VERSION, {}, text_hash(texts)}, {}};
   for (const std::string& file : spec.files) input.provenance.files.push_back(base_name(file));
   input.place = [&sources](Span span) -> std::string {
     if (!span.valid()) return "";

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <system_error>
 
 #include "codegen/format.h"
 #include "dsl/check.h"
@@ -174,9 +175,14 @@ int main(int argc, char** argv) {
   gradc::Session session;
   session.command.assign(argv, argv + argc);
   try {
-    return gradc::run(session, argc, argv);
+    const int code = gradc::run(session, argc, argv);
+    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+    return gradc::fail(session, gradc::exit_io, "cannot write to standard output");
   } catch (const gradc::InternalError& error) {
     return gradc::internal_error_exit(session, error.what());
+  } catch (const std::system_error&
+               error) {  // a full disk behind stdout, a folder gone while it is read
+    return gradc::fail(session, gradc::exit_io, error.what());
   } catch (const std::bad_alloc&) {
     return gradc::internal_error_exit(session, "out of memory");
   } catch (const std::exception& error) {

@@ -23,6 +23,7 @@ TEST_CASE("build writes a header and a source, and with --main a main") {
 TEST_CASE("a runtime of another version is refused") {
   const Workplace place;
   REQUIRE(place.gradc({"build", "tiny.nn", "-o", "out"}).exit_code == 0);
+  fs::create_directory(place.path() / "runtime");
   fs::copy(GRADC_SOURCE_DIR "/runtime/gradc", place.path() / "runtime/gradc",
            fs::copy_options::recursive);
   const std::vector<std::string> compile = {"g++", "-std=c++17", "-fsyntax-only",

@@ -25,6 +25,14 @@ TEST_CASE("check is one line") {
   CHECK(checked.out == "tiny: 1 net, 1 step, 23 parameters.\n");
 }
 
+TEST_CASE("output that can't be written is exit code 3") {
+  const Workplace place;
+  const Finished full = run_program(
+      {"sh", "-c", "'" GRADC_TOOL "' build tiny.nn --emit=cpp >/dev/full"}, {place.path(), {}});
+  CHECK(full.exit_code == 3);
+  CHECK_THAT(full.err, contains("standard output"));
+}
+
 TEST_CASE("errors are counted at the end") {
   const Workplace place;
   write_text(place.path() / "wrong.nn",

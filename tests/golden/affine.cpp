@@ -1,0 +1,593 @@
+// Do not edit: edit the spec and run gradc again.
+#include "affine.hpp"
+
+#include <cmath>
+#include <cstring>
+
+#include "gradc/math.h"
+#include "gradc/philox.h"
+#include "gradc/vector.h"
+
+#if GRADC_RUNTIME_VERSION != 1
+#error "this file was generated for version 1 of gradc's runtime headers: generate it again"
+#endif
+
+namespace affine {
+
+// t = normal(0, 0.816496580927726)
+// t: f32[3, 2]
+static void init_f_only_W(std::uint64_t seed, std::uint32_t step, float* __restrict t) {
+  for (std::int64_t i = 0; i < 3; ++i) {
+    for (std::int64_t j = 0; j < 2; ++j) {
+      t[i * 2 + j] = gradc::random_normal(seed, step, 2887886452u, static_cast<std::uint64_t>(i * 2 + j), 0.0f, 0.8164966f);
+    }
+  }
+}
+
+// t1[i] = 0
+// t: f32[2]
+static void init_f_only_b(float* __restrict t) {
+  for (std::int64_t i = 0; i < 2; ++i) {
+    t[i] = 0.0f;
+  }
+}
+
+// t1 = 0
+static void init_fit_step(std::int32_t* __restrict t) {
+  t[0] = 0;
+}
+
+// out[m, n] = sum[k] a[m, k] * b[k, n] in register tiles
+// m < rows, k < 3, n < 2
+static void product(std::int64_t rows, const float* __restrict a, const float* __restrict b,
+                    float* __restrict out) {
+  std::int64_t m = 0;
+  for (; m + 8 <= rows; m += 8) {
+    {
+      gradc::f32x2 c0_0 = {};
+      gradc::f32x2 c1_0 = {};
+      gradc::f32x2 c2_0 = {};
+      gradc::f32x2 c3_0 = {};
+      gradc::f32x2 c4_0 = {};
+      gradc::f32x2 c5_0 = {};
+      gradc::f32x2 c6_0 = {};
+      gradc::f32x2 c7_0 = {};
+      for (std::int64_t k = 0; k < 3; ++k) {
+        const gradc::f32x2 b0 = gradc::pinned(gradc::load<gradc::f32x2>(b + k * 2));
+        const float a0 = a[m * 3 + k];
+        c0_0 += a0 * b0;
+        const float a1 = a[(m + 1) * 3 + k];
+        c1_0 += a1 * b0;
+        const float a2 = a[(m + 2) * 3 + k];
+        c2_0 += a2 * b0;
+        const float a3 = a[(m + 3) * 3 + k];
+        c3_0 += a3 * b0;
+        const float a4 = a[(m + 4) * 3 + k];
+        c4_0 += a4 * b0;
+        const float a5 = a[(m + 5) * 3 + k];
+        c5_0 += a5 * b0;
+        const float a6 = a[(m + 6) * 3 + k];
+        c6_0 += a6 * b0;
+        const float a7 = a[(m + 7) * 3 + k];
+        c7_0 += a7 * b0;
+      }
+      gradc::store(out + m * 2, c0_0);
+      gradc::store(out + (m + 1) * 2, c1_0);
+      gradc::store(out + (m + 2) * 2, c2_0);
+      gradc::store(out + (m + 3) * 2, c3_0);
+      gradc::store(out + (m + 4) * 2, c4_0);
+      gradc::store(out + (m + 5) * 2, c5_0);
+      gradc::store(out + (m + 6) * 2, c6_0);
+      gradc::store(out + (m + 7) * 2, c7_0);
+    }
+  }
+  for (; m + 4 <= rows; m += 4) {
+    {
+      gradc::f32x2 c0_0 = {};
+      gradc::f32x2 c1_0 = {};
+      gradc::f32x2 c2_0 = {};
+      gradc::f32x2 c3_0 = {};
+      for (std::int64_t k = 0; k < 3; ++k) {
+        const gradc::f32x2 b0 = gradc::pinned(gradc::load<gradc::f32x2>(b + k * 2));
+        const float a0 = a[m * 3 + k];
+        c0_0 += a0 * b0;
+        const float a1 = a[(m + 1) * 3 + k];
+        c1_0 += a1 * b0;
+        const float a2 = a[(m + 2) * 3 + k];
+        c2_0 += a2 * b0;
+        const float a3 = a[(m + 3) * 3 + k];
+        c3_0 += a3 * b0;
+      }
+      gradc::store(out + m * 2, c0_0);
+      gradc::store(out + (m + 1) * 2, c1_0);
+      gradc::store(out + (m + 2) * 2, c2_0);
+      gradc::store(out + (m + 3) * 2, c3_0);
+    }
+  }
+  for (; m < rows; ++m) {
+    {
+      gradc::f32x2 c0_0 = {};
+      for (std::int64_t k = 0; k < 3; ++k) {
+        const gradc::f32x2 b0 = gradc::pinned(gradc::load<gradc::f32x2>(b + k * 2));
+        const float a0 = a[m * 3 + k];
+        c0_0 += a0 * b0;
+      }
+      gradc::store(out + m * 2, c0_0);
+    }
+  }
+}
+
+// t1[j, o] = sum[i] x[j, i] * W[i, o]
+// y[i, o] = t1[i, o] + b[o]
+// t: f32[B, 2], y: f32[B, 2], x: f32[B, 3], W: f32[3, 2], b: f32[2]
+// affine.nn:7
+static void f_y(std::int64_t B, const float* __restrict x, const float* __restrict W,
+                const float* __restrict b, float* __restrict y) {
+  for (std::int64_t i0 = 0; i0 < B; i0 += 8) {
+    const std::int64_t rows = gradc::min(8, B - i0);
+    product(rows, x + i0 * 3, W, y + i0 * 2);
+    for (std::int64_t i = i0; i < i0 + rows; ++i) {
+      for (std::int64_t o = 0; o < 2; ++o) {
+        y[i * 2 + o] = y[i * 2 + o] + b[o];
+      }
+    }
+  }
+}
+
+// t1[i, j] = W[j, i]
+// t: f32[2, 3], W: f32[3, 2]
+static void f_t(const float* __restrict W, float* __restrict t) {
+  for (std::int64_t i = 0; i < 2; ++i) {
+    for (std::int64_t j = 0; j < 3; ++j) {
+      t[i * 3 + j] = W[j * 2 + i];
+    }
+  }
+}
+
+// out[m, n] = sum[k] a[m, k] * b[k, n] in register tiles
+// m < rows, k < 2, n < 3
+static void product2(std::int64_t rows, const float* __restrict a, const float* __restrict b,
+                     float* __restrict out) {
+  std::int64_t m = 0;
+  for (; m + 8 <= rows; m += 8) {
+    {
+      gradc::f32x2 c0_0 = {};
+      gradc::f32x2 c1_0 = {};
+      gradc::f32x2 c2_0 = {};
+      gradc::f32x2 c3_0 = {};
+      gradc::f32x2 c4_0 = {};
+      gradc::f32x2 c5_0 = {};
+      gradc::f32x2 c6_0 = {};
+      gradc::f32x2 c7_0 = {};
+      for (std::int64_t k = 0; k < 2; ++k) {
+        const gradc::f32x2 b0 = gradc::pinned(gradc::load<gradc::f32x2>(b + k * 3));
+        const float a0 = a[m * 2 + k];
+        c0_0 += a0 * b0;
+        const float a1 = a[(m + 1) * 2 + k];
+        c1_0 += a1 * b0;
+        const float a2 = a[(m + 2) * 2 + k];
+        c2_0 += a2 * b0;
+        const float a3 = a[(m + 3) * 2 + k];
+        c3_0 += a3 * b0;
+        const float a4 = a[(m + 4) * 2 + k];
+        c4_0 += a4 * b0;
+        const float a5 = a[(m + 5) * 2 + k];
+        c5_0 += a5 * b0;
+        const float a6 = a[(m + 6) * 2 + k];
+        c6_0 += a6 * b0;
+        const float a7 = a[(m + 7) * 2 + k];
+        c7_0 += a7 * b0;
+      }
+      gradc::store(out + m * 3, c0_0);
+      gradc::store(out + (m + 1) * 3, c1_0);
+      gradc::store(out + (m + 2) * 3, c2_0);
+      gradc::store(out + (m + 3) * 3, c3_0);
+      gradc::store(out + (m + 4) * 3, c4_0);
+      gradc::store(out + (m + 5) * 3, c5_0);
+      gradc::store(out + (m + 6) * 3, c6_0);
+      gradc::store(out + (m + 7) * 3, c7_0);
+    }
+    {
+      float c0_0 = 0.0f;
+      float c1_0 = 0.0f;
+      float c2_0 = 0.0f;
+      float c3_0 = 0.0f;
+      float c4_0 = 0.0f;
+      float c5_0 = 0.0f;
+      float c6_0 = 0.0f;
+      float c7_0 = 0.0f;
+      for (std::int64_t k = 0; k < 2; ++k) {
+        const float b0 = b[k * 3 + 2];
+        const float a0 = a[m * 2 + k];
+        c0_0 += a0 * b0;
+        const float a1 = a[(m + 1) * 2 + k];
+        c1_0 += a1 * b0;
+        const float a2 = a[(m + 2) * 2 + k];
+        c2_0 += a2 * b0;
+        const float a3 = a[(m + 3) * 2 + k];
+        c3_0 += a3 * b0;
+        const float a4 = a[(m + 4) * 2 + k];
+        c4_0 += a4 * b0;
+        const float a5 = a[(m + 5) * 2 + k];
+        c5_0 += a5 * b0;
+        const float a6 = a[(m + 6) * 2 + k];
+        c6_0 += a6 * b0;
+        const float a7 = a[(m + 7) * 2 + k];
+        c7_0 += a7 * b0;
+      }
+      out[m * 3 + 2] = c0_0;
+      out[(m + 1) * 3 + 2] = c1_0;
+      out[(m + 2) * 3 + 2] = c2_0;
+      out[(m + 3) * 3 + 2] = c3_0;
+      out[(m + 4) * 3 + 2] = c4_0;
+      out[(m + 5) * 3 + 2] = c5_0;
+      out[(m + 6) * 3 + 2] = c6_0;
+      out[(m + 7) * 3 + 2] = c7_0;
+    }
+  }
+  for (; m + 4 <= rows; m += 4) {
+    {
+      gradc::f32x2 c0_0 = {};
+      gradc::f32x2 c1_0 = {};
+      gradc::f32x2 c2_0 = {};
+      gradc::f32x2 c3_0 = {};
+      for (std::int64_t k = 0; k < 2; ++k) {
+        const gradc::f32x2 b0 = gradc::pinned(gradc::load<gradc::f32x2>(b + k * 3));
+        const float a0 = a[m * 2 + k];
+        c0_0 += a0 * b0;
+        const float a1 = a[(m + 1) * 2 + k];
+        c1_0 += a1 * b0;
+        const float a2 = a[(m + 2) * 2 + k];
+        c2_0 += a2 * b0;
+        const float a3 = a[(m + 3) * 2 + k];
+        c3_0 += a3 * b0;
+      }
+      gradc::store(out + m * 3, c0_0);
+      gradc::store(out + (m + 1) * 3, c1_0);
+      gradc::store(out + (m + 2) * 3, c2_0);
+      gradc::store(out + (m + 3) * 3, c3_0);
+    }
+    {
+      float c0_0 = 0.0f;
+      float c1_0 = 0.0f;
+      float c2_0 = 0.0f;
+      float c3_0 = 0.0f;
+      for (std::int64_t k = 0; k < 2; ++k) {
+        const float b0 = b[k * 3 + 2];
+        const float a0 = a[m * 2 + k];
+        c0_0 += a0 * b0;
+        const float a1 = a[(m + 1) * 2 + k];
+        c1_0 += a1 * b0;
+        const float a2 = a[(m + 2) * 2 + k];
+        c2_0 += a2 * b0;
+        const float a3 = a[(m + 3) * 2 + k];
+        c3_0 += a3 * b0;
+      }
+      out[m * 3 + 2] = c0_0;
+      out[(m + 1) * 3 + 2] = c1_0;
+      out[(m + 2) * 3 + 2] = c2_0;
+      out[(m + 3) * 3 + 2] = c3_0;
+    }
+  }
+  for (; m < rows; ++m) {
+    {
+      gradc::f32x2 c0_0 = {};
+      for (std::int64_t k = 0; k < 2; ++k) {
+        const gradc::f32x2 b0 = gradc::pinned(gradc::load<gradc::f32x2>(b + k * 3));
+        const float a0 = a[m * 2 + k];
+        c0_0 += a0 * b0;
+      }
+      gradc::store(out + m * 3, c0_0);
+    }
+    {
+      float c0_0 = 0.0f;
+      for (std::int64_t k = 0; k < 2; ++k) {
+        const float b0 = b[k * 3 + 2];
+        const float a0 = a[m * 2 + k];
+        c0_0 += a0 * b0;
+      }
+      out[m * 3 + 2] = c0_0;
+    }
+  }
+}
+
+// df_x[i, j] = sum[k] dy[i, k] * t1[k, j]
+// x: f32[B, 3], dy: f32[B, 2], t: f32[2, 3]
+// affine.nn:7
+static void f_x(std::int64_t B, const float* __restrict dy, const float* __restrict t,
+                float* __restrict x) {
+  product2(B, dy, t, x);
+}
+
+// out[m, n] = sum[k] a[m, k] * b[k, n] in register tiles
+// m < 3, k < B, n < 2
+static void product3(std::int64_t B, const float* __restrict a, const float* __restrict b,
+                     float* __restrict out) {
+  for (std::int64_t m = 0; m < 3; m += 1) {
+    {
+      gradc::f32x2 c0_0 = {};
+      for (std::int64_t k = 0; k < B; ++k) {
+        const gradc::f32x2 b0 = gradc::pinned(gradc::load<gradc::f32x2>(b + k * 2));
+        const float a0 = a[m + k * 3];
+        c0_0 += a0 * b0;
+      }
+      gradc::store(out + m * 2, c0_0);
+    }
+  }
+}
+
+// df_only_W[i, j] = sum[k] x[k, i] * dy[k, j]
+// W: f32[3, 2], x: f32[B, 3], dy: f32[B, 2]
+// affine.nn:7
+static void f_dW(std::int64_t B, const float* __restrict x, const float* __restrict dy,
+                 float* __restrict W) {
+  product3(B, x, dy, W);
+}
+
+// df_only_b[i] = sum[j] dy[j, i]
+// b: f32[2], dy: f32[B, 2]
+// affine.nn:7
+static void f_db(std::int64_t B, const float* __restrict dy, float* __restrict b) {
+  for (std::int64_t i = 0; i < 2; ++i) {
+    float b2 = 0.0f;
+    for (std::int64_t j = 0; j < B; ++j) {
+      b2 += dy[j * 2 + i];
+    }
+    b[i] = b2;
+  }
+}
+
+// t1[j, o] = sum[i] x[j, i] * W[i, o]
+// t2[i, o] = (t1[i, o] + b[o] - t[i, o]) / B
+// t: f32[B, 2], x: f32[B, 3], W: f32[3, 2], b: f32[2]
+// affine.nn:7
+static void fit_t(std::int64_t B, const float* __restrict x, const float* __restrict W,
+                  const float* __restrict b, const float* __restrict t, float* __restrict t2,
+                  float* __restrict t3) {
+  const float cast = static_cast<float>(B);
+  for (std::int64_t i0 = 0; i0 < B; i0 += 8) {
+    const std::int64_t rows = gradc::min(8, B - i0);
+    product(rows, x + i0 * 3, W, t3 + i0 * 2);
+    for (std::int64_t i = i0; i < i0 + rows; ++i) {
+      for (std::int64_t o = 0; o < 2; ++o) {
+        t2[i * 2 + o] = (t3[i * 2 + o] + b[o] - t[i * 2 + o]) / cast;
+      }
+    }
+  }
+}
+
+// t2 = sum[i, o] (t1[i, o] + b[o] - t[i, o]) * (t1[i, o] + b[o] - t[i, o])
+// loss = 0.5 * t1 / B
+// t: f32[B, 2], b: f32[2]
+// affine.nn:16
+static void fit_loss(std::int64_t B, const float* __restrict t, const float* __restrict b,
+                     const float* __restrict t2, float* __restrict loss) {
+  float t3 = 0.0f;
+  for (std::int64_t b2 = 0; b2 < B; ++b2) {
+    for (std::int64_t o = 0; o < 2; ++o) {
+      const float t4 = t[b2 * 2 + o] + b[o] - t2[b2 * 2 + o];
+      t3 += t4 * t4;
+    }
+  }
+  const float loss2 = 0.5f * t3 / static_cast<float>(B);
+  loss[0] = loss2;
+}
+
+// step_next = step2 + 1
+// affine.nn:14
+static void fit_fit_step(std::int32_t* __restrict step_) {
+  step_[0] = static_cast<std::int32_t>(step_[0] + 1);
+}
+
+// df_only_W[i, j] = sum[k] x[k, i] * t1[k, j]
+// p_next[i, j] = W[i, j] - 0.1 * df_only_W[i, j]
+// W: f32[3, 2], p_next: f32[3, 2], x: f32[B, 3], t: f32[B, 2]
+// affine.nn:7
+static void fit_f_only_W(std::int64_t B, const float* __restrict x, const float* __restrict t,
+                         float* __restrict W, float* __restrict W2) {
+  product3(B, x, t, W2);
+  for (std::int64_t i = 0; i < 3; ++i) {
+    for (std::int64_t j = 0; j < 2; ++j) {
+      W[i * 2 + j] = W[i * 2 + j] - 0.1f * W2[i * 2 + j];
+    }
+  }
+}
+
+// t2[i] = sum[j] (t1[j, i] - t[j, i])
+// p_next[i] = 0.9 * b[i] - 0.1 * t1[i] / B
+// p_next: f32[2], t: f32[B, 2], b: f32[2]
+// prelude.nn:113
+static void fit_f_only_b(std::int64_t B, const float* __restrict t, const float* __restrict t2,
+                         float* __restrict b) {
+  const float cast = static_cast<float>(B);
+  for (std::int64_t i = 0; i < 2; ++i) {
+    float t3 = 0.0f;
+    for (std::int64_t j = 0; j < B; ++j) {
+      t3 += t[j * 2 + i] - t2[j * 2 + i];
+    }
+    const float p_next = 0.9f * b[i] - 0.1f * t3 / cast;
+    b[i] = p_next;
+  }
+}
+
+// t1[j, o] = sum[i] x[j, i] * W[i, o]
+// t: f32[B, 2], x: f32[B, 3], W: f32[3, 2]
+// affine.nn:7
+static void fit_t2(std::int64_t B, const float* __restrict x, const float* __restrict W,
+                   float* __restrict t) {
+  product(B, x, W, t);
+}
+
+
+void init(Parameters& parameters, State& state, std::uint64_t seed) {
+  constexpr std::uint32_t step = 0;
+  init_f_only_W(seed, step, parameters.f_only_W);
+  init_f_only_b(parameters.f_only_b);
+  init_fit_step(state.fit_step);
+}
+
+void f_forward(const Parameters& parameters, Workspace& /*workspace*/, std::int64_t B, const float* x, float* y) {
+  f_y(B, x, parameters.f_only_W, parameters.f_only_b, y);
+}
+
+void f_backward(const Parameters& parameters, Workspace& workspace, std::int64_t B, const float* x, const float* dy, Parameters& gradients, float* dx) {
+  auto* const t = gradc::place<float>(workspace.data, 0);  // f32[2, 3]
+  f_t(parameters.f_only_W, t);
+  f_x(B, dy, t, dx);
+  f_dW(B, x, dy, gradients.f_only_W);
+  f_db(B, dy, gradients.f_only_b);
+}
+
+fit_result fit(Parameters& parameters, State& state, Workspace& workspace, std::int64_t B, const float* x, const float* t, std::uint64_t /*seed*/) {
+  fit_result result{};
+  auto* const t3 = gradc::place<float>(workspace.data, 64);  // f32[B, 2]
+  auto* const t2 = gradc::place<float>(workspace.data, 0);  // f32[B, 2]
+  auto* const W = gradc::place<float>(workspace.data, 128);  // f32[3, 2]
+  fit_t(B, x, parameters.f_only_W, parameters.f_only_b, t, t3, t2);
+  fit_loss(B, t2, parameters.f_only_b, t, &result.loss);
+  fit_fit_step(state.fit_step);
+  fit_f_only_W(B, x, t3, parameters.f_only_W, W);
+  fit_f_only_b(B, t2, t, parameters.f_only_b);
+  return result;
+}
+
+fit_result fit_evaluate(const Parameters& parameters, const State& /*state*/, Workspace& workspace, std::int64_t B, const float* x, const float* t) {
+  fit_result result{};
+  auto* const t2 = gradc::place<float>(workspace.data, 0);  // f32[B, 2]
+  fit_t2(B, x, parameters.f_only_W, t2);
+  fit_loss(B, t2, parameters.f_only_b, t, &result.loss);
+  return result;
+}
+
+
+// ---- the model as a table, for the runtime's driver and checkpoints
+
+namespace {
+
+const gradc::Dim the_dims[] = {
+    {"B", 4},
+};
+
+const gradc::Tensor the_parameters[] = {
+    {"f.only.W", gradc::DType::f32, 2, {{3, 0, -1}, {2, 0, -1}}, offsetof(Parameters, f_only_W), 0},
+    {"f.only.b", gradc::DType::f32, 1, {{2, 0, -1}}, offsetof(Parameters, f_only_b), 0},
+};
+
+const gradc::Tensor the_state[] = {
+    {"fit.step", gradc::DType::i32, 0, {}, offsetof(State, fit_step), 0},
+};
+
+const gradc::Tensor inputs_1[] = {
+    {"x", gradc::DType::f32, 2, {{0, 1, 0}, {3, 0, -1}}, 0, 0},
+};
+
+const gradc::Tensor outputs_1[] = {
+    {"y", gradc::DType::f32, 2, {{0, 1, 0}, {2, 0, -1}}, 0, 0},
+};
+
+void run_1(const gradc::Call& call) {
+  f_forward(*static_cast<const Parameters*>(call.parameters), *static_cast<Workspace*>(call.workspace), call.dims[0], static_cast<const float*>(call.inputs[0]), static_cast<float*>(call.outputs[0]));
+}
+
+const gradc::Tensor inputs_2[] = {
+    {"x", gradc::DType::f32, 2, {{0, 1, 0}, {3, 0, -1}}, 0, 0},
+    {"dy", gradc::DType::f32, 2, {{0, 1, 0}, {2, 0, -1}}, 0, 0},
+};
+
+const gradc::Tensor outputs_2[] = {
+    {"dx", gradc::DType::f32, 2, {{0, 1, 0}, {3, 0, -1}}, 0, 0},
+};
+
+void run_2(const gradc::Call& call) {
+  f_backward(*static_cast<const Parameters*>(call.parameters), *static_cast<Workspace*>(call.workspace), call.dims[0], static_cast<const float*>(call.inputs[0]), static_cast<const float*>(call.inputs[1]), *static_cast<Parameters*>(call.gradients), static_cast<float*>(call.outputs[0]));
+}
+
+const gradc::Tensor inputs_3[] = {
+    {"x", gradc::DType::f32, 2, {{0, 1, 0}, {3, 0, -1}}, 0, 0},
+    {"t", gradc::DType::f32, 2, {{0, 1, 0}, {2, 0, -1}}, 0, 0},
+};
+
+const gradc::Tensor outputs_3[] = {
+    {"loss", gradc::DType::f32, 0, {}, 0, 0},
+};
+
+void run_3(const gradc::Call& call) {
+  const fit_result result = fit(*static_cast<Parameters*>(call.parameters), *static_cast<State*>(call.state), *static_cast<Workspace*>(call.workspace), call.dims[0], static_cast<const float*>(call.inputs[0]), static_cast<const float*>(call.inputs[1]), call.seed);
+  *static_cast<float*>(call.outputs[0]) = result.loss;
+}
+
+const gradc::Tensor inputs_4[] = {
+    {"x", gradc::DType::f32, 2, {{0, 1, 0}, {3, 0, -1}}, 0, 0},
+    {"t", gradc::DType::f32, 2, {{0, 1, 0}, {2, 0, -1}}, 0, 0},
+};
+
+const gradc::Tensor outputs_4[] = {
+    {"loss", gradc::DType::f32, 0, {}, 0, 0},
+};
+
+void run_4(const gradc::Call& call) {
+  const fit_result result = fit_evaluate(*static_cast<const Parameters*>(call.parameters), *static_cast<const State*>(call.state), *static_cast<Workspace*>(call.workspace), call.dims[0], static_cast<const float*>(call.inputs[0]), static_cast<const float*>(call.inputs[1]));
+  *static_cast<float*>(call.outputs[0]) = result.loss;
+}
+
+const gradc::Function the_functions[] = {
+    {"f", gradc::FunctionKind::forward, inputs_1, 1, outputs_1, 1, run_1},
+    {"f", gradc::FunctionKind::backward, inputs_2, 2, outputs_2, 1, run_2},
+    {"fit", gradc::FunctionKind::step, inputs_3, 2, outputs_3, 1, run_3},
+    {"fit", gradc::FunctionKind::evaluate, inputs_4, 2, outputs_4, 1, run_4},
+};
+
+void run_init(void* parameters, void* state, std::uint64_t seed) {
+  init(*static_cast<Parameters*>(parameters), *static_cast<State*>(state), seed);
+}
+
+const gradc::Model the_model = {
+    "affine", GRADC_RUNTIME_VERSION, "hash",
+    the_dims, 1,
+    the_parameters, 2, sizeof(Parameters),
+    the_state, 1, sizeof(State),
+    sizeof(Workspace),
+    the_functions, 4,
+    run_init,
+};
+
+}  // namespace
+
+const gradc::Model& model() { return the_model; }
+
+}  // namespace affine
+
+// ---- the C interface
+
+extern "C" {
+
+std::size_t affine_parameters_size(void) { return sizeof(affine::Parameters); }
+std::size_t affine_state_size(void) { return sizeof(affine::State); }
+std::size_t affine_workspace_size(void) { return sizeof(affine::Workspace); }
+
+void affine_init(void* parameters, void* state, std::uint64_t seed) {
+  affine::init(*static_cast<affine::Parameters*>(parameters), *static_cast<affine::State*>(state), seed);
+}
+
+void affine_f_forward(const void* parameters, void* workspace, std::int64_t B, const float* x, float* y) {
+  affine::f_forward(*static_cast<const affine::Parameters*>(parameters), *static_cast<affine::Workspace*>(workspace), B, x, y);
+}
+
+void affine_f_backward(const void* parameters, void* workspace, std::int64_t B, const float* x, const float* dy, void* gradients, float* dx) {
+  affine::f_backward(*static_cast<const affine::Parameters*>(parameters), *static_cast<affine::Workspace*>(workspace), B, x, dy, *static_cast<affine::Parameters*>(gradients), dx);
+}
+
+void affine_fit(void* parameters, void* state, void* workspace, std::int64_t B, const float* x, const float* t, std::uint64_t seed, float* loss) {
+  const affine::fit_result reported = affine::fit(*static_cast<affine::Parameters*>(parameters), *static_cast<affine::State*>(state), *static_cast<affine::Workspace*>(workspace), B, x, t, seed);
+  *loss = reported.loss;
+}
+
+void affine_fit_evaluate(const void* parameters, const void* state, void* workspace, std::int64_t B, const float* x, const float* t, float* loss) {
+  const affine::fit_result reported = affine::fit_evaluate(*static_cast<const affine::Parameters*>(parameters), *static_cast<const affine::State*>(state), *static_cast<affine::Workspace*>(workspace), B, x, t);
+  *loss = reported.loss;
+}
+
+
+const void* affine_model(void) { return &affine::model(); }
+
+}  // extern "C"

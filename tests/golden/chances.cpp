@@ -1,0 +1,552 @@
+// Do not edit: edit the spec and run gradc again.
+#include "chances.hpp"
+
+#include <cmath>
+#include <cstring>
+
+#include "gradc/math.h"
+#include "gradc/philox.h"
+#include "gradc/vector.h"
+
+#if GRADC_RUNTIME_VERSION != 1
+#error "this file was generated for version 1 of gradc's runtime headers: generate it again"
+#endif
+
+namespace chances {
+
+// t = normal(0, 0.816496580927726)
+// t: f32[3, 3]
+static void init_f_dense1_W(std::uint64_t seed, std::uint32_t step, float* __restrict t) {
+  for (std::int64_t i = 0; i < 3; ++i) {
+    for (std::int64_t j = 0; j < 3; ++j) {
+      t[i * 3 + j] = gradc::random_normal(seed, step, 2008941984u, static_cast<std::uint64_t>(i * 3 + j), 0.0f, 0.8164966f);
+    }
+  }
+}
+
+// t1 = 0
+static void init_fit_step(std::int32_t* __restrict t) {
+  t[0] = 0;
+}
+
+// out[m, n] = sum[k] a[m, k] * b[k, n] in register tiles
+// m < rows, k < 3, n < 3
+static void product(std::int64_t rows, const float* __restrict a, const float* __restrict b,
+                    float* __restrict out) {
+  std::int64_t m = 0;
+  for (; m + 8 <= rows; m += 8) {
+    {
+      gradc::f32x2 c0_0 = {};
+      gradc::f32x2 c1_0 = {};
+      gradc::f32x2 c2_0 = {};
+      gradc::f32x2 c3_0 = {};
+      gradc::f32x2 c4_0 = {};
+      gradc::f32x2 c5_0 = {};
+      gradc::f32x2 c6_0 = {};
+      gradc::f32x2 c7_0 = {};
+      for (std::int64_t k = 0; k < 3; ++k) {
+        const gradc::f32x2 b0 = gradc::pinned(gradc::load<gradc::f32x2>(b + k * 3));
+        const float a0 = a[m * 3 + k];
+        c0_0 += a0 * b0;
+        const float a1 = a[(m + 1) * 3 + k];
+        c1_0 += a1 * b0;
+        const float a2 = a[(m + 2) * 3 + k];
+        c2_0 += a2 * b0;
+        const float a3 = a[(m + 3) * 3 + k];
+        c3_0 += a3 * b0;
+        const float a4 = a[(m + 4) * 3 + k];
+        c4_0 += a4 * b0;
+        const float a5 = a[(m + 5) * 3 + k];
+        c5_0 += a5 * b0;
+        const float a6 = a[(m + 6) * 3 + k];
+        c6_0 += a6 * b0;
+        const float a7 = a[(m + 7) * 3 + k];
+        c7_0 += a7 * b0;
+      }
+      gradc::store(out + m * 3, c0_0);
+      gradc::store(out + (m + 1) * 3, c1_0);
+      gradc::store(out + (m + 2) * 3, c2_0);
+      gradc::store(out + (m + 3) * 3, c3_0);
+      gradc::store(out + (m + 4) * 3, c4_0);
+      gradc::store(out + (m + 5) * 3, c5_0);
+      gradc::store(out + (m + 6) * 3, c6_0);
+      gradc::store(out + (m + 7) * 3, c7_0);
+    }
+    {
+      float c0_0 = 0.0f;
+      float c1_0 = 0.0f;
+      float c2_0 = 0.0f;
+      float c3_0 = 0.0f;
+      float c4_0 = 0.0f;
+      float c5_0 = 0.0f;
+      float c6_0 = 0.0f;
+      float c7_0 = 0.0f;
+      for (std::int64_t k = 0; k < 3; ++k) {
+        const float b0 = b[k * 3 + 2];
+        const float a0 = a[m * 3 + k];
+        c0_0 += a0 * b0;
+        const float a1 = a[(m + 1) * 3 + k];
+        c1_0 += a1 * b0;
+        const float a2 = a[(m + 2) * 3 + k];
+        c2_0 += a2 * b0;
+        const float a3 = a[(m + 3) * 3 + k];
+        c3_0 += a3 * b0;
+        const float a4 = a[(m + 4) * 3 + k];
+        c4_0 += a4 * b0;
+        const float a5 = a[(m + 5) * 3 + k];
+        c5_0 += a5 * b0;
+        const float a6 = a[(m + 6) * 3 + k];
+        c6_0 += a6 * b0;
+        const float a7 = a[(m + 7) * 3 + k];
+        c7_0 += a7 * b0;
+      }
+      out[m * 3 + 2] = c0_0;
+      out[(m + 1) * 3 + 2] = c1_0;
+      out[(m + 2) * 3 + 2] = c2_0;
+      out[(m + 3) * 3 + 2] = c3_0;
+      out[(m + 4) * 3 + 2] = c4_0;
+      out[(m + 5) * 3 + 2] = c5_0;
+      out[(m + 6) * 3 + 2] = c6_0;
+      out[(m + 7) * 3 + 2] = c7_0;
+    }
+  }
+  for (; m + 4 <= rows; m += 4) {
+    {
+      gradc::f32x2 c0_0 = {};
+      gradc::f32x2 c1_0 = {};
+      gradc::f32x2 c2_0 = {};
+      gradc::f32x2 c3_0 = {};
+      for (std::int64_t k = 0; k < 3; ++k) {
+        const gradc::f32x2 b0 = gradc::pinned(gradc::load<gradc::f32x2>(b + k * 3));
+        const float a0 = a[m * 3 + k];
+        c0_0 += a0 * b0;
+        const float a1 = a[(m + 1) * 3 + k];
+        c1_0 += a1 * b0;
+        const float a2 = a[(m + 2) * 3 + k];
+        c2_0 += a2 * b0;
+        const float a3 = a[(m + 3) * 3 + k];
+        c3_0 += a3 * b0;
+      }
+      gradc::store(out + m * 3, c0_0);
+      gradc::store(out + (m + 1) * 3, c1_0);
+      gradc::store(out + (m + 2) * 3, c2_0);
+      gradc::store(out + (m + 3) * 3, c3_0);
+    }
+    {
+      float c0_0 = 0.0f;
+      float c1_0 = 0.0f;
+      float c2_0 = 0.0f;
+      float c3_0 = 0.0f;
+      for (std::int64_t k = 0; k < 3; ++k) {
+        const float b0 = b[k * 3 + 2];
+        const float a0 = a[m * 3 + k];
+        c0_0 += a0 * b0;
+        const float a1 = a[(m + 1) * 3 + k];
+        c1_0 += a1 * b0;
+        const float a2 = a[(m + 2) * 3 + k];
+        c2_0 += a2 * b0;
+        const float a3 = a[(m + 3) * 3 + k];
+        c3_0 += a3 * b0;
+      }
+      out[m * 3 + 2] = c0_0;
+      out[(m + 1) * 3 + 2] = c1_0;
+      out[(m + 2) * 3 + 2] = c2_0;
+      out[(m + 3) * 3 + 2] = c3_0;
+    }
+  }
+  for (; m < rows; ++m) {
+    {
+      gradc::f32x2 c0_0 = {};
+      for (std::int64_t k = 0; k < 3; ++k) {
+        const gradc::f32x2 b0 = gradc::pinned(gradc::load<gradc::f32x2>(b + k * 3));
+        const float a0 = a[m * 3 + k];
+        c0_0 += a0 * b0;
+      }
+      gradc::store(out + m * 3, c0_0);
+    }
+    {
+      float c0_0 = 0.0f;
+      for (std::int64_t k = 0; k < 3; ++k) {
+        const float b0 = b[k * 3 + 2];
+        const float a0 = a[m * 3 + k];
+        c0_0 += a0 * b0;
+      }
+      out[m * 3 + 2] = c0_0;
+    }
+  }
+}
+
+// dense1[j, o] = sum[i] x[j, i] * W[i, o]
+// dense1: f32[B, 3], x: f32[B, 3], W: f32[3, 3]
+// prelude.nn:28
+static void f_dense1(std::int64_t B, const float* __restrict x, const float* __restrict W,
+                     float* __restrict dense1) {
+  product(B, x, W, dense1);
+}
+
+// m[i] = max[k] dense1[i, k]
+// e[j, i] = exp(dense1[j, i] - m[j])
+// s[i] = sum[k] e[i, k]
+// p[j, i] = e[j, i] / s[j]
+// p2[j, i] = p[j, i]
+// e: f32[B, 3], s: f32[B], p: f32[B, 3], dense1: f32[B, 3]
+// prelude.nn:44
+static void f_p(std::int64_t B, const float* __restrict dense1, float* __restrict p,
+                float* __restrict p2, float* __restrict s, float* __restrict e) {
+  for (std::int64_t i = 0; i < B; ++i) {
+    float m = -gradc::infinity<float>();
+    for (std::int64_t k = 0; k < 3; ++k) {
+      m = gradc::max(m, dense1[i * 3 + k]);
+    }
+    float s2 = 0.0f;
+    for (std::int64_t i2 = 0; i2 < 3; ++i2) {
+      const float e2 = gradc::exp(dense1[i * 3 + i2] - m);
+      s2 += e2;
+      e[i * 3 + i2] = e2;
+    }
+    s[i] = s2;
+    for (std::int64_t i2 = 0; i2 < 3; ++i2) {
+      const float p3 = e[i * 3 + i2] / s2;
+      p2[i * 3 + i2] = p3;
+      p[i * 3 + i2] = p3;
+    }
+  }
+}
+
+// t1[i] = sum[j] dp[i, j] * p[i, j]
+// ddense1[i, o] = (dp[i, o] - t1[i]) / s[i] * e[i, o]
+// ddense1: f32[B, 3], dp: f32[B, 3], p: f32[B, 3], s: f32[B], e: f32[B, 3]
+// prelude.nn:45
+static void f_ddense1(std::int64_t B, const float* __restrict dp, const float* __restrict p,
+                      const float* __restrict s, const float* __restrict e,
+                      float* __restrict ddense1) {
+  for (std::int64_t i = 0; i < B; ++i) {
+    float t = 0.0f;
+    for (std::int64_t j = 0; j < 3; ++j) {
+      t += dp[i * 3 + j] * p[i * 3 + j];
+    }
+    const float s_i = s[i];
+    for (std::int64_t o = 0; o < 3; ++o) {
+      ddense1[i * 3 + o] = (dp[i * 3 + o] - t) / s_i * e[i * 3 + o];
+    }
+  }
+}
+
+// t1[i, j] = W[j, i]
+// t: f32[3, 3], W: f32[3, 3]
+static void f_t(const float* __restrict W, float* __restrict t) {
+  for (std::int64_t i = 0; i < 3; ++i) {
+    for (std::int64_t j = 0; j < 3; ++j) {
+      t[i * 3 + j] = W[j * 3 + i];
+    }
+  }
+}
+
+// df_x[i, j] = sum[k] ddense1[i, k] * t1[k, j]
+// x: f32[B, 3], ddense1: f32[B, 3], t: f32[3, 3]
+// prelude.nn:28
+static void f_x(std::int64_t B, const float* __restrict ddense1, const float* __restrict t,
+                float* __restrict x) {
+  product(B, ddense1, t, x);
+}
+
+// out[m, n] = sum[k] a[m, k] * b[k, n] in register tiles
+// m < 3, k < B, n < 3
+static void product2(std::int64_t B, const float* __restrict a, const float* __restrict b,
+                     float* __restrict out) {
+  for (std::int64_t m = 0; m < 3; m += 1) {
+    {
+      gradc::f32x2 c0_0 = {};
+      for (std::int64_t k = 0; k < B; ++k) {
+        const gradc::f32x2 b0 = gradc::pinned(gradc::load<gradc::f32x2>(b + k * 3));
+        const float a0 = a[m + k * 3];
+        c0_0 += a0 * b0;
+      }
+      gradc::store(out + m * 3, c0_0);
+    }
+    {
+      float c0_0 = 0.0f;
+      for (std::int64_t k = 0; k < B; ++k) {
+        const float b0 = b[k * 3 + 2];
+        const float a0 = a[m + k * 3];
+        c0_0 += a0 * b0;
+      }
+      out[m * 3 + 2] = c0_0;
+    }
+  }
+}
+
+// df_dense1_W[i, j] = sum[k] x[k, i] * ddense1[k, j]
+// W: f32[3, 3], x: f32[B, 3], ddense1: f32[B, 3]
+// prelude.nn:28
+static void f_dW(std::int64_t B, const float* __restrict x, const float* __restrict ddense1,
+                 float* __restrict W) {
+  product2(B, x, ddense1, W);
+}
+
+// m[i] = max[k] dense1[i, k]
+// s[i] = sum[k] exp(dense1[i, k] - m[i])
+// m: f32[B], s: f32[B], dense1: f32[B, 3]
+// prelude.nn:44
+static void fit_s(std::int64_t B, const float* __restrict dense1, float* __restrict s,
+                  float* __restrict m) {
+  for (std::int64_t i = 0; i < B; ++i) {
+    float m2 = -gradc::infinity<float>();
+    for (std::int64_t k = 0; k < 3; ++k) {
+      m2 = gradc::max(m2, dense1[i * 3 + k]);
+    }
+    m[i] = m2;
+    float s2 = 0.0f;
+    for (std::int64_t k = 0; k < 3; ++k) {
+      s2 += gradc::exp(dense1[i * 3 + k] - m2);
+    }
+    s[i] = s2;
+  }
+}
+
+// t1 = sum[i, j] t[i, j] * (dense1[i, j] - m[i] - log(s[i]))
+// loss = -(t1 / B)
+// t: f32[B, 3], dense1: f32[B, 3], m: f32[B], s: f32[B]
+// chances.nn:10
+static void fit_loss(std::int64_t B, const float* __restrict t, const float* __restrict dense1,
+                     const float* __restrict m, const float* __restrict s, float* __restrict loss) {
+  float t2 = 0.0f;
+  for (std::int64_t i = 0; i < B; ++i) {
+    const float m_i = m[i];
+    const float log = gradc::log(s[i]);
+    for (std::int64_t j = 0; j < 3; ++j) {
+      t2 += t[i * 3 + j] * (dense1[i * 3 + j] - m_i - log);
+    }
+  }
+  const float loss2 = -(t2 / static_cast<float>(B));
+  loss[0] = loss2;
+}
+
+// step_next = step2 + 1
+// chances.nn:8
+static void fit_fit_step(std::int32_t* __restrict step_) {
+  step_[0] = static_cast<std::int32_t>(step_[0] + 1);
+}
+
+// t1[i] = sum[j] t[i, j]
+// ddense1[i, o] = (exp(dense1[i, o] - m[i]) * t1[i] / s[i] - t[i, o]) / B
+// ddense1: f32[B, 3], t: f32[B, 3], dense1: f32[B, 3], m: f32[B], s: f32[B]
+// prelude.nn:28
+static void fit_ddense1(std::int64_t B, const float* __restrict t, const float* __restrict dense1,
+                        const float* __restrict m, const float* __restrict s,
+                        float* __restrict ddense1) {
+  const float cast = static_cast<float>(B);
+  for (std::int64_t i = 0; i < B; ++i) {
+    float t2 = 0.0f;
+    for (std::int64_t j = 0; j < 3; ++j) {
+      t2 += t[i * 3 + j];
+    }
+    const float m_i = m[i];
+    const float s_i = s[i];
+    for (std::int64_t o = 0; o < 3; ++o) {
+      ddense1[i * 3 + o] = (gradc::exp(dense1[i * 3 + o] - m_i) * t2 / s_i - t[i * 3 + o]) / cast;
+    }
+  }
+}
+
+// df_dense1_W[i, j] = sum[k] x[k, i] * ddense1[k, j]
+// p_next[i, j] = W[i, j] - 0.5 * df_dense1_W[i, j]
+// W: f32[3, 3], p_next: f32[3, 3], x: f32[B, 3], ddense1: f32[B, 3]
+// prelude.nn:28
+static void fit_f_dense1_W(std::int64_t B, const float* __restrict x,
+                           const float* __restrict ddense1, float* __restrict W,
+                           float* __restrict W2) {
+  product2(B, x, ddense1, W2);
+  for (std::int64_t i = 0; i < 3; ++i) {
+    for (std::int64_t j = 0; j < 3; ++j) {
+      W[i * 3 + j] = W[i * 3 + j] - 0.5f * W2[i * 3 + j];
+    }
+  }
+}
+
+
+void init(Parameters& parameters, State& state, std::uint64_t seed) {
+  constexpr std::uint32_t step = 0;
+  init_f_dense1_W(seed, step, parameters.f_dense1_W);
+  init_fit_step(state.fit_step);
+}
+
+void f_forward(const Parameters& parameters, Workspace& workspace, std::int64_t B, const float* x, float* p) {
+  auto* const dense1 = gradc::place<float>(workspace.data, 0);  // f32[B, 3]
+  auto* const p2 = gradc::place<float>(workspace.data, 192);  // f32[B, 3]
+  auto* const s = gradc::place<float>(workspace.data, 128);  // f32[B]
+  auto* const e = gradc::place<float>(workspace.data, 64);  // f32[B, 3]
+  f_dense1(B, x, parameters.f_dense1_W, dense1);
+  f_p(B, dense1, p, p2, s, e);
+}
+
+void f_backward(const Parameters& parameters, Workspace& workspace, std::int64_t B, const float* x, const float* dp, Parameters& gradients, float* dx) {
+  auto* const p2 = gradc::place<float>(workspace.data, 192);  // f32[B, 3]
+  auto* const s = gradc::place<float>(workspace.data, 128);  // f32[B]
+  auto* const e = gradc::place<float>(workspace.data, 64);  // f32[B, 3]
+  auto* const ddense1 = gradc::place<float>(workspace.data, 0);  // f32[B, 3]
+  auto* const t = gradc::place<float>(workspace.data, 64);  // f32[3, 3]
+  f_ddense1(B, dp, p2, s, e, ddense1);
+  f_t(parameters.f_dense1_W, t);
+  f_x(B, ddense1, t, dx);
+  f_dW(B, x, ddense1, gradients.f_dense1_W);
+}
+
+fit_result fit(Parameters& parameters, State& state, Workspace& workspace, std::int64_t B, const float* x, const float* t, std::uint64_t /*seed*/) {
+  fit_result result{};
+  auto* const dense1 = gradc::place<float>(workspace.data, 0);  // f32[B, 3]
+  auto* const s = gradc::place<float>(workspace.data, 128);  // f32[B]
+  auto* const m = gradc::place<float>(workspace.data, 64);  // f32[B]
+  auto* const ddense1 = gradc::place<float>(workspace.data, 192);  // f32[B, 3]
+  auto* const W = gradc::place<float>(workspace.data, 0);  // f32[3, 3]
+  f_dense1(B, x, parameters.f_dense1_W, dense1);
+  fit_s(B, dense1, s, m);
+  fit_loss(B, t, dense1, m, s, &result.loss);
+  fit_fit_step(state.fit_step);
+  fit_ddense1(B, t, dense1, m, s, ddense1);
+  fit_f_dense1_W(B, x, ddense1, parameters.f_dense1_W, W);
+  return result;
+}
+
+fit_result fit_evaluate(const Parameters& parameters, const State& /*state*/, Workspace& workspace, std::int64_t B, const float* x, const float* t) {
+  fit_result result{};
+  auto* const dense1 = gradc::place<float>(workspace.data, 0);  // f32[B, 3]
+  auto* const s = gradc::place<float>(workspace.data, 128);  // f32[B]
+  auto* const m = gradc::place<float>(workspace.data, 64);  // f32[B]
+  f_dense1(B, x, parameters.f_dense1_W, dense1);
+  fit_s(B, dense1, s, m);
+  fit_loss(B, t, dense1, m, s, &result.loss);
+  return result;
+}
+
+
+// ---- the model as a table, for the runtime's driver and checkpoints
+
+namespace {
+
+const gradc::Dim the_dims[] = {
+    {"B", 4},
+};
+
+const gradc::Tensor the_parameters[] = {
+    {"f.dense1.W", gradc::DType::f32, 2, {{3, 0, -1}, {3, 0, -1}}, offsetof(Parameters, f_dense1_W), 0},
+};
+
+const gradc::Tensor the_state[] = {
+    {"fit.step", gradc::DType::i32, 0, {}, offsetof(State, fit_step), 0},
+};
+
+const gradc::Tensor inputs_1[] = {
+    {"x", gradc::DType::f32, 2, {{0, 1, 0}, {3, 0, -1}}, 0, 0},
+};
+
+const gradc::Tensor outputs_1[] = {
+    {"p", gradc::DType::f32, 2, {{0, 1, 0}, {3, 0, -1}}, 0, 0},
+};
+
+void run_1(const gradc::Call& call) {
+  f_forward(*static_cast<const Parameters*>(call.parameters), *static_cast<Workspace*>(call.workspace), call.dims[0], static_cast<const float*>(call.inputs[0]), static_cast<float*>(call.outputs[0]));
+}
+
+const gradc::Tensor inputs_2[] = {
+    {"x", gradc::DType::f32, 2, {{0, 1, 0}, {3, 0, -1}}, 0, 0},
+    {"dp", gradc::DType::f32, 2, {{0, 1, 0}, {3, 0, -1}}, 0, 0},
+};
+
+const gradc::Tensor outputs_2[] = {
+    {"dx", gradc::DType::f32, 2, {{0, 1, 0}, {3, 0, -1}}, 0, 0},
+};
+
+void run_2(const gradc::Call& call) {
+  f_backward(*static_cast<const Parameters*>(call.parameters), *static_cast<Workspace*>(call.workspace), call.dims[0], static_cast<const float*>(call.inputs[0]), static_cast<const float*>(call.inputs[1]), *static_cast<Parameters*>(call.gradients), static_cast<float*>(call.outputs[0]));
+}
+
+const gradc::Tensor inputs_3[] = {
+    {"x", gradc::DType::f32, 2, {{0, 1, 0}, {3, 0, -1}}, 0, 0},
+    {"t", gradc::DType::f32, 2, {{0, 1, 0}, {3, 0, -1}}, 0, 0},
+};
+
+const gradc::Tensor outputs_3[] = {
+    {"loss", gradc::DType::f32, 0, {}, 0, 0},
+};
+
+void run_3(const gradc::Call& call) {
+  const fit_result result = fit(*static_cast<Parameters*>(call.parameters), *static_cast<State*>(call.state), *static_cast<Workspace*>(call.workspace), call.dims[0], static_cast<const float*>(call.inputs[0]), static_cast<const float*>(call.inputs[1]), call.seed);
+  *static_cast<float*>(call.outputs[0]) = result.loss;
+}
+
+const gradc::Tensor inputs_4[] = {
+    {"x", gradc::DType::f32, 2, {{0, 1, 0}, {3, 0, -1}}, 0, 0},
+    {"t", gradc::DType::f32, 2, {{0, 1, 0}, {3, 0, -1}}, 0, 0},
+};
+
+const gradc::Tensor outputs_4[] = {
+    {"loss", gradc::DType::f32, 0, {}, 0, 0},
+};
+
+void run_4(const gradc::Call& call) {
+  const fit_result result = fit_evaluate(*static_cast<const Parameters*>(call.parameters), *static_cast<const State*>(call.state), *static_cast<Workspace*>(call.workspace), call.dims[0], static_cast<const float*>(call.inputs[0]), static_cast<const float*>(call.inputs[1]));
+  *static_cast<float*>(call.outputs[0]) = result.loss;
+}
+
+const gradc::Function the_functions[] = {
+    {"f", gradc::FunctionKind::forward, inputs_1, 1, outputs_1, 1, run_1},
+    {"f", gradc::FunctionKind::backward, inputs_2, 2, outputs_2, 1, run_2},
+    {"fit", gradc::FunctionKind::step, inputs_3, 2, outputs_3, 1, run_3},
+    {"fit", gradc::FunctionKind::evaluate, inputs_4, 2, outputs_4, 1, run_4},
+};
+
+void run_init(void* parameters, void* state, std::uint64_t seed) {
+  init(*static_cast<Parameters*>(parameters), *static_cast<State*>(state), seed);
+}
+
+const gradc::Model the_model = {
+    "chances", GRADC_RUNTIME_VERSION, "hash",
+    the_dims, 1,
+    the_parameters, 1, sizeof(Parameters),
+    the_state, 1, sizeof(State),
+    sizeof(Workspace),
+    the_functions, 4,
+    run_init,
+};
+
+}  // namespace
+
+const gradc::Model& model() { return the_model; }
+
+}  // namespace chances
+
+// ---- the C interface
+
+extern "C" {
+
+std::size_t chances_parameters_size(void) { return sizeof(chances::Parameters); }
+std::size_t chances_state_size(void) { return sizeof(chances::State); }
+std::size_t chances_workspace_size(void) { return sizeof(chances::Workspace); }
+
+void chances_init(void* parameters, void* state, std::uint64_t seed) {
+  chances::init(*static_cast<chances::Parameters*>(parameters), *static_cast<chances::State*>(state), seed);
+}
+
+void chances_f_forward(const void* parameters, void* workspace, std::int64_t B, const float* x, float* p) {
+  chances::f_forward(*static_cast<const chances::Parameters*>(parameters), *static_cast<chances::Workspace*>(workspace), B, x, p);
+}
+
+void chances_f_backward(const void* parameters, void* workspace, std::int64_t B, const float* x, const float* dp, void* gradients, float* dx) {
+  chances::f_backward(*static_cast<const chances::Parameters*>(parameters), *static_cast<chances::Workspace*>(workspace), B, x, dp, *static_cast<chances::Parameters*>(gradients), dx);
+}
+
+void chances_fit(void* parameters, void* state, void* workspace, std::int64_t B, const float* x, const float* t, std::uint64_t seed, float* loss) {
+  const chances::fit_result reported = chances::fit(*static_cast<chances::Parameters*>(parameters), *static_cast<chances::State*>(state), *static_cast<chances::Workspace*>(workspace), B, x, t, seed);
+  *loss = reported.loss;
+}
+
+void chances_fit_evaluate(const void* parameters, const void* state, void* workspace, std::int64_t B, const float* x, const float* t, float* loss) {
+  const chances::fit_result reported = chances::fit_evaluate(*static_cast<const chances::Parameters*>(parameters), *static_cast<const chances::State*>(state), *static_cast<chances::Workspace*>(workspace), B, x, t);
+  *loss = reported.loss;
+}
+
+
+const void* chances_model(void) { return &chances::model(); }
+
+}  // extern "C"

@@ -1,0 +1,409 @@
+// Do not edit: edit the spec and run gradc again.
+#include "lookup.hpp"
+
+#include <cmath>
+#include <cstring>
+
+#include "gradc/math.h"
+#include "gradc/philox.h"
+#include "gradc/vector.h"
+
+#if GRADC_RUNTIME_VERSION != 1
+#error "this file was generated for version 1 of gradc's runtime headers: generate it again"
+#endif
+
+namespace lookup {
+
+// t = normal(0, 1)
+// t: f32[5, 2]
+static void init_f_words_E(std::uint64_t seed, std::uint32_t step, float* __restrict t) {
+  for (std::int64_t i = 0; i < 5; ++i) {
+    for (std::int64_t j = 0; j < 2; ++j) {
+      t[i * 2 + j] = gradc::random_normal(seed, step, 3964311387u, static_cast<std::uint64_t>(i * 2 + j), 0.0f, 1.0f);
+    }
+  }
+}
+
+// t1[i] = 1
+// t: f32[3]
+static void init_f_smooth_k(float* __restrict t) {
+  for (std::int64_t i = 0; i < 3; ++i) {
+    t[i] = 1.0f;
+  }
+}
+
+// t1 = 0
+static void init_fit_step(std::int32_t* __restrict t) {
+  t[0] = 0;
+}
+
+// words[i, d] = E[ids[i], d]
+// words: f32[T, 2], E: f32[5, 2], ids: i32[T]
+// lookup.nn:6
+static void f_words(std::int64_t T, const float* __restrict E, const std::int32_t* __restrict ids,
+                    float* __restrict words) {
+  for (std::int64_t i = 0; i < T; ++i) {
+    const std::int64_t ids_i = ids[i];
+    for (std::int64_t d = 0; d < 2; ++d) {
+      words[i * 2 + d] = E[ids_i * 2 + d];
+    }
+  }
+}
+
+// smooth[i, d] = sum[u] k[u] * words[i + u - 1, d pad 0]
+// y[i, j] = tanh(smooth[i, j])
+// y2[i, j] = y[i, j]
+// y: f32[T, 2], k: f32[3], words: f32[T, 2]
+// lookup.nn:11
+static void f_y(std::int64_t T, const float* __restrict k, const float* __restrict words,
+                float* __restrict y, float* __restrict y2) {
+  for (std::int64_t i = 0; i < T; ++i) {
+    for (std::int64_t d = 0; d < 2; ++d) {
+      float smooth = 0.0f;
+      for (std::int64_t u = 0; u < 3; ++u) {
+        smooth += k[u] * (i + u - 1 >= 0 && i + u - 1 < T ? words[(i + u - 1) * 2 + d] : 0.0f);
+      }
+      const float y3 = gradc::tanh(smooth);
+      y2[i * 2 + d] = y3;
+      y[i * 2 + d] = y3;
+    }
+  }
+}
+
+// dsmooth[i, d] = dy[i, d] * (1 - y[i, d] * y[i, d])
+// dsmooth: f32[T, 2], dy: f32[T, 2], y: f32[T, 2]
+// lookup.nn:15
+static void f_dsmooth(std::int64_t T, const float* __restrict dy, const float* __restrict y,
+                      float* __restrict dsmooth) {
+  for (std::int64_t i = 0; i < T; ++i) {
+    for (std::int64_t d = 0; d < 2; ++d) {
+      const float y_i_d = y[i * 2 + d];
+      dsmooth[i * 2 + d] = dy[i * 2 + d] * (1.0f - y_i_d * y_i_d);
+    }
+  }
+}
+
+// dwords[i, j] = sum[l] dsmooth[i - l + 1, j pad 0] * k[l]
+// dwords: f32[T, 2], dsmooth: f32[T, 2], k: f32[3]
+// lookup.nn:11
+static void f_dwords(std::int64_t T, const float* __restrict dsmooth, const float* __restrict k,
+                     float* __restrict dwords) {
+  for (std::int64_t i = 0; i < T; ++i) {
+    for (std::int64_t j = 0; j < 2; ++j) {
+      float dwords2 = 0.0f;
+      for (std::int64_t k2 = 0; k2 < 3; ++k2) {
+        dwords2 += (i - k2 + 1 >= 0 && i - k2 + 1 < T ? dsmooth[(i - k2 + 1) * 2 + j] : 0.0f) * k[k2];
+      }
+      dwords[i * 2 + j] = dwords2;
+    }
+  }
+}
+
+// df_words_E[i, j] = sum[k] select(ids[k] == i, dwords[k, j], 0)
+// E: f32[5, 2], ids: i32[T], dwords: f32[T, 2]
+// lookup.nn:6
+static void f_dE(std::int64_t T, const std::int32_t* __restrict ids,
+                 const float* __restrict dwords, float* __restrict E) {
+  for (std::int64_t i = 0; i < 5; ++i) {
+    for (std::int64_t j = 0; j < 2; ++j) {
+      E[i * 2 + j] = 0.0f;
+    }
+  }
+  for (std::int64_t k = 0; k < T; ++k) {
+    const std::int64_t ids_k = ids[k];
+    for (std::int64_t j = 0; j < 2; ++j) {
+      if (ids_k >= 0 && ids_k < 5) {
+        E[ids_k * 2 + j] += dwords[k * 2 + j];
+      }
+    }
+  }
+}
+
+// df_smooth_k[i] = sum[j, k] dsmooth[j, k] * words[i + j - 1, k pad 0]
+// k: f32[3], dsmooth: f32[T, 2], words: f32[T, 2]
+// lookup.nn:11
+static void f_dk(std::int64_t T, const float* __restrict dsmooth, const float* __restrict words,
+                 float* __restrict k) {
+  for (std::int64_t i = 0; i < 3; ++i) {
+    float k2 = 0.0f;
+    for (std::int64_t j = 0; j < T; ++j) {
+      for (std::int64_t k3 = 0; k3 < 2; ++k3) {
+        k2 += dsmooth[j * 2 + k3] * (i + j - 1 >= 0 && i + j - 1 < T ? words[(i + j - 1) * 2 + k3] : 0.0f);
+      }
+    }
+    k[i] = k2;
+  }
+}
+
+// smooth[i, d] = sum[u] k[u] * words[i + u - 1, d pad 0]
+// dsmooth[i, d] = (tanh(smooth[i, d]) - t[i, d]) / T * (1 - tanh(smooth[i, d]) * tanh(smooth[i, d]))
+// smooth: f32[T, 2], dsmooth: f32[T, 2], k: f32[3], words: f32[T, 2], t: f32[T, 2]
+// lookup.nn:11
+static void fit_dsmooth(std::int64_t T, const float* __restrict k, const float* __restrict words,
+                        const float* __restrict t, float* __restrict dsmooth,
+                        float* __restrict smooth) {
+  const float cast = static_cast<float>(T);
+  for (std::int64_t i = 0; i < T; ++i) {
+    for (std::int64_t d = 0; d < 2; ++d) {
+      float smooth2 = 0.0f;
+      for (std::int64_t u = 0; u < 3; ++u) {
+        smooth2 += k[u] * (i + u - 1 >= 0 && i + u - 1 < T ? words[(i + u - 1) * 2 + d] : 0.0f);
+      }
+      smooth[i * 2 + d] = smooth2;
+      const float tanh = gradc::tanh(smooth2);
+      const float dsmooth2 = (tanh - t[i * 2 + d]) / cast * (1.0f - tanh * tanh);
+      dsmooth[i * 2 + d] = dsmooth2;
+    }
+  }
+}
+
+// t1 = sum[i, j] (tanh(smooth[i, j]) - t[i, j]) * (tanh(smooth[i, j]) - t[i, j])
+// loss = 0.5 * t1 / T
+// smooth: f32[T, 2], t: f32[T, 2]
+// prelude.nn:59
+static void fit_loss(std::int64_t T, const float* __restrict smooth, const float* __restrict t,
+                     float* __restrict loss) {
+  float t2 = 0.0f;
+  for (std::int64_t i = 0; i < T; ++i) {
+    for (std::int64_t j = 0; j < 2; ++j) {
+      const float t3 = gradc::tanh(smooth[i * 2 + j]) - t[i * 2 + j];
+      t2 += t3 * t3;
+    }
+  }
+  const float loss2 = 0.5f * t2 / static_cast<float>(T);
+  loss[0] = loss2;
+}
+
+// step_next = step2 + 1
+// lookup.nn:18
+static void fit_fit_step(std::int32_t* __restrict step_) {
+  step_[0] = static_cast<std::int32_t>(step_[0] + 1);
+}
+
+// p_next[i, j] = E[i, j] - 0.1 * df_words_E[i, j]
+// p_next: f32[5, 2], E: f32[5, 2]
+// prelude.nn:113
+static void fit_f_words_E(const float* __restrict E2, float* __restrict E) {
+  for (std::int64_t i = 0; i < 5; ++i) {
+    for (std::int64_t j = 0; j < 2; ++j) {
+      E[i * 2 + j] = E[i * 2 + j] - 0.1f * E2[i * 2 + j];
+    }
+  }
+}
+
+// df_smooth_k[i] = sum[j, k] dsmooth[j, k] * words[i + j - 1, k pad 0]
+// p_next[i] = k[i] - 0.1 * df_smooth_k[i]
+// p_next: f32[3], dsmooth: f32[T, 2], words: f32[T, 2], k: f32[3]
+// lookup.nn:11
+static void fit_f_smooth_k(std::int64_t T, const float* __restrict dsmooth,
+                           const float* __restrict words, float* __restrict k) {
+  for (std::int64_t i = 0; i < 3; ++i) {
+    float k2 = 0.0f;
+    for (std::int64_t j = 0; j < T; ++j) {
+      for (std::int64_t k3 = 0; k3 < 2; ++k3) {
+        k2 += dsmooth[j * 2 + k3] * (i + j - 1 >= 0 && i + j - 1 < T ? words[(i + j - 1) * 2 + k3] : 0.0f);
+      }
+    }
+    const float p_next = k[i] - 0.1f * k2;
+    k[i] = p_next;
+  }
+}
+
+// smooth[i, d] = sum[u] k[u] * words[i + u - 1, d pad 0]
+// smooth: f32[T, 2], k: f32[3], words: f32[T, 2]
+// lookup.nn:11
+static void fit_smooth(std::int64_t T, const float* __restrict k, const float* __restrict words,
+                       float* __restrict smooth) {
+  for (std::int64_t i = 0; i < T; ++i) {
+    for (std::int64_t d = 0; d < 2; ++d) {
+      float smooth2 = 0.0f;
+      for (std::int64_t u = 0; u < 3; ++u) {
+        smooth2 += k[u] * (i + u - 1 >= 0 && i + u - 1 < T ? words[(i + u - 1) * 2 + d] : 0.0f);
+      }
+      smooth[i * 2 + d] = smooth2;
+    }
+  }
+}
+
+
+void init(Parameters& parameters, State& state, std::uint64_t seed) {
+  constexpr std::uint32_t step = 0;
+  init_f_words_E(seed, step, parameters.f_words_E);
+  init_f_smooth_k(parameters.f_smooth_k);
+  init_fit_step(state.fit_step);
+}
+
+void f_forward(const Parameters& parameters, Workspace& workspace, std::int64_t T, const std::int32_t* ids, float* y) {
+  auto* const words = gradc::place<float>(workspace.data, 0);  // f32[T, 2]
+  auto* const y2 = gradc::place<float>(workspace.data, 64);  // f32[T, 2]
+  f_words(T, parameters.f_words_E, ids, words);
+  f_y(T, parameters.f_smooth_k, words, y, y2);
+}
+
+void f_backward(const Parameters& parameters, Workspace& workspace, std::int64_t T, const std::int32_t* ids, const float* dy, Parameters& gradients) {
+  auto* const y2 = gradc::place<float>(workspace.data, 64);  // f32[T, 2]
+  auto* const dsmooth = gradc::place<float>(workspace.data, 128);  // f32[T, 2]
+  auto* const dwords = gradc::place<float>(workspace.data, 64);  // f32[T, 2]
+  auto* const words = gradc::place<float>(workspace.data, 0);  // f32[T, 2]
+  f_dsmooth(T, dy, y2, dsmooth);
+  f_dwords(T, dsmooth, parameters.f_smooth_k, dwords);
+  f_dE(T, ids, dwords, gradients.f_words_E);
+  f_dk(T, dsmooth, words, gradients.f_smooth_k);
+}
+
+fit_result fit(Parameters& parameters, State& state, Workspace& workspace, std::int64_t T, const std::int32_t* ids, const float* t, std::uint64_t /*seed*/) {
+  fit_result result{};
+  auto* const words = gradc::place<float>(workspace.data, 0);  // f32[T, 2]
+  auto* const dsmooth = gradc::place<float>(workspace.data, 128);  // f32[T, 2]
+  auto* const smooth = gradc::place<float>(workspace.data, 64);  // f32[T, 2]
+  auto* const dwords = gradc::place<float>(workspace.data, 64);  // f32[T, 2]
+  auto* const E = gradc::place<float>(workspace.data, 192);  // f32[5, 2]
+  f_words(T, parameters.f_words_E, ids, words);
+  fit_dsmooth(T, parameters.f_smooth_k, words, t, dsmooth, smooth);
+  fit_loss(T, smooth, t, &result.loss);
+  fit_fit_step(state.fit_step);
+  f_dwords(T, dsmooth, parameters.f_smooth_k, dwords);
+  f_dE(T, ids, dwords, E);
+  fit_f_words_E(E, parameters.f_words_E);
+  fit_f_smooth_k(T, dsmooth, words, parameters.f_smooth_k);
+  return result;
+}
+
+fit_result fit_evaluate(const Parameters& parameters, const State& /*state*/, Workspace& workspace, std::int64_t T, const std::int32_t* ids, const float* t) {
+  fit_result result{};
+  auto* const words = gradc::place<float>(workspace.data, 0);  // f32[T, 2]
+  auto* const smooth = gradc::place<float>(workspace.data, 64);  // f32[T, 2]
+  f_words(T, parameters.f_words_E, ids, words);
+  fit_smooth(T, parameters.f_smooth_k, words, smooth);
+  fit_loss(T, smooth, t, &result.loss);
+  return result;
+}
+
+
+// ---- the model as a table, for the runtime's driver and checkpoints
+
+namespace {
+
+const gradc::Dim the_dims[] = {
+    {"T", 8},
+};
+
+const gradc::Tensor the_parameters[] = {
+    {"f.words.E", gradc::DType::f32, 2, {{5, 0, -1}, {2, 0, -1}}, offsetof(Parameters, f_words_E), 0},
+    {"f.smooth.k", gradc::DType::f32, 1, {{3, 0, -1}}, offsetof(Parameters, f_smooth_k), 0},
+};
+
+const gradc::Tensor the_state[] = {
+    {"fit.step", gradc::DType::i32, 0, {}, offsetof(State, fit_step), 0},
+};
+
+const gradc::Tensor inputs_1[] = {
+    {"ids", gradc::DType::i32, 1, {{0, 1, 0}}, 0, 5},
+};
+
+const gradc::Tensor outputs_1[] = {
+    {"y", gradc::DType::f32, 2, {{0, 1, 0}, {2, 0, -1}}, 0, 0},
+};
+
+void run_1(const gradc::Call& call) {
+  f_forward(*static_cast<const Parameters*>(call.parameters), *static_cast<Workspace*>(call.workspace), call.dims[0], static_cast<const std::int32_t*>(call.inputs[0]), static_cast<float*>(call.outputs[0]));
+}
+
+const gradc::Tensor inputs_2[] = {
+    {"ids", gradc::DType::i32, 1, {{0, 1, 0}}, 0, 5},
+    {"dy", gradc::DType::f32, 2, {{0, 1, 0}, {2, 0, -1}}, 0, 0},
+};
+
+void run_2(const gradc::Call& call) {
+  f_backward(*static_cast<const Parameters*>(call.parameters), *static_cast<Workspace*>(call.workspace), call.dims[0], static_cast<const std::int32_t*>(call.inputs[0]), static_cast<const float*>(call.inputs[1]), *static_cast<Parameters*>(call.gradients));
+}
+
+const gradc::Tensor inputs_3[] = {
+    {"ids", gradc::DType::i32, 1, {{0, 1, 0}}, 0, 5},
+    {"t", gradc::DType::f32, 2, {{0, 1, 0}, {2, 0, -1}}, 0, 0},
+};
+
+const gradc::Tensor outputs_3[] = {
+    {"loss", gradc::DType::f32, 0, {}, 0, 0},
+};
+
+void run_3(const gradc::Call& call) {
+  const fit_result result = fit(*static_cast<Parameters*>(call.parameters), *static_cast<State*>(call.state), *static_cast<Workspace*>(call.workspace), call.dims[0], static_cast<const std::int32_t*>(call.inputs[0]), static_cast<const float*>(call.inputs[1]), call.seed);
+  *static_cast<float*>(call.outputs[0]) = result.loss;
+}
+
+const gradc::Tensor inputs_4[] = {
+    {"ids", gradc::DType::i32, 1, {{0, 1, 0}}, 0, 5},
+    {"t", gradc::DType::f32, 2, {{0, 1, 0}, {2, 0, -1}}, 0, 0},
+};
+
+const gradc::Tensor outputs_4[] = {
+    {"loss", gradc::DType::f32, 0, {}, 0, 0},
+};
+
+void run_4(const gradc::Call& call) {
+  const fit_result result = fit_evaluate(*static_cast<const Parameters*>(call.parameters), *static_cast<const State*>(call.state), *static_cast<Workspace*>(call.workspace), call.dims[0], static_cast<const std::int32_t*>(call.inputs[0]), static_cast<const float*>(call.inputs[1]));
+  *static_cast<float*>(call.outputs[0]) = result.loss;
+}
+
+const gradc::Function the_functions[] = {
+    {"f", gradc::FunctionKind::forward, inputs_1, 1, outputs_1, 1, run_1},
+    {"f", gradc::FunctionKind::backward, inputs_2, 2, nullptr, 0, run_2},
+    {"fit", gradc::FunctionKind::step, inputs_3, 2, outputs_3, 1, run_3},
+    {"fit", gradc::FunctionKind::evaluate, inputs_4, 2, outputs_4, 1, run_4},
+};
+
+void run_init(void* parameters, void* state, std::uint64_t seed) {
+  init(*static_cast<Parameters*>(parameters), *static_cast<State*>(state), seed);
+}
+
+const gradc::Model the_model = {
+    "lookup", GRADC_RUNTIME_VERSION, "hash",
+    the_dims, 1,
+    the_parameters, 2, sizeof(Parameters),
+    the_state, 1, sizeof(State),
+    sizeof(Workspace),
+    the_functions, 4,
+    run_init,
+};
+
+}  // namespace
+
+const gradc::Model& model() { return the_model; }
+
+}  // namespace lookup
+
+// ---- the C interface
+
+extern "C" {
+
+std::size_t lookup_parameters_size(void) { return sizeof(lookup::Parameters); }
+std::size_t lookup_state_size(void) { return sizeof(lookup::State); }
+std::size_t lookup_workspace_size(void) { return sizeof(lookup::Workspace); }
+
+void lookup_init(void* parameters, void* state, std::uint64_t seed) {
+  lookup::init(*static_cast<lookup::Parameters*>(parameters), *static_cast<lookup::State*>(state), seed);
+}
+
+void lookup_f_forward(const void* parameters, void* workspace, std::int64_t T, const std::int32_t* ids, float* y) {
+  lookup::f_forward(*static_cast<const lookup::Parameters*>(parameters), *static_cast<lookup::Workspace*>(workspace), T, ids, y);
+}
+
+void lookup_f_backward(const void* parameters, void* workspace, std::int64_t T, const std::int32_t* ids, const float* dy, void* gradients) {
+  lookup::f_backward(*static_cast<const lookup::Parameters*>(parameters), *static_cast<lookup::Workspace*>(workspace), T, ids, dy, *static_cast<lookup::Parameters*>(gradients));
+}
+
+void lookup_fit(void* parameters, void* state, void* workspace, std::int64_t T, const std::int32_t* ids, const float* t, std::uint64_t seed, float* loss) {
+  const lookup::fit_result reported = lookup::fit(*static_cast<lookup::Parameters*>(parameters), *static_cast<lookup::State*>(state), *static_cast<lookup::Workspace*>(workspace), T, ids, t, seed);
+  *loss = reported.loss;
+}
+
+void lookup_fit_evaluate(const void* parameters, const void* state, void* workspace, std::int64_t T, const std::int32_t* ids, const float* t, float* loss) {
+  const lookup::fit_result reported = lookup::fit_evaluate(*static_cast<const lookup::Parameters*>(parameters), *static_cast<const lookup::State*>(state), *static_cast<lookup::Workspace*>(workspace), T, ids, t);
+  *loss = reported.loss;
+}
+
+
+const void* lookup_model(void) { return &lookup::model(); }
+
+}  // extern "C"
