@@ -1,3 +1,4 @@
+// check.cpp: where broken invariants end.
 #include "dsl/check.h"
 
 #include <fmt/format.h>
