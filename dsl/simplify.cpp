@@ -8,7 +8,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "dsl/check.h"
+#include "dsl/share_work.h"
 #include "dsl/simplify_scalar.h"
 #include "dsl/simplify_sum.h"
 #include "dsl/stabilize.h"
@@ -22,7 +22,7 @@ constexpr int broadcast_cost = 8;      // what may be computed again for every r
 
 class Pass {
  public:
-  Pass(Graph& graph) : g(graph) {
+  explicit Pass(Graph& graph) : g(graph) {
     std::vector<NodeId> roots;
     for (const Function& f : g.functions) {
       for (NodeId id : roots_of(f)) roots.push_back(id);
@@ -42,6 +42,8 @@ class Pass {
     trusted_ = trusted_subscripts(g, order_);
     peek_ = [this](ScalarId read) { return peek(read); };
   }
+
+  bool gradient_pending() const { return gradient_pending_; }
 
   // True if anything changed.
   bool run() {
@@ -79,9 +81,10 @@ class Pass {
       default:
         return id;
     }
-    const ScalarContext context{n.ranges, peek_, !gradient_pending_};
-    n.body = inlined(n, moved(n.body));
-    n.body = simplify_scalar(g, n.body, context);
+    n.body = moved(n.body);
+    merge_sums(n);
+    n.body = inlined(n, n.body);
+    n.body = simplify_scalar(g, n.body, {n.ranges, peek_, !gradient_pending_});
     NodeId result = g.add(std::move(n));
     if (g[result].reduction == Reduction::none) {
       result = stabilize(g, result, peek_, gradient_pending_);
@@ -89,6 +92,26 @@ class Pass {
       result = simplify_reduction(g, result, trusted_);
     }
     return copied(result);
+  }
+
+  // A sum of a sum that nothing else needs is one sum.
+  void merge_sums(Node& n) {
+    const Scalar s = g[n.body];
+    if (n.reduction != Reduction::sum || s.kind != ScalarKind::read || s.zero_outside) return;
+    const Node& inner = g[s.tensor];
+    if (inner.reduction != Reduction::sum || !is_single_use(s.tensor)) return;
+    if (is_barrier(s.tensor) || !visits_once(n, s)) return;
+    std::vector<ScalarId> values = s.args;
+    for (std::size_t k = values.size(); k < inner.ranges.size(); ++k) {
+      values.push_back(g.index(static_cast<std::uint32_t>(n.ranges.size())));
+      n.ranges.push_back(inner.ranges[k]);
+    }
+    n.body = substitute(g, inner.body, values);
+  }
+
+  bool is_single_use(NodeId id) const {
+    auto uses = new_uses_.find(id);
+    return uses != new_uses_.end() && uses->second == 1;
   }
 
   // A copy of a whole tensor is the tensor.
@@ -195,8 +218,7 @@ class Pass {
     if (s.zero_outside) return g[body].kind == ScalarKind::literal && g[body].value == 0;
     const int work = cost(g, body);
     if (work == 0 || is_constant(body) || is_scaled_read(body) || is_mask(body)) return true;
-    auto uses = new_uses_.find(s.tensor);
-    if (uses == new_uses_.end() || uses->second != 1 || sites != 1) return false;
+    if (!is_single_use(s.tensor) || sites != 1) return false;
     if (size + work > most_inlined_cost) return false;
     const bool once = visits_once(reader, s);
     const bool again =
@@ -279,8 +301,15 @@ class Pass {
 }  // namespace
 
 void simplify(Graph& g) {
-  for (int pass = 0; pass < most_passes; ++pass) {
-    if (!Pass(g).run()) return;
+  // What is shared last may let the passes do more; it settles in a round or two.
+  for (int round = 0; round < 3; ++round) {
+    bool pending = true;
+    for (int pass = 0; pass < most_passes; ++pass) {
+      Pass p(g);
+      pending = p.gradient_pending();
+      if (!p.run()) break;
+    }
+    if (pending || !share_work(g)) return;
   }
 }
 

@@ -331,6 +331,15 @@ class Simplifier {
     return g.add(std::move(s));
   }
 
+  // Of two forms of one cost, that with fewer numbers.
+  int effort(ScalarId id) const {
+    int literals = 0;
+    for_each_scalar(g, id, [&](const Scalar& s) {
+      literals += is_literal(s) && std::fabs(s.value) != 1 && s.value != 0;
+    });
+    return 16 * cost(g, id) + std::min(literals, 15);
+  }
+
   // The largest arithmetic expressions in polynomial form, where that is less work.
   ScalarId collect(ScalarId id) {
     std::unordered_map<ScalarId, ScalarId> done;
@@ -340,7 +349,7 @@ class Simplifier {
       ScalarId result = at;
       if (is_arithmetic(g, at)) {
         const ScalarId candidate = local(collected(g, at));
-        if (cost(g, candidate) < cost(g, at)) result = candidate;
+        if (effort(candidate) < effort(at)) result = candidate;
       }
       if (result == at) {
         Scalar s = g[at];
