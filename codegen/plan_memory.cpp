@@ -21,9 +21,14 @@ struct Life {
   std::int64_t bytes = 0;
 };
 
-bool overlap(const Life& a, const Life& b) { return a.first <= b.last && b.first <= a.last; }
+// Whether the two must not share memory. Those of different types never do: a C++ compiler may assume that a store
+// of one type does not change what is read as another, and move it before the last read of its predecessor.
+bool conflict(const Module& module, const Life& a, const Life& b) {
+  return (a.first <= b.last && b.first <= a.last) ||
+         module.buffers[a.buffer].type.dtype != module.buffers[b.buffer].type.dtype;
+}
 
-// The largest first, each at the lowest place that is free during its life.
+// The largest first, each at the lowest place that is free for it.
 std::int64_t place(Module& module, std::vector<Life> lives) {
   std::stable_sort(lives.begin(), lives.end(), [](const Life& a, const Life& b) {
     return a.bytes != b.bytes ? a.bytes > b.bytes : a.first < b.first;
@@ -33,7 +38,7 @@ std::int64_t place(Module& module, std::vector<Life> lives) {
   for (const Life& life : lives) {
     std::vector<std::pair<std::int64_t, std::int64_t>> taken;
     for (const Life& other : placed) {
-      if (!overlap(life, other)) continue;
+      if (!conflict(module, life, other)) continue;
       const std::int64_t offset = module.buffers[other.buffer].offset;
       taken.emplace_back(offset, offset + other.bytes);
     }
