@@ -41,7 +41,7 @@ class Stages {
 
 const std::vector<StageName>& stage_names() {
   static const std::vector<StageName> names = {
-      {"text_to_ast", "ast"},    {"ast_to_graph", "graph"}, {"stabilise", ""},
+      {"text_to_ast", "ast"},    {"ast_to_graph", "graph"}, {"stabilize", ""},
       {"differentiate", "grad"}, {"simplify", "simple"},    {"graph_to_loops", "loops"},
       {"loops_to_text", "cpp"},
   };
@@ -56,8 +56,8 @@ Compiled compile(CompileInput input, const CompileOptions& options, Diagnostics&
 
   verify(graph, "ast_to_graph");
   if (stages.after("ast_to_graph", "graph", print_graph)) return result;
-  simplify(graph), verify(graph, "stabilise");
-  if (stages.after("stabilise", "", print_graph)) return result;
+  simplify(graph), verify(graph, "stabilize");
+  if (stages.after("stabilize", "", print_graph)) return result;
   differentiate(graph, diagnostics);
   if (diagnostics.has_errors()) return result;
   verify(graph, "differentiate");
@@ -83,7 +83,7 @@ Compiled compile(CompileInput input, const CompileOptions& options, Diagnostics&
 
 void prepare(Graph& graph, Diagnostics& diagnostics) {
   verify(graph, "ast_to_graph");
-  simplify(graph), verify(graph, "stabilise");
+  simplify(graph), verify(graph, "stabilize");
   differentiate(graph, diagnostics);
   if (diagnostics.has_errors()) return;
   verify(graph, "differentiate");
