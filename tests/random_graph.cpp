@@ -7,25 +7,16 @@
 #include <cmath>
 #include <string>
 
+#include "tests/random_scalars.h"
+
 namespace test {
 namespace {
 
 using namespace gradc;
 
-struct Expression {
-  ScalarId id;
-  double bound;  // of its absolute value
-};
-
-struct Tensor {
-  NodeId id;
-  double bound;          // floats: of the absolute value
-  std::int64_t top = 0;  // integers: values are 0 … top
-};
-
 class Generator {
  public:
-  Generator(std::uint64_t seed, const RandomGraphOptions& o) : choices(seed), options(o) {}
+  Generator(std::uint64_t seed, const RandomGraphOptions& o) : scalars{Choices(seed), o} {}
 
   RandomGraph generate() {
     make_dims();
@@ -48,20 +39,6 @@ class Generator {
     environment.step = static_cast<std::uint32_t>(choices.number(0, 1000));
   }
 
-  Extent extent() {
-    if (!choices.chance(35)) return choices.number(1, 5);
-    Extent e(choices.one_of(dims));
-    if (choices.chance(15)) e.scale = 2;
-    if (choices.chance(15)) e.offset = choices.number(1, 2);
-    return e;
-  }
-  Shape shape(std::int64_t max_rank) {
-    Shape result;
-    for (std::int64_t k = choices.number(0, max_rank); k > 0; --k) result.push_back(extent());
-    return result;
-  }
-
-  static std::int64_t least(const Extent& e) { return e.offset + e.scale; }
   std::int64_t size(const Extent& e) const {  // in this environment
     return e.is_fixed() ? e.offset : e.offset + e.scale * environment.dims.at(g.dim(e.dim).name);
   }
@@ -77,8 +54,6 @@ class Generator {
   }
 
   // ---- leaves ----
-
-  DType float_type() { return options.f64 && choices.chance(25) ? DType::f64 : DType::f32; }
 
   Array values(const Shape& s, auto&& value) {
     Array a;
@@ -98,7 +73,7 @@ class Generator {
   void make_leaves() {
     for (int k = 0; k < 3; ++k) {
       const std::string name = "f.x" + std::to_string(k);
-      const NodeId x = leaf(NodeKind::input, name, {float_type(), shape(3)});
+      const NodeId x = leaf(NodeKind::input, name, {scalars.float_type(), scalars.shape(3)});
       environment.values[name] = values(g[x].type.shape, [&] { return choices.real(-2, 2); });
       floats.push_back({x, 2});
       inputs.push_back(x);
@@ -106,13 +81,13 @@ class Generator {
     for (int k = 0; k < 2; ++k) {
       const std::string name = "f.label" + std::to_string(k);
       const std::int64_t top = choices.number(0, 4);
-      const NodeId x = leaf(NodeKind::input, name, {DType::i32, shape(2)});
+      const NodeId x = leaf(NodeKind::input, name, {DType::i32, scalars.shape(2)});
       environment.values[name] =
           values(g[x].type.shape, [&] { return static_cast<double>(choices.number(0, top)); });
       integers.push_back({x, 0, top});
       inputs.push_back(x);
     }
-    const NodeId mask = leaf(NodeKind::input, "f.mask", {DType::boolean, shape(2)});
+    const NodeId mask = leaf(NodeKind::input, "f.mask", {DType::boolean, scalars.shape(2)});
     environment.values["f.mask"] = values(g[mask].type.shape, [&] { return choices.chance(50); });
     booleans.push_back({mask, 1});
     inputs.push_back(mask);
@@ -126,7 +101,7 @@ class Generator {
       s.push_back(choices.number(1, 5));
     Node initial;
     initial.kind = NodeKind::random;
-    initial.type = {float_type(), s};
+    initial.type = {scalars.float_type(), s};
     initial.distribution = choices.chance(50) ? Distribution::normal : Distribution::uniform;
     initial.a = initial.distribution == Distribution::normal ? 0 : -0.5;
     initial.b = 0.5;
@@ -149,7 +124,7 @@ class Generator {
     for (std::int64_t rank = choices.number(0, 2); rank > 0; --rank)
       s.push_back(choices.number(1, 4));
     const bool integer = choices.chance(30);
-    n.type = {integer ? DType::i32 : float_type(), s};
+    n.type = {integer ? DType::i32 : scalars.float_type(), s};
     for (std::int64_t k = size(s); k > 0; --k) {
       n.values.push_back(integer ? static_cast<double>(choices.number(0, 3)) : choices.real(-2, 2));
     }
@@ -158,250 +133,6 @@ class Generator {
       integers.push_back({id, 0, 3});
     } else {
       floats.push_back({id, 2});
-    }
-  }
-
-  // ---- subscripts ----
-
-  ScalarId integer(std::int64_t v) { return g.literal(static_cast<double>(v), DType::i32); }
-  ScalarId op(Fn fn, ScalarId x, ScalarId y) { return g.apply(fn, {x, y}); }
-
-  // An i32 scalar that is always in 0 … least(axis) - 1 and thus inside; invalid if this try gave
-  // none.
-  ScalarId inside_by_chance(const Extent& axis, int depth) {
-    if (ranges.empty() || choices.chance(5)) return integer(choices.number(0, least(axis) - 1));
-    const auto k =
-        static_cast<std::uint32_t>(choices.number(0, static_cast<int>(ranges.size()) - 1));
-    const Extent& range = ranges[k];
-    const std::int64_t room = least(axis), reach = max_extent(g, range);
-    const ScalarId i = g.index(k);
-    switch (choices.number(0, 5)) {
-      case 0: {  // strided and shifted
-        const std::int64_t stride = choices.number(1, 2), spare = room - 1 - stride * (reach - 1);
-        if (spare < 0) return {};
-        const ScalarId scaled = stride == 1 ? i : op(Fn::mul, integer(stride), i);
-        return op(Fn::add, scaled, integer(choices.number(0, spare)));
-      }
-      case 1: {  // flipped
-        if (range == axis) return op(Fn::sub, op(Fn::sub, g.size(axis), integer(1)), i);
-        return reach <= room ? op(Fn::sub, integer(room - 1), i) : ScalarId{};
-      }
-      case 2: {  // two indices together, as in a convolution
-        const auto other =
-            static_cast<std::uint32_t>(choices.number(0, static_cast<int>(ranges.size()) - 1));
-        if (other == k || reach + max_extent(g, ranges[other]) - 1 > room) return {};
-        return op(Fn::add, i, g.index(other));
-      }
-      case 3: {  // divided
-        const std::int64_t by = choices.number(2, 3);
-        return (reach + by - 1) / by <= room ? op(Fn::floor_div, i, integer(by)) : ScalarId{};
-      }
-      case 4:
-        return op(Fn::mod, op(Fn::add, i, integer(choices.number(-2, 2))), integer(room));
-      default: {  // gathered
-        const Tensor& t = choices.one_of(integers);
-        if (depth > 1 || t.top >= room) return {};
-        return read(t.id, depth + 1);
-      }
-    }
-  }
-
-  ScalarId subscript(const Extent& axis, int depth) {
-    std::vector<std::uint32_t> matching;
-    for (std::uint32_t k = 0; k < ranges.size(); ++k) {
-      if (ranges[k] == axis) matching.push_back(k);
-    }
-    if (!matching.empty() && choices.chance(75)) return g.index(choices.one_of(matching));
-    for (int attempt = 0; attempt < 6; ++attempt) {
-      const ScalarId s = inside_by_chance(axis, depth);
-      if (s.valid()) return s;
-    }
-    return integer(0);
-  }
-
-  // An element of a tensor, somewhere.
-  ScalarId read(NodeId tensor, int depth) {
-    const Shape axes = g[tensor].type.shape;
-    std::vector<ScalarId> subscripts;
-    for (const Extent& axis : axes) subscripts.push_back(subscript(axis, depth));
-    if (axes.empty() || ranges.empty() || g[tensor].type.dtype == DType::boolean || depth > 0) {
-      return g.read(tensor, std::move(subscripts));
-    }
-    if (choices.chance(12)) {  // padded: one subscript moves out of the tensor for some indices
-      ScalarId& s = choices.chance(50) ? subscripts.front() : subscripts.back();
-      s = op(choices.chance(50) ? Fn::add : Fn::sub, s, integer(choices.number(1, 2)));
-      return g.read(tensor, std::move(subscripts), true);
-    }
-    if (choices.chance(6)) {  // guarded
-      const ScalarId before = op(Fn::sub, subscripts[0], integer(1));
-      const ScalarId guard = op(Fn::ge, before, integer(0));
-      subscripts[0] = before;
-      const ScalarId inner = g.read(tensor, std::move(subscripts));
-      return g.apply(Fn::select, {guard, inner, g.literal(0, g[tensor].type.dtype)});
-    }
-    return g.read(tensor, std::move(subscripts));
-  }
-
-  // ---- expressions ----
-
-  Expression scaled_to(Expression e, double bound, DType t) {
-    if (e.bound <= bound) return e;
-    const double factor = std::exp2(std::floor(std::log2(bound / e.bound)));
-    return {op(Fn::mul, e.id, g.literal(factor, t)), e.bound * factor};
-  }
-
-  ScalarId condition(DType t, int depth) {
-    switch (choices.number(0, depth > 0 ? 6 : 3)) {
-      case 0:
-        return read(choices.one_of(booleans).id, 1);
-      case 1: {
-        const ScalarId i =
-            ranges.empty() ? integer(1) : g.index(static_cast<std::uint32_t>(ranges.size() - 1));
-        constexpr Fn comparisons[] = {Fn::eq, Fn::ne, Fn::lt, Fn::le, Fn::gt, Fn::ge};
-        const ScalarId other = choices.chance(50) ? integer(choices.number(0, 3))
-                                                  : read(choices.one_of(integers).id, 1);
-        return op(choices.one_of(comparisons), i, other);
-      }
-      case 2:
-        return g.cast(read(choices.one_of(integers).id, 1), DType::boolean);
-      case 3:
-        return op(Fn::gt, variable(t).id, g.literal(choices.real(-1, 1), t));
-      case 4:
-        return both(Fn::logical_and, t, depth - 1);
-      case 5:
-        return both(Fn::logical_or, t, depth - 1);
-      default:
-        return g.apply(Fn::logical_not, {condition(t, depth - 1)});
-    }
-  }
-
-  // Arguments of one call would be chosen in an order that depends on the compiler.
-  ScalarId both(Fn fn, DType t, int depth) {
-    const ScalarId x = condition(t, depth);
-    return op(fn, x, condition(t, depth));
-  }
-
-  Expression variable(DType t) {
-    // Recent values more often, so that graphs grow deep.
-    const auto last = static_cast<std::int64_t>(floats.size()) - 1;
-    const std::int64_t from = choices.chance(50) ? std::max<std::int64_t>(0, last - 3) : 0;
-    const Tensor& tensor = floats[static_cast<std::size_t>(choices.number(from, last))];
-    return {g.cast(read(tensor.id, 0), t), tensor.bound};
-  }
-
-  Expression leaf_expression(DType t) {
-    if (choices.chance(70)) return variable(t);
-    switch (choices.number(0, 4)) {
-      case 0: {
-        if (ranges.empty()) return variable(t);
-        const auto k =
-            static_cast<std::uint32_t>(choices.number(0, static_cast<int>(ranges.size()) - 1));
-        return {g.cast(g.index(k), t), static_cast<double>(max_extent(g, ranges[k]))};
-      }
-      case 1: {
-        const Extent e = extent();
-        return {g.cast(g.size(e), t), static_cast<double>(max_extent(g, e))};
-      }
-      case 2: {
-        const Tensor& tensor = choices.one_of(integers);
-        return {g.cast(read(tensor.id, 1), t), static_cast<double>(tensor.top)};
-      }
-      case 3:
-        return {g.cast(condition(t, 0), t), 1};
-      default: {
-        constexpr double round[] = {0, 1, -1, 2, 0.5, -0.25, 1e-3};
-        const double v = choices.chance(60) ? choices.one_of(round) : choices.real(-2, 2);
-        return {g.literal(v, t), std::abs(v)};
-      }
-    }
-  }
-
-  // x² + c, at least c
-  Expression positive(Expression x, double c, DType t) {
-    return {op(Fn::add, op(Fn::mul, x.id, x.id), g.literal(c, t)), x.bound * x.bound + c};
-  }
-  Expression call(Fn fn, Expression x, double bound) { return {g.apply(fn, {x.id}), bound}; }
-
-  Expression expression(DType t, int depth) {
-    if (depth == 0 || choices.chance(15)) return leaf_expression(t);
-    const Expression x = scaled_to(expression(t, depth - 1), 4, t);
-    if (choices.chance(55)) {
-      const Expression y = scaled_to(expression(t, depth - 1), 4, t);
-      switch (choices.number(0, 9)) {
-        case 0:
-        case 1:
-          return {op(Fn::add, x.id, y.id), x.bound + y.bound};
-        case 2:
-          return {op(Fn::sub, x.id, y.id), x.bound + y.bound};
-        case 3:
-        case 4:
-          return {op(Fn::mul, x.id, y.id), x.bound * y.bound};
-        case 5:
-          return {op(Fn::div, x.id, positive(y, 1, t).id), x.bound};
-        case 6:
-          return {op(Fn::max, x.id, y.id), std::max(x.bound, y.bound)};
-        case 7:
-          return {op(Fn::min, x.id, y.id), std::max(x.bound, y.bound)};
-        case 8:
-          return {g.apply(Fn::select, {condition(t, 1), x.id, y.id}), std::max(x.bound, y.bound)};
-        default: {  // (x² + 1/2) ^ y with |y| <= 1
-          const Expression base = positive(scaled_to(x, 2, t), 0.5, t);
-          const Expression exponent = scaled_to(y, 1, t);
-          return {op(Fn::pow, base.id, exponent.id), std::max(base.bound, 2.0)};
-        }
-      }
-    }
-    switch (choices.number(0, 21)) {
-      case 0:
-        return {g.apply(Fn::neg, {x.id}), x.bound};
-      case 1:
-        return call(Fn::exp, x, std::exp(x.bound));
-      case 2:
-        return call(Fn::expm1, x, std::exp(x.bound));
-      case 3:
-        return call(Fn::log, positive(x, 0.25, t), 4);
-      case 4:
-        return call(Fn::log1p, positive(x, 0, t), 4);
-      case 5:
-        return call(Fn::sqrt, positive(x, 0.25, t), x.bound + 1);
-      case 6:
-        return call(Fn::sin, x, 1);
-      case 7:
-        return call(Fn::cos, x, 1);
-      case 8:
-        return call(Fn::tan, scaled_to(x, 1, t), 1.6);
-      case 9:
-        return call(Fn::atan, x, 1.6);
-      case 10:
-        return call(Fn::tanh, x, 1);
-      case 11:
-        return call(Fn::erf, x, 1);
-      case 12:
-        return call(Fn::logistic, x, 1);
-      case 13:
-        return call(Fn::log1pexp, x, x.bound + 1);
-      case 14:
-        return call(Fn::abs, x, x.bound);
-      case 15:
-        return call(Fn::sign, x, 1);
-      case 16:
-        return call(Fn::floor, x, x.bound + 1);
-      case 17:
-        return call(Fn::ceil, x, x.bound + 1);
-      case 18:
-        return call(Fn::round, x, x.bound + 1);
-      case 19:
-        return options.detach ? call(Fn::detach, x, x.bound) : x;
-      case 20: {  // through another dtype and back
-        const DType other = choices.chance(50) && options.f64 ? DType::f64 : DType::i32;
-        return {g.cast(g.cast(x.id, other == t ? DType::i32 : other), t), x.bound};
-      }
-      default: {  // x ^ 2, x ^ 3
-        const double power = static_cast<double>(choices.number(2, 3));
-        const Expression small = scaled_to(x, 2, t);
-        return {op(Fn::pow, small.id, g.literal(power, t)),
-                std::pow(std::max(small.bound, 1.0), power)};
-      }
     }
   }
 
@@ -435,9 +166,9 @@ class Generator {
   }
 
   void make_elementwise() {
-    ranges = shape(4);
-    const DType t = float_type();
-    const Expression body = scaled_to(expression(t, 3), 4, t);
+    ranges = scalars.shape(4);
+    const DType t = scalars.float_type();
+    const Expression body = scalars.scaled_to(scalars.expression(t, 3), 4, t);
     add_float(g.comprehension(ranges.size(), ranges, Reduction::none, body.id), body.bound);
   }
 
@@ -448,16 +179,16 @@ class Generator {
   }
 
   void make_reduction() {
-    const Shape free = shape(2);
+    const Shape free = scalars.shape(2);
     ranges = free;
-    for (std::int64_t k = choices.number(1, 2); k > 0; --k) ranges.push_back(extent());
+    for (std::int64_t k = choices.number(1, 2); k > 0; --k) ranges.push_back(scalars.extent());
     const Shape bound_ranges(ranges.begin() + static_cast<std::ptrdiff_t>(free.size()),
                              ranges.end());
     const double count = static_cast<double>(most(bound_ranges));
-    const DType t = float_type();
-    const Expression body = expression(t, 3);
+    const DType t = scalars.float_type();
+    const Expression body = scalars.expression(t, 3);
     auto reduced = [&](Reduction r, double limit) {
-      return g.comprehension(free.size(), ranges, r, scaled_to(body, limit, t).id);
+      return g.comprehension(free.size(), ranges, r, scalars.scaled_to(body, limit, t).id);
     };
     switch (choices.number(0, 9)) {
       case 0:
@@ -515,7 +246,7 @@ class Generator {
   void make_random() {
     Node n;
     n.kind = NodeKind::random;
-    n.type = {float_type(), shape(3)};
+    n.type = {scalars.float_type(), scalars.shape(3)};
     n.distribution = choices.chance(50) ? Distribution::normal : Distribution::uniform;
     n.a = choices.real(-1, 0);
     n.b = choices.real(0.1, 0.5);
@@ -526,19 +257,19 @@ class Generator {
   }
 
   void make_integers() {
-    ranges = shape(2);
+    ranges = scalars.shape(2);
     const std::int64_t top = choices.number(0, 4);
-    ScalarId sum = read(choices.one_of(integers).id, 1);
-    if (!ranges.empty()) sum = op(choices.chance(50) ? Fn::add : Fn::mul, sum, g.index(0));
-    const ScalarId body = op(Fn::mod, sum, integer(top + 1));
+    ScalarId sum = scalars.read(choices.one_of(integers).id, 1);
+    if (!ranges.empty()) sum = scalars.op(choices.chance(50) ? Fn::add : Fn::mul, sum, g.index(0));
+    const ScalarId body = scalars.op(Fn::mod, sum, scalars.integer(top + 1));
     const NodeId id = g.comprehension(ranges.size(), ranges, Reduction::none, body);
     label(id, ranges.size());
     integers.push_back({id, 0, top});
   }
 
   void make_booleans() {
-    ranges = shape(2);
-    const ScalarId body = condition(float_type(), 2);
+    ranges = scalars.shape(2);
+    const ScalarId body = scalars.condition(scalars.float_type(), 2);
     const NodeId id = g.comprehension(ranges.size(), ranges, Reduction::none, body);
     label(id, ranges.size());
     booleans.push_back({id, 1});
@@ -552,8 +283,8 @@ class Generator {
     const DType t = g[x].type.dtype;
     std::vector<ScalarId> at;
     for (std::uint32_t k = 0; k < ranges.size(); ++k) at.push_back(g.index(k));
-    const ScalarId d = op(Fn::sub, g.read(x, at), g.literal(1.0 / 3, t));
-    const ScalarId square = op(Fn::mul, d, d);
+    const ScalarId d = scalars.op(Fn::sub, g.read(x, at), g.literal(1.0 / 3, t));
+    const ScalarId square = scalars.op(Fn::mul, d, d);
     const Reduction reduction = ranges.empty() ? Reduction::none : Reduction::sum;
     const NodeId sum = g.comprehension(0, ranges, reduction, square);
     return g.cast(g.read(sum, {}), DType::f32);
@@ -577,7 +308,7 @@ class Generator {
     g.functions.push_back(net);
 
     ScalarId total = g.literal(0);
-    for (const Output& o : net.outputs) total = op(Fn::add, total, mean_square(o.node));
+    for (const Output& o : net.outputs) total = scalars.op(Fn::add, total, mean_square(o.node));
     const NodeId loss = g.comprehension(0, {}, Reduction::none, total);
     Function step;
     step.name = "train";
@@ -601,18 +332,22 @@ class Generator {
     const NodeId gradient = g.add(n);
     std::vector<ScalarId> at;
     for (std::uint32_t k = 0; k < n.type.rank(); ++k) at.push_back(g.index(k));
-    const ScalarId step = op(Fn::mul, g.literal(0.1, n.type.dtype), g.read(gradient, at));
+    const ScalarId step = scalars.op(Fn::mul, g.literal(0.1, n.type.dtype), g.read(gradient, at));
     return g.comprehension(at.size(), n.type.shape, Reduction::none,
-                           op(Fn::sub, g.read(p, at), step));
+                           scalars.op(Fn::sub, g.read(p, at), step));
   }
 
-  Choices choices;
-  RandomGraphOptions options;
-  Graph g;
+  RandomScalars scalars;
+  // Its parts, by their names.
+  Choices& choices = scalars.choices;
+  const RandomGraphOptions& options = scalars.options;
+  Graph& g = scalars.g;
+  std::vector<DimId>& dims = scalars.dims;
+  Shape& ranges = scalars.ranges;
+  std::vector<Tensor>& floats = scalars.floats;
+  std::vector<Tensor>& integers = scalars.integers;
+  std::vector<Tensor>& booleans = scalars.booleans;
   Environment environment;
-  std::vector<DimId> dims;
-  Shape ranges;  // of the comprehension being made
-  std::vector<Tensor> floats, integers, booleans;
   std::vector<NodeId> inputs, parameters, computed;
   std::uint32_t streams = 100;
 };
