@@ -36,8 +36,8 @@ const std::vector<std::string> awkward_words = {
     "co_await",
     // names the emitted code, the runtime, the library or the preprocessor has
     "std", "gradc", "main", "Parameters", "State", "Workspace", "Model", "model", "parameters",
-    "workspace", "init", "data", "size_t", "float_t", "memcpy", "NULL", "errno", "assert",
-    "INT_MAX", "M_PI", "linux", "unix", "stdin", "signal", "y0", "j1", "exp10",
+    "workspace", "data", "size_t", "float_t", "memcpy", "NULL", "errno", "assert", "INT_MAX",
+    "M_PI", "linux", "unix", "stdin", "signal", "y0", "j1", "exp10",
     // reserved in C++
     "_Reserved", "__double", "_", "a__b", "x_", "dx", "dz"};
 
