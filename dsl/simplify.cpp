@@ -228,10 +228,14 @@ class Pass {
     return true;
   }
 
-  // No operand larger than a scalar, nothing costly: 1 / (B · T).
+  // Little work on sizes and at most one scalar value: 1 / (B · T).
   bool is_constant(ScalarId body) const {
-    return is_cheap(g, body) && all_reads(body, [](const Scalar& s) { return s.args.empty(); }) &&
-           cost(g, body) <= broadcast_cost;
+    int values = 0;
+    const bool scalars = all_reads(body, [&](const Scalar& s) {
+      ++values;
+      return s.args.empty();
+    });
+    return scalars && values <= 1 && is_cheap(g, body) && cost(g, body) <= broadcast_cost;
   }
 
   // -x, 2 x, x / 2: signs and factors should meet, and move out of sums.
