@@ -28,17 +28,17 @@ std::string comment_line(const std::string& indent, std::string text) {
 
 class KernelText {
  public:
-  explicit KernelText(const Kernel& kernel) : kernel_(kernel) {}
+  KernelText(const Kernel& kernel, const Target& target) : kernel_(kernel), target_(target) {}
 
   std::string definition() {
     for (const std::string& line : kernel_.comment) out_ += comment_line("", line);
-    out_ += "static void " + kernel_.name + "(";
+    out_ += std::string(target_.kernel) + kernel_.name + "(";
     const std::string margin(out_.size() - out_.rfind('\n') - 1, ' ');
     std::vector<std::string> parameters;
     for (const std::string& count : kernel_.counts) parameters.push_back("std::int64_t " + count);
     if (kernel_.draws) {
       parameters.push_back("std::uint64_t seed");
-      parameters.push_back("std::uint32_t step");
+      parameters.push_back(launched() ? "const std::int32_t* counter" : "std::uint32_t step");
     }
     for (const Argument& a : kernel_.arguments) {
       parameters.push_back(fmt::format("{}{}* __restrict {}", a.written ? "" : "const ",
@@ -58,11 +58,41 @@ class KernelText {
       column += parameters[k].size() + 1;
     }
     out_ += ") {\n";
+    declare_arrays();
     block(kernel_.body, "  ");
     return out_ + "}\n";
   }
 
  private:
+  bool launched() const { return kernel_.launch.threads > 0; }
+
+  // What a kernel has of its own besides its registers.
+  void declare_arrays() {
+    for (const Array& a : kernel_.arrays) {
+      out_ += fmt::format("  {}{} {}[{}];\n", a.shared ? target_.shared : "", element_type(a.dtype), a.name,
+                          a.elements);
+    }
+    std::set<std::string_view> partial;
+    find_combined(kernel_.body, partial);
+    for (std::string_view type : partial) {
+      out_ += fmt::format("  {}gradc::Partial<{}> partial_{};\n", target_.shared, type, suffix(type));
+    }
+    if (kernel_.draws && launched()) out_ += "  const std::uint32_t step = gradc::step_of(counter);\n";
+  }
+  static std::string suffix(std::string_view type) {
+    return type == "float" ? "f32" : type == "double" ? "f64" : "integer";
+  }
+  static std::string_view combined_type(Type t) {
+    return t == Type::f32 ? "float" : t == Type::f64 ? "double" : "std::int64_t";
+  }
+  static void find_combined(const Block& statements, std::set<std::string_view>& types) {
+    for (const Stmt& s : statements) {
+      if (const auto* c = std::get_if<Combine>(&s.it)) types.insert(combined_type(c->type));
+      if (const auto* loop = std::get_if<For>(&s.it)) find_combined(loop->body, types);
+      if (const auto* choice = std::get_if<If>(&s.it)) find_combined(choice->body, types);
+    }
+  }
+
   void block(const Block& statements, const std::string& indent) {
     for (const Stmt& s : statements) {
       std::visit([&](const auto& it) { statement(it, indent); }, s.it);
@@ -74,6 +104,13 @@ class KernelText {
     const std::string begin =
         s.begin.empty() ? "" : fmt::format("std::int64_t {} = {}", v, text(s.begin[0]));
     const std::string end = text(s.end, 12);
+    if (s.kind == LoopKind::once) {
+      out_ += fmt::format("{}if (const {}; {} < {}) {{\n", indent, begin, v, end);
+      block(s.body, indent + "  ");
+      out_ += indent + "}\n";
+      return;
+    }
+    if (s.kind == LoopKind::unrolled && launched()) out_ += "#pragma unroll\n";
     if (s.partial) {
       out_ += fmt::format("{}for ({}; {} < {}; {} += {}) {{\n", indent, begin, v, end, v, s.step);
     } else if (s.step == 1) {
@@ -132,7 +169,21 @@ class KernelText {
     for (const Expr& a : s.args) args += (args.empty() ? "" : ", ") + text(a);
     out_ += fmt::format("{}{}({});\n", indent, s.kernel, args);
   }
-  void statement(const Barrier&, const std::string&) {}
+  void statement(const Barrier&, const std::string& indent) {
+    out_ += fmt::format("{}{}\n", indent, target_.barrier);
+  }
+  void statement(const Combine& s, const std::string& indent) {
+    const std::string_view type = combined_type(s.type);
+    const bool best = s.fn == Fn::gt || s.fn == Fn::lt;
+    const char* how = s.fn == Fn::gt ? "most" : s.fn == Fn::lt ? "least" : s.fn == Fn::add ? "sum" : info(s.fn).name.data();
+    if (best) {
+      out_ += fmt::format("{}gradc::block_{}({}, {}, partial_{});\n", indent, how, s.name, s.position,
+                          suffix(type));
+    } else {
+      out_ += fmt::format("{}{} = gradc::block_{}({}, partial_{});\n", indent, s.name,
+                          s.fn == Fn::mul ? "product" : how, s.name, suffix(type));
+    }
+  }
   void statement(const Comment& s, const std::string& indent) {
     out_ += comment_line(indent, s.text);
   }
@@ -168,7 +219,7 @@ class KernelText {
   }
 
   std::string text(const Expr& e, int at_least = 0) const {
-    return expr_to_text(e, [this](const std::string& b) { return dtype(b); }, at_least);
+    return expr_to_text(e, [this](const std::string& b) { return dtype(b); }, at_least, target_);
   }
   std::string address(const std::string& buffer, const Expr& index) const {
     Expr e;
@@ -181,15 +232,19 @@ class KernelText {
     for (const Argument& a : kernel_.arguments) {
       if (a.name == buffer) return a.dtype;
     }
+    for (const Array& a : kernel_.arrays) {
+      if (a.name == buffer) return a.dtype;
+    }
     GRADC_UNREACHABLE("no buffer " + buffer);
   }
 
   const Kernel& kernel_;
+  const Target& target_;
   std::string out_;
 };
 
-std::string table_text(const Buffer& b) {
-  std::string out = fmt::format("static constexpr {} {}[{}] = {{", element_type(b.type.dtype), b.name,
+std::string table_text(const Buffer& b, const Target& target) {
+  std::string out = fmt::format("{}{} {}[{}] = {{", target.table, element_type(b.type.dtype), b.name,
                                 std::max<std::size_t>(b.values.size(), 1));
   std::string line;
   for (double v : b.values) {
@@ -226,6 +281,17 @@ std::string type_text(const Module& module, const TensorType& type) {
   return out + "]";
 }
 
+// A kernel's start: in how many blocks of how many threads, and what an error is to name.
+std::string launch_text(const Kernel& kernel, const std::string& name, const std::string& args,
+                        const Target& target) {
+  std::string place;  // printable, and no more than a line
+  for (const char c : kernel.place) place += c >= ' ' && c < 127 && c != '"' && c != '\\' ? c : '_';
+  const auto no_buffer = [](const std::string&) -> DType { GRADC_UNREACHABLE("a launch reads memory"); };
+  return fmt::format("  device.launch({{\"{}\", \"{}\"}}, {}, {}, {}, {});\n", kernel.name, place,
+                     expr_to_text(kernel.launch.blocks[0], no_buffer, 0, target), kernel.launch.threads,
+                     name, args);
+}
+
 }  // namespace
 
 std::string_view element_type(DType t) {
@@ -238,36 +304,50 @@ std::string_view element_type(DType t) {
   GRADC_UNREACHABLE("dtype");
 }
 
-std::string kernel_to_text(const Kernel& kernel) { return KernelText(kernel).definition(); }
+std::string kernel_to_text(const Kernel& kernel, const Target& target) {
+  return KernelText(kernel, target).definition();
+}
 
-std::string kernels_to_text(const Module& module) {
+std::string kernels_to_text(const Module& module, const Target& target) {
   std::string out;
   std::set<std::uint32_t> used;
   for (const loops::Function& f : module.functions) {
     for (const Invocation& call : f.calls) used.insert(call.buffers.begin(), call.buffers.end());
   }
   for (std::uint32_t b : module.constants) {
-    if (used.contains(b)) out += table_text(module.buffers[b]) + "\n";
+    if (used.contains(b)) out += table_text(module.buffers[b], target) + "\n";
   }
-  for (const Kernel& kernel : module.kernels) out += kernel_to_text(kernel) + "\n";
+  for (const Kernel& kernel : module.kernels) out += kernel_to_text(kernel, target) + "\n";
   return out;
 }
 
-std::string body_to_text(const Module& module, const loops::Function& f) {
+std::string body_to_text(const Module& module, const loops::Function& f, const Target& target) {
   std::string out;
   if (f.draws) {
     const bool given = f.entry == Entry::init || f.entry == Entry::step;
     if (!given) out += "  constexpr std::uint64_t seed = 0;\n";
-    if (f.counter.empty()) {
+    if (target.grid()) {
+      // A copy, since the counter may be counted up before the last number is drawn.
+      out += f.counter.empty()
+                 ? "  const std::int32_t* const counter = nullptr;\n"
+                 : fmt::format("  const std::int32_t* const counter = device.copy_of(state.{});\n",
+                               module.buffers[f.counter[0]].name);
+    } else if (f.counter.empty()) {
       out += "  constexpr std::uint32_t step = 0;\n";
     } else {
       out += fmt::format("  const auto step = static_cast<std::uint32_t>(state.{}[0]);\n",
                          module.buffers[f.counter[0]].name);
     }
   }
+  // A local or argument may hide a kernel of the same name.
+  std::set<std::string> locals;
+  for (const DimId dim : f.dims) locals.insert(module.dims[dim.value].name);
+  for (const auto* buffers : {&f.inputs, &f.outputs})
+    for (std::uint32_t b : *buffers) locals.insert(module.buffers[b].name);
   std::set<std::uint32_t> declared;
   for (const Invocation& call : f.calls) {
     for (std::uint32_t b : call.buffers) {
+      locals.insert(module.buffers[b].name);
       const Buffer& buffer = module.buffers[b];
       if (buffer.storage != Storage::workspace || !declared.insert(b).second) continue;
       out += fmt::format("  auto* const {} = gradc::place<{}>(workspace.data, {});  // {}\n", buffer.name,
@@ -282,7 +362,7 @@ std::string body_to_text(const Module& module, const loops::Function& f) {
     for (const std::string& count : kernel.counts) add(count);
     if (kernel.draws) {
       add("seed");
-      add("step");
+      add(target.grid() ? "counter" : "step");
     }
     for (std::uint32_t b : call.buffers) {
       const Buffer& buffer = module.buffers[b];
@@ -292,23 +372,29 @@ std::string body_to_text(const Module& module, const loops::Function& f) {
         case Storage::gradient: add("gradients." + buffer.name); break;
         case Storage::output: {
           const bool report = f.entry == Entry::step || f.entry == Entry::evaluate;
-          add(report ? "&result." + buffer.name : buffer.name);
+          add(report ? fmt::format(fmt::runtime(target.result), buffer.name) : buffer.name);
           break;
         }
+        case Storage::constant:
+          add(fmt::format(fmt::runtime(target.table_address), buffer.name));
+          break;
         default: add(buffer.name);
       }
     }
-    out += fmt::format("  {}({});\n", kernel.name, args);
+    const bool hidden = locals.contains(kernel.name);
+    const std::string name = (hidden ? module.name + "::" : "") + kernel.name;
+    out += kernel.launch.threads > 0 ? launch_text(kernel, name, args, target)
+                                     : fmt::format("  {}({});\n", name, args);
   }
   return out;
 }
 
-std::string loops_to_listing(const Module& module) {
-  std::string out = kernels_to_text(module);
+std::string loops_to_listing(const Module& module, const Target& target) {
+  std::string out = kernels_to_text(module, target);
   static constexpr const char* entries[] = {"init", "forward", "backward", "step", "evaluate"};
   for (const loops::Function& f : module.functions) {
     out += fmt::format("{} {} {{\n{}}}\n\n", entries[static_cast<int>(f.entry)], f.name,
-                       body_to_text(module, f));
+                       body_to_text(module, f, target));
   }
   for (const MemoryReport& m : module.memory) {
     out += fmt::format("memory {}: {} bytes, at least {} alive at once, {} saved for gradients\n",
