@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -11,8 +12,6 @@
 #include "codegen/loops_to_text.h"
 #include "codegen/names.h"
 #include "dsl/check.h"
-#include "dsl/graph_to_text.h"
-#include "dsl/scalar_to_text.h"
 
 namespace gradc {
 
@@ -71,7 +70,7 @@ class ModuleBuilder {
                            const TensorType& type);
   std::uint32_t constant(NodeId);
   std::string kernel_name(const FunctionPlan&, const KernelPlan&, const std::set<NodeId>& registers);
-  std::vector<std::string> comment(const KernelPlan&, const std::set<NodeId>& registers);
+  std::optional<std::string> place(const KernelPlan&) const;
   std::string short_name(NodeId) const;
   std::uint32_t share(Kernel, const std::function<std::string()>& name);
   void set_dims(loops::Function&) const;
@@ -135,7 +134,9 @@ std::string ModuleBuilder::short_name(NodeId id) const {
   const Node& n = g_[id];
   std::string name = n.name.empty() ? g_.label(id).name : n.name;
   if (name.empty()) name = n.kind == NodeKind::constant ? "table" : "t";
-  return identifier(last_part(name));
+  // The gradient of a.b is da.b.
+  const bool gradient = n.name.empty() && name.size() > 1 && name[0] == 'd' && last_part(name) != name;
+  return identifier((gradient ? "d" : "") + last_part(name));
 }
 
 // A kernel of the same text, if there is one, else this one under a new name.
@@ -160,46 +161,27 @@ std::string ModuleBuilder::kernel_name(const FunctionPlan& plan, const KernelPla
     main = s.node;
     if (s.home.storage != Storage::workspace) break;
   }
+  for (const StoredNode& s : kernel.members) {  // an update goes by its parameter
+    if (s.home.storage == Storage::parameter) main = s.node;
+  }
   std::string name = short_name(main);
   for (const StoredNode& s : kernel.members) {
     if (s.node != main || s.home.storage == Storage::workspace || s.home.storage == Storage::output) continue;
-    name = s.home.storage == Storage::gradient ? "d" + last_part(g_[s.home.target].name)
-                                               : g_[s.home.target].name;
+    name = g_[s.home.target].name;
+    if (s.home.storage == Storage::gradient) name = "d" + last_part(name);
   }
-  return names_.fresh(g_.functions[plan.function].name + "_" + name);
+  const std::string& function = g_.functions[plan.function].name;
+  if (name.starts_with(function + ".")) name.erase(0, function.size() + 1);
+  return names_.fresh(function + "_" + name);
 }
 
-std::vector<std::string> ModuleBuilder::comment(const KernelPlan& kernel,
-                                                const std::set<NodeId>& registers) {
-  std::vector<std::string> lines;
-  std::string shapes;
-  std::set<std::string> named;
-  auto mention = [&](NodeId id) {
-    if (registers.contains(id) || g_[id].type.rank() == 0) return;
-    std::string name = short_name(id);
-    if (!named.insert(name).second) return;
-    shapes += (shapes.empty() ? "" : ", ") + name + ": " + std::string(gradc::name(g_[id].type.dtype)) +
-              shape_to_text(g_, g_[id].type.shape);
-  };
-  Span place;
+// Where in the spec the kernel's first named value stands.
+std::optional<std::string> ModuleBuilder::place(const KernelPlan& kernel) const {
+  if (!options_.place) return std::nullopt;
   for (const StoredNode& s : kernel.members) {
-    if (g_[s.node].kind == NodeKind::comprehension) {
-      lines.push_back(equation(g_, s.node));
-    } else {
-      lines.push_back(short_name(s.node) + " = " +
-                      (g_[s.node].distribution == Distribution::normal ? "normal(" : "uniform(") +
-                      number_to_text(g_[s.node].a, DType::f32, Notation::brief) + ", " + number_to_text(g_[s.node].b, DType::f32, Notation::brief) + ")");
-    }
-    if (!place.valid()) place = g_.label(s.node).span;
-    mention(s.node);
+    if (g_.label(s.node).span.valid()) return options_.place(g_.label(s.node).span);
   }
-  for (const StoredNode& s : kernel.members) {
-    if (g_[s.node].kind != NodeKind::comprehension) continue;
-    for (NodeId read : reads_of(g_, g_[s.node].body)) mention(read);
-  }
-  if (!shapes.empty()) lines.push_back(shapes);
-  if (options_.place && place.valid()) lines.push_back(options_.place(place));
-  return lines;
+  return std::nullopt;
 }
 
 void ModuleBuilder::set_dims(loops::Function& f) const {
@@ -292,6 +274,7 @@ void ModuleBuilder::add(const FunctionPlan& plan, const std::vector<KernelPlan>&
       for (NodeId read : operands_of(g_, s.node)) readers[storage_of(g_, read)].insert(k);
     }
   }
+  const auto forward_count = static_cast<std::ptrdiff_t>(plan.forward_count);
   std::set<std::string> reserved;  // a kernel's own names hide no table
   for (std::uint32_t b : module_.constants) reserved.insert(module_.buffers[b].name);
   for (std::size_t k = 0; k < kernels.size(); ++k) {
@@ -329,13 +312,18 @@ void ModuleBuilder::add(const FunctionPlan& plan, const std::vector<KernelPlan>&
           return module_.kernels[share(std::move(shared), [&] { return names_.fresh(stem); })].name;
         }};
     WrittenKernel written = kernel_to_loops(context, kernel, registers);
-    written.kernel.comment = comment(kernel, registers);
+    if (const auto where = place(kernel)) written.kernel.comment.push_back(*where);
     loops::Function& f = kernel.forward || !two ? forward : backward;
     f.draws = f.draws || written.kernel.draws;
     const std::uint32_t at = share(std::move(written.kernel), [&] {
       return kernel_name(plan, kernel, registers);
     });
     f.calls.push_back({at, written.buffers});
+    const bool reported = std::all_of(kernel.members.begin(), kernel.members.end(), [&](auto& m) {
+      return std::any_of(plan.stored.begin(), plan.stored.begin() + forward_count,
+                         [&](auto& stored) { return stored.node == m.node; });
+    });
+    if (reported && f.forward_calls + 1 == f.calls.size()) ++f.forward_calls;
   }
   if (plan.entry == Entry::step || plan.entry == Entry::evaluate) {
     for (const auto& [id, buffer] : leaves_) {

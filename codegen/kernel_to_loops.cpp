@@ -6,6 +6,7 @@
 #include <map>
 
 #include "codegen/index_roles.h"
+#include "codegen/kernel_formulas.h"
 #include "codegen/kernel_writer.h"
 #include "codegen/nest_writer.h"
 #include "codegen/product_to_loops.h"
@@ -321,6 +322,7 @@ Expr KernelWriter::draw(NodeId id) {
 
 WrittenKernel KernelWriter::finish() {
   WrittenKernel result;
+  result.kernel.comment = kernel_formulas(*this);
   result.kernel.body = nest.take();
   for (const std::string& dim : context.dim_names) {
     if (nest.counts().contains(dim)) result.kernel.counts.push_back(dim);

@@ -23,7 +23,7 @@ struct LoopContext {
 };
 
 struct WrittenKernel {
-  loops::Kernel kernel;                // without name and comment
+  loops::Kernel kernel;                // without name; the comment holds the formulas and shapes
   std::vector<std::uint32_t> buffers;  // one per argument
 };
 

@@ -159,6 +159,7 @@ struct Function {
   std::vector<std::uint32_t> outputs;  // forward: outputs; backward: gradients of inputs; step, evaluate: reports
   std::vector<std::uint32_t> gradients;  // backward: buffers of storage gradient
   std::vector<Invocation> calls;       // in order
+  std::size_t forward_calls = 0;       // the first so many are what its outputs need
   bool draws = false;                  // some kernel needs the seed
   // Number of runs so far, for random numbers: a state buffer, or none (0 is used).
   std::vector<std::uint32_t> counter;

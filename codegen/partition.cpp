@@ -75,6 +75,7 @@ class Partitioner {
  private:
   void rewrite_node(NodeId id);
   bool is_worth_storing(NodeId id, ScalarId body) const;
+  bool follows_product(NodeId id, ScalarId body) const;
   ScalarId rewrite_scalar(ScalarId);
   ScalarId reuse(ScalarId, const Shape& ranges);
   std::optional<ScalarId> stored_value(ScalarId, const Shape& ranges);
@@ -103,7 +104,22 @@ bool Partitioner::is_worth_storing(NodeId id, ScalarId body) const {
   if (use.root || use.reshaped || use.padded) return true;
   if (size_of(g_, body) > largest_inlined) return true;
   if (g_[id].type.rank() == 0) return false;  // computed once, before the loops of its users
+  // In the epilogue of a product a value costs no memory of its own.
+  if (use.users > 1 && follows_product(id, body)) return true;
   return has_costly(g_, body) && (use.users > 1 || use.misaligned);
+}
+
+bool Partitioner::follows_product(NodeId id, ScalarId body) const {
+  bool follows = false;
+  for_each_read(g_, body, [&](const Scalar& read) {
+    if (g_[read.tensor].type != g_[id].type || !product_form(g_, read.tensor)) return;
+    bool own = true;
+    for (std::uint32_t k = 0; k < read.args.size(); ++k) {
+      own = own && g_[read.args[k]].kind == ScalarKind::index && g_[read.args[k]].index == k;
+    }
+    follows = follows || own;
+  });
+  return follows;
 }
 
 void Partitioner::rewrite_node(NodeId id) {

@@ -60,7 +60,7 @@ void plan(Module& module, const std::vector<const loops::Function*>& parts) {
   std::map<std::uint32_t, Life> lives;
   std::size_t time = 0, cut = 0;
   for (const loops::Function* part : parts) {
-    cut = time;
+    cut = parts.size() == 2 ? time : part->forward_calls;
     for (const Invocation& call : part->calls) {
       for (std::uint32_t b : call.buffers) {
         if (module.buffers[b].storage != Storage::workspace) continue;
@@ -79,7 +79,7 @@ void plan(Module& module, const std::vector<const loops::Function*>& parts) {
   for (const auto& [b, life] : lives) {
     all.push_back(life);
     for (std::size_t t = life.first; t <= life.last; ++t) alive[t] += life.bytes;
-    if (parts.size() == 2 && life.first < cut && life.last >= cut) report.saved += life.bytes;
+    if (life.first < cut && life.last >= cut) report.saved += life.bytes;
   }
   for (std::int64_t bytes : alive) report.lower_bound = std::max(report.lower_bound, bytes);
   report.peak = place(module, std::move(all));

@@ -62,6 +62,7 @@ class Operand {
     const NodeId stored = g_.comprehension(c.ranges.size(), c.ranges, Reduction::none, c.body);
     std::vector<ScalarId> subscripts;
     for (std::uint32_t k : c.indices) subscripts.push_back(g_.index(k));
+    if (g_[value].kind == ScalarKind::read) name_after(stored, g_[value].tensor, "_transposed");
     made_.push_back(stored);
     return g_.read(stored, std::move(subscripts));
   }
@@ -104,8 +105,17 @@ class Operand {
     if (elements(g_, padded) > largest_growth * elements(g_, shape)) return std::nullopt;
     const NodeId copy = g_.comprehension(padded.size(), padded, Reduction::none,
                                          g_.read(s.tensor, std::move(from), true));
+    name_after(copy, s.tensor, "_padded");
     made_.push_back(copy);
     return g_.read(copy, std::move(to));
+  }
+
+  void name_after(NodeId copy, NodeId tensor, const char* how) {
+    Label& label = g_.label(copy);
+    const std::string& name = g_[tensor].name.empty() ? g_.label(tensor).name : g_[tensor].name;
+    if (!label.name.empty() || name.empty()) return;
+    label.name = name.substr(name.rfind('.') + 1) + how;
+    label.span = g_.label(tensor).span;
   }
 
   ScalarId shifted(ScalarId subscript, std::int64_t by) {

@@ -1,0 +1,121 @@
+// kernel_formulas.cpp: what a kernel computes, as mathematics in the words of its own code.
+#include "codegen/kernel_formulas.h"
+
+#include <fmt/format.h>
+
+#include <set>
+
+#include "dsl/scalar_to_text.h"
+
+namespace gradc {
+namespace {
+
+constexpr std::size_t width = 96;
+
+// Breaks at spaces; what goes on is indented.
+void append_wrapped(std::vector<std::string>& lines, std::string text) {
+  std::string indent;
+  while (indent.size() + text.size() > width) {
+    std::size_t at = text.rfind(' ', width - indent.size());
+    if (at == std::string::npos || at == 0) at = text.find(' ', 1);
+    if (at == std::string::npos) break;
+    lines.push_back(indent + text.substr(0, at));
+    text.erase(0, at + 1);
+    indent = "    ";
+  }
+  lines.push_back(indent + text);
+}
+
+class Formulas {
+ public:
+  explicit Formulas(const KernelWriter& k) : k_(k), g_(k.g) {}
+
+  std::vector<std::string> lines() {
+    for (const StoredNode& s : k_.plan.members) name(s.node);
+    for (const StoredNode& s : k_.plan.members) {
+      for (NodeId read : operands_of(g_, s.node)) name(read);
+    }
+    std::vector<std::string> result;
+    for (const StoredNode& s : k_.plan.members) append_wrapped(result, formula(s.node));
+    append_wrapped(result, shapes());
+    if (result.back().empty()) result.pop_back();
+    return result;
+  }
+
+ private:
+  void name(NodeId id) {
+    if (names_.contains(id)) return;
+    const NodeId owner = storage_of(g_, id);
+    const Node& n = g_[owner];
+    if (n.kind == NodeKind::constant && n.values.size() == 1) {
+      names_[id] = number_to_text(n.values[0], n.type.dtype, Notation::brief);
+    } else if (k_.nest.bound(owner) && !lodges(owner)) {
+      names_[id] = k_.nest.argument(owner);
+      taken_.insert(names_[id]);
+    } else {
+      const std::string stem = k_.context.short_name(owner);
+      std::string fresh = stem;
+      for (int i = 2; taken_.contains(fresh); ++i) fresh = stem + std::to_string(i);
+      taken_.insert(fresh);
+      names_[id] = fresh;
+    }
+  }
+  // A product that lives in its follower's buffer keeps a name of its own here.
+  bool lodges(NodeId id) const {
+    const auto& members = k_.plan.members;
+    return k_.plan.form == Form::product && members.size() > 1 && members[0].node == id &&
+           k_.nest.argument(id) == k_.nest.argument(members[1].node);
+  }
+
+  std::string formula(NodeId id) const {
+    const Node& n = g_[id];
+    std::vector<ScalarText> indices;
+    std::string free, bound;
+    const Shape& ranges = ranges_of(n);
+    for (std::uint32_t i = 0; i < ranges.size(); ++i) {
+      const std::string index = k_.index_name(id, i);
+      indices.push_back({index});
+      std::string& list = i < n.type.rank() ? free : bound;
+      list += (list.empty() ? "" : ", ") + index;
+    }
+    std::string out = names_.at(id) + (free.empty() ? "" : "[" + free + "]") + " = ";
+    if (n.kind == NodeKind::random) {
+      return out + fmt::format("{}({}, {})",
+                               n.distribution == Distribution::normal ? "normal" : "uniform",
+                               number_to_text(n.a, DType::f32, Notation::brief),
+                               number_to_text(n.b, DType::f32, Notation::brief));
+    }
+    const ScalarToText text{g_, names_, Notation::brief};
+    const ScalarText body = text(n.body, indices);
+    if (n.reduction == Reduction::none) return out + body.text;
+    return out + fmt::format("{}[{}] {}", gradc::name(n.reduction), bound, body.at_least(7));
+  }
+
+  std::string shapes() const {
+    std::string out;
+    std::set<std::string> done;
+    auto mention = [&](NodeId id) {
+      const NodeId owner = storage_of(g_, id);
+      if (!k_.nest.bound(owner) || lodges(owner) || g_[id].type.rank() == 0) return;
+      if (!done.insert(names_.at(id)).second) return;
+      out += fmt::format("{}{}: {}{}", out.empty() ? "" : ", ", names_.at(id),
+                         gradc::name(g_[id].type.dtype), shape_to_text(g_, g_[id].type.shape));
+    };
+    for (const StoredNode& s : k_.plan.members) mention(s.node);
+    for (const StoredNode& s : k_.plan.members) {
+      for (NodeId read : operands_of(g_, s.node)) mention(read);
+    }
+    return out;
+  }
+
+  const KernelWriter& k_;
+  const Graph& g_;
+  NodeNames names_;
+  std::set<std::string> taken_;
+};
+
+}  // namespace
+
+std::vector<std::string> kernel_formulas(const KernelWriter& k) { return Formulas(k).lines(); }
+
+}  // namespace gradc
