@@ -15,8 +15,9 @@
 
 namespace gradc {
 
-constexpr std::int64_t max_extent_value = 0x7fffffff;         // subscripts are i32
-constexpr std::int64_t max_elements = std::int64_t{1} << 40;  // of one tensor
+constexpr std::int64_t max_extent_value = 0x7fffffff;           // subscripts are i32
+constexpr std::int64_t max_elements = std::int64_t{1} << 40;    // of one tensor
+constexpr std::int64_t max_iterations = std::int64_t{1} << 50;  // of one reduction
 constexpr std::size_t max_rank = 8;
 constexpr std::size_t max_nodes = 1'000'000;
 constexpr std::size_t max_calls = 100'000;

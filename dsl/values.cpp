@@ -345,6 +345,17 @@ ScalarId nested(Elaboration& e, ScalarId body, std::size_t active, Reduction red
                    span)) {
     return {};
   }
+  // Counting the work must not overflow, whoever counts it.
+  std::int64_t visited = 1;
+  for (const Extent& x : ranges) {
+    if (!__builtin_mul_overflow(visited, max_extent(e.graph, x), &visited) &&
+        visited <= max_iterations) {
+      continue;
+    }
+    e.error("tensor-too-large", span,
+            "this would visit more than 2^50 combinations of its indices");
+    return {};
+  }
   const NodeId node =
       e.graph.comprehension(free.size(), ranges, reduction, substitute(e.graph, body, renumbered));
   Label& label = e.graph.label(node);
