@@ -21,8 +21,8 @@ struct Text {
 
 class ExprText {
  public:
-  explicit ExprText(const std::function<DType(const std::string&)>& dtype_of)
-      : dtype_of_(dtype_of) {}
+  ExprText(const std::function<DType(const std::string&)>& dtype_of, const Target& target)
+      : dtype_of_(dtype_of), target_(target) {}
 
   std::string at_least(const Expr& e, int place) const {
     Text t = of(e);
@@ -47,6 +47,7 @@ class ExprText {
       case ExprKind::pointer:
         if (is_zero(e.args[0])) return {e.name};
         return {fmt::format("{} + {}", e.name, at_least(e.args[0], 12)), 12};
+      case ExprKind::place: return {std::string(target_.places[static_cast<int>(e.place)])};
     }
     GRADC_UNREACHABLE("expression");
   }
@@ -128,6 +129,7 @@ class ExprText {
   }
 
   const std::function<DType(const std::string&)>& dtype_of_;
+  const Target& target_;
 };
 
 }  // namespace
@@ -161,8 +163,8 @@ std::string number_to_text(double value, Type type) {
 }
 
 std::string expr_to_text(const Expr& e, const std::function<DType(const std::string&)>& dtype_of,
-                         int at_least) {
-  return ExprText(dtype_of).at_least(e, at_least);
+                         int at_least, const Target& target) {
+  return ExprText(dtype_of, target).at_least(e, at_least);
 }
 
 }  // namespace gradc

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "codegen/loops.h"
+#include "codegen/target.h"
 
 namespace gradc {
 
@@ -12,7 +13,7 @@ namespace gradc {
 // C++ does: 2 ?:, 3 ||, 4 &&, 8 ==, 9 <, 12 + -, 13 * /, 15 unary, 100 names and calls.
 std::string expr_to_text(const loops::Expr&,
                          const std::function<DType(const std::string& buffer)>& dtype_of,
-                         int at_least = 0);
+                         int at_least = 0, const Target& = cpp_target());
 
 // "float", "std::int64_t", "gradc::f32x16".
 std::string register_type(loops::Type, int lanes = 1);

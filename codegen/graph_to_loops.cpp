@@ -8,6 +8,7 @@
 #include <set>
 #include <utility>
 
+#include "codegen/kernel_to_grid.h"
 #include "codegen/kernel_to_loops.h"
 #include "codegen/loops_to_text.h"
 #include "codegen/names.h"
@@ -143,7 +144,7 @@ std::string ModuleBuilder::short_name(NodeId id) const {
 std::uint32_t ModuleBuilder::share(Kernel kernel, const std::function<std::string()>& name) {
   kernel.name = "kernel";
   const auto comment = std::exchange(kernel.comment, {});
-  const std::string text = kernel_to_text(kernel);
+  const std::string text = kernel_to_text(kernel, options_.target);
   if (auto it = shared_.find(text); it != shared_.end()) return it->second;
   const auto number = static_cast<std::uint32_t>(module_.kernels.size());
   kernel.name = name();
@@ -285,8 +286,10 @@ void ModuleBuilder::add(const FunctionPlan& plan, const std::vector<KernelPlan>&
         if (reader != k) elsewhere.insert(s.node);
       }
     }
-    const auto registers = register_members(g_, kernel, elsewhere);
-    const NodeId lodger = product_in_follower(g_, kernel, elsewhere);
+    const bool grid = options_.target.grid();
+    const auto registers =
+        grid ? grid_registers(g_, kernel, elsewhere) : register_members(g_, kernel, elsewhere);
+    const NodeId lodger = grid ? NodeId{} : product_in_follower(g_, kernel, elsewhere);
     for (const StoredNode& s : kernel.members) {
       if (s.node != lodger && !registers.contains(s.node)) {
         places[s.node] = home_buffer(s, kernel.forward);
@@ -311,8 +314,12 @@ void ModuleBuilder::add(const FunctionPlan& plan, const std::vector<KernelPlan>&
           const std::string stem = shared.name;
           return module_.kernels[share(std::move(shared), [&] { return names_.fresh(stem); })].name;
         }};
-    WrittenKernel written = kernel_to_loops(context, kernel, registers);
-    if (const auto where = place(kernel)) written.kernel.comment.push_back(*where);
+    WrittenKernel written = grid ? kernel_to_grid(context, kernel, registers, options_.target)
+                                 : kernel_to_loops(context, kernel, registers);
+    if (const auto where = place(kernel)) {
+      written.kernel.comment.push_back(*where);
+      written.kernel.place = *where;
+    }
     loops::Function& f = kernel.forward || !two ? forward : backward;
     f.draws = f.draws || written.kernel.draws;
     const std::uint32_t at = share(std::move(written.kernel), [&] {

@@ -26,6 +26,14 @@ enum class ExprKind : std::uint8_t {
   apply,     // fn(args); Fn::cast converts to `type`; a scalar operand among vectors is spread
   random,    // unit normal or uniform draw number args[0] of `stream`
   pointer,   // address of element args[0] of buffer argument `name` (arguments of calls only)
+  place,     // `place` of the thread that runs this: kernels with a launch only
+};
+
+// Numbers that tell the threads of a launch apart, from 0.
+enum class Place : std::uint8_t {
+  thread,  // of the thread in its block
+  block,   // of the block in the launch
+  global,  // of the thread in the launch
 };
 
 struct Expr {
@@ -38,6 +46,7 @@ struct Expr {
   Distribution distribution = Distribution::normal;
   std::uint32_t stream = 0;
   std::vector<Expr> args;
+  Place place = Place::thread;
 };
 
 // ---------------------------------------------------------------- statements
@@ -47,6 +56,7 @@ enum class LoopKind : std::uint8_t {
   parallel,  // iterations are independent; order and thread do not influence the result
   vector,    // as parallel, and accesses are contiguous: for SIMD lanes
   unrolled,  // a few iterations, each with its own registers
+  once,      // variable = begin, if that is less than end: one iteration at most
 };
 
 struct Stmt;
@@ -93,12 +103,20 @@ struct Call {  // another kernel of the module
   std::string kernel;
   std::vector<Expr> args;
 };
-struct Barrier {};
+struct Barrier {};  // what the threads of a block wrote before it, all of them read after it
 struct Comment {
   std::string text;
 };
+// Register `name` of every thread of the block becomes fn of those of all, in an order that the block's
+// size alone determines. gt and lt choose the largest or least, and with it the `position` (the first of equals).
+struct Combine {
+  std::string name;
+  Fn fn = Fn::add;
+  std::string position;
+  loops::Type type = loops::Type::f32;  // of the register
+};
 struct Stmt {
-  std::variant<For, Let, Accumulate, Assign, Store, If, Call, Barrier, Comment> it;
+  std::variant<For, Let, Accumulate, Assign, Store, If, Call, Barrier, Comment, Combine> it;
 };
 
 // ---------------------------------------------------------------- the module
@@ -130,6 +148,20 @@ struct Argument {
   bool written = false;
 };
 
+// Memory of a kernel's own: of each thread, or `shared` by the threads of a block. Its contents are not set.
+struct Array {
+  std::string name;
+  DType dtype = DType::f32;
+  std::int64_t elements = 1;
+  bool shared = false;
+};
+
+// How many threads run a kernel: `threads` in each of `blocks` blocks. None at all: it is called as a function.
+struct Launch {
+  int threads = 0;
+  std::vector<Expr> blocks;  // one, of the kernel's counts
+};
+
 // One function of its own in the emitted source. Scalars come first in its signature: `counts` (64-bit),
 // then seed and step if it draws, then the buffers.
 struct Kernel {
@@ -139,6 +171,9 @@ struct Kernel {
   bool draws = false;                // takes `std::uint64_t seed, std::uint32_t step`
   std::vector<Argument> arguments;
   Block body;
+  Launch launch;
+  std::vector<Array> arrays;
+  std::string place;                 // in the spec: "digits.nn:8", or empty
 };
 
 struct Invocation {

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "codegen/loops.h"
+#include "codegen/target.h"
 #include "dsl/graph.h"
 
 namespace gradc {
@@ -18,6 +19,7 @@ namespace gradc {
 struct LowerOptions {
   std::string module_name;                     // an identifier
   std::function<std::string(Span)> place;      // "digits.nn:8"; may be empty
+  const Target& target = cpp_target();
 };
 
 // The graph holds no gradient node any more; it is rewritten as it is partitioned, so pass a copy to keep it.

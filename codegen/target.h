@@ -1,0 +1,36 @@
+// target.h: what gradc emits code for: one row each of one table.
+//
+// A target is how the printer spells what loops say, and what the scheduler may assume of the machine. Nothing
+// above the loops knows of it. How its files look around the kernels is its scaffold's concern.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace gradc {
+
+struct Target {
+  std::string_view name;       // the word of --target, and of --emit for its text
+  std::string_view extension;  // of the source file
+
+  // ---- scheduling: kernels run on a grid of blocks of so many threads (a multiple of 32), or in loops: 0
+  int threads = 0;
+  bool grid() const { return threads > 0; }
+
+  // ---- spellings
+  std::string_view kernel;        // before the name of a kernel
+  std::string_view table;         // before the type of a constant table
+  std::string_view table_address; // how a kernel's argument names one, `{}` being its name
+  std::string_view result;        // how an argument names a report of a step, `{}` being its name
+  std::string_view shared;        // before the type of an array that the threads of a block share
+  std::string_view barrier;
+  std::string_view places[3];     // by loops::Place
+};
+
+const std::vector<Target>& targets();  // the first is the default
+const Target* target_named(std::string_view);
+
+inline const Target& cpp_target() { return targets()[0]; }
+
+}  // namespace gradc
