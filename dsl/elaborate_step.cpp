@@ -101,7 +101,7 @@ void update_parameter(Elaboration& e, Function& f, const Updater& u, NodeId para
 std::optional<Updater> find_optimizer(Elaboration& e, Scope& scope, const ast::Expr& call) {
   if (call.kind != ast::ExprKind::call && call.kind != ast::ExprKind::name) {
     e.error("not-an-optimizer", call.span,
-            "'using' needs an optimizer, as in 'using adam(lr = 1e-3)'");
+            "'using' needs a call of an optimizer, as in 'using name(lr = 1e-3)'");
     return std::nullopt;
   }
   const ast::Definition* d = find_definition(e, scope, call.name.text);
