@@ -116,23 +116,41 @@ class Case {
   Case(EmittedCase& c, std::size_t number)
       : case_(c), g_(c.graph), number_(number),
         module_(lower(c.graph, {fmt::format("case{}", number), {}})) {
-    for (const auto& f : g_.functions) {
-      for (NodeId id : topological_order(g_, roots_of(f))) draw(id);
-      for (NodeId id : f.inputs) draw(id);
-      for (NodeId id : f.cotangents) draw(id);
-      for (const Update& u : f.updates) draw(u.target);
+    draw_values(c.environment);
+    for (const auto& dims : c.more_dims) {
+      Environment another;
+      another.dims = dims;
+      draw_values(another);
     }
   }
 
+  std::size_t calls() const { return environments_.size(); }
   std::string source() const;
-  void write_inputs(std::vector<double>& in) const;
-  void compare(const std::vector<double>& out, std::size_t& at, std::vector<std::string>& problems);
+  void write_inputs(std::vector<double>& in) const {
+    for (const Environment& environment : environments_) write_inputs(environment, in);
+  }
+  void compare(const std::vector<double>& out, std::size_t& at, std::vector<std::string>& problems) {
+    for (const Environment& environment : environments_) compare(environment, out, at, problems);
+  }
 
  private:
-  void draw(NodeId id) {
+  void write_inputs(const Environment&, std::vector<double>& in) const;
+  void compare(const Environment&, const std::vector<double>& out, std::size_t& at,
+               std::vector<std::string>& problems);
+
+  void draw_values(Environment environment) {
+    for (const auto& f : g_.functions) {
+      for (NodeId id : topological_order(g_, roots_of(f))) draw(id, environment);
+      for (NodeId id : f.inputs) draw(id, environment);
+      for (NodeId id : f.cotangents) draw(id, environment);
+      for (const Update& u : f.updates) draw(u.target, environment);
+    }
+    environments_.push_back(std::move(environment));
+  }
+  void draw(NodeId id, Environment& environment) {
     const Node& n = g_[id];
-    if (n.name.empty() || case_.environment.values.contains(n.name)) return;
-    Array a{shape_at(g_, n.type.shape, case_.environment), {}};
+    if (n.name.empty() || environment.values.contains(n.name)) return;
+    Array a{shape_at(g_, n.type.shape, environment), {}};
     for (std::size_t k = product(a.shape); k > 0; --k) {
       const double u = random_.next();
       switch (n.type.dtype) {
@@ -142,7 +160,7 @@ class Case {
         case DType::f64: a.data.push_back(2 * u - 1); break;
       }
     }
-    case_.environment.values[n.name] = std::move(a);
+    environment.values[n.name] = std::move(a);
   }
   std::string struct_text(const char* name, const std::vector<std::uint32_t>& members) const;
   std::string count(const Shape& shape) const {
@@ -171,6 +189,7 @@ class Case {
   const Graph& g_;
   std::size_t number_;
   loops::Module module_;
+  std::vector<Environment> environments_;
   Draw random_;
 };
 
@@ -290,13 +309,13 @@ std::string Case::source() const {
   return text + fmt::format("}}\n}}  // namespace case{}\n\n", number_);
 }
 
-void Case::write_inputs(std::vector<double>& in) const {
+void Case::write_inputs(const Environment& environment, std::vector<double>& in) const {
   for (const Dim& d : g_.dims()) {
-    const auto it = case_.environment.dims.find(d.name);
-    in.push_back(static_cast<double>(it == case_.environment.dims.end() ? d.bound : it->second));
+    const auto it = environment.dims.find(d.name);
+    in.push_back(static_cast<double>(it == environment.dims.end() ? d.bound : it->second));
   }
   auto add = [&](const std::string& name) {
-    const auto& data = case_.environment.values.at(name).data;
+    const auto& data = environment.values.at(name).data;
     in.insert(in.end(), data.begin(), data.end());
   };
   for (std::uint32_t b : module_.parameters) add(module_.buffers[b].spec_name);
@@ -306,10 +325,10 @@ void Case::write_inputs(std::vector<double>& in) const {
   }
 }
 
-void Case::compare(const std::vector<double>& out, std::size_t& at,
+void Case::compare(const Environment& environment, const std::vector<double>& out, std::size_t& at,
                    std::vector<std::string>& problems) {
   for (const auto& f : module_.functions) {
-    Environment env = case_.environment;
+    Environment env = environment;
     env.seed = f.entry == Entry::init || f.entry == Entry::step ? 77 : 0;
     env.step = 0;
     if (!f.counter.empty()) {
@@ -384,7 +403,9 @@ std::vector<std::string> run_emitted(std::vector<EmittedCase> cases) {
   for (std::size_t k = 0; k < cases.size(); ++k) {
     all.emplace_back(cases[k], k);
     source += all[k].source();
-    calls += fmt::format("  case{}::run(values);\n", k);
+    for (std::size_t call = 0; call < all[k].calls(); ++call) {
+      calls += fmt::format("  case{}::run(values);\n", k);
+    }
     all[k].write_inputs(in);
   }
   source += fmt::format(

@@ -1,6 +1,7 @@
 // emitted_cases.h: graphs lowered, compiled by both compilers under sanitizers, run, and compared with the interpreter.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,8 @@ struct EmittedCase {
   gradc::Graph graph;               // without gradient nodes
   gradc::Environment environment;   // dims and values; values that are missing are drawn
   std::int64_t positions = 2;       // drawn i32 values are 0 … positions-1
+  // More sizes of the run-time dims to call the same code with, each with values of its own.
+  std::vector<std::map<std::string, std::int64_t>> more_dims = {};
 };
 
 // Every difference between emitted code and interpreter, and what a compiler or a sanitizer said; empty if

@@ -10,31 +10,33 @@
 #include <cstdint>
 #include <cstring>
 
+#include "gradc/qualify.h"
+
 namespace gradc {
 
 namespace math_detail {
 
-inline float float_of(std::uint32_t bits) {
+GRADC_BOTH inline float float_of(std::uint32_t bits) {
   float x;
   std::memcpy(&x, &bits, sizeof x);
   return x;
 }
-inline std::uint32_t bits_of(float x) {
+GRADC_BOTH inline std::uint32_t bits_of(float x) {
   std::uint32_t bits;
   std::memcpy(&bits, &x, sizeof bits);
   return bits;
 }
-inline float with_sign_of(float magnitude, float sign) {
+GRADC_BOTH inline float with_sign_of(float magnitude, float sign) {
   return float_of((bits_of(magnitude) & 0x7fffffffu) | (bits_of(sign) & 0x80000000u));
 }
 
 // 2^n for n in -126 … 127.
-inline float power_of_two(std::int32_t n) {
+GRADC_BOTH inline float power_of_two(std::int32_t n) {
   return float_of(static_cast<std::uint32_t>(n + 127) << 23);
 }
 
 // To the nearest integer, |x| < 2^22.
-inline float nearest(float x) { return (x + 12582912.0f) - 12582912.0f; }
+GRADC_BOTH inline float nearest(float x) { return (x + 12582912.0f) - 12582912.0f; }
 
 constexpr float log2_e = 1.44269504088896341f;
 constexpr float ln2_high = 0.693359375f;             // 9 bits: n * ln2_high is exact
@@ -44,13 +46,13 @@ constexpr float ln2_low = -2.12194440054690583e-4f;  // ln 2 - ln2_high
 struct Reduced {
   float n, r;
 };
-inline Reduced reduce(float x) {
+GRADC_BOTH inline Reduced reduce(float x) {
   const float n = nearest(x * log2_e);
   return {n, (x - n * ln2_high) - n * ln2_low};
 }
 
 // exp(r) - 1 - r for |r| <= 0.35.
-inline float exp_tail(float r) {
+GRADC_BOTH inline float exp_tail(float r) {
   float p = 1.9875691500e-4f;
   p = p * r + 1.3981999507e-3f;
   p = p * r + 8.3334519073e-3f;
@@ -61,7 +63,7 @@ inline float exp_tail(float r) {
 }
 
 // log(1 + f) - f + f^2 / 2 for 1 + f in [sqrt 1/2, sqrt 2].
-inline float log_tail(float f) {
+GRADC_BOTH inline float log_tail(float f) {
   float p = 7.0376836292e-2f;
   p = p * f - 1.1514610310e-1f;
   p = p * f + 1.1676998740e-1f;
@@ -80,26 +82,26 @@ inline float log_tail(float f) {
 
 // NaN if either argument is NaN.
 template <class T>
-inline T max(T x, T y) {
+GRADC_BOTH inline T max(T x, T y) {
   return x > y || x != x ? x : y;
 }
 template <class T>
-inline T min(T x, T y) {
+GRADC_BOTH inline T min(T x, T y) {
   return x < y || x != x ? x : y;
 }
-inline std::int64_t max(std::int64_t x, std::int64_t y) { return x > y ? x : y; }
-inline std::int64_t min(std::int64_t x, std::int64_t y) { return x < y ? x : y; }
-inline std::int64_t floor_div(std::int64_t x, std::int64_t y) {
+GRADC_BOTH inline std::int64_t max(std::int64_t x, std::int64_t y) { return x > y ? x : y; }
+GRADC_BOTH inline std::int64_t min(std::int64_t x, std::int64_t y) { return x < y ? x : y; }
+GRADC_BOTH inline std::int64_t floor_div(std::int64_t x, std::int64_t y) {
   const std::int64_t quotient = x / y;
   return x % y != 0 && (x < 0) != (y < 0) ? quotient - 1 : quotient;
 }
-inline std::int64_t mod(std::int64_t x, std::int64_t y) {
+GRADC_BOTH inline std::int64_t mod(std::int64_t x, std::int64_t y) {
   const std::int64_t remainder = x % y;
   return remainder != 0 && (remainder < 0) != (y < 0) ? remainder + y : remainder;
 }
-inline std::int64_t abs(std::int64_t x) { return x < 0 ? -x : x; }
-inline std::int64_t sign(std::int64_t x) { return (x > 0) - (x < 0); }
-inline std::int64_t pow(std::int64_t x, std::int64_t n) {
+GRADC_BOTH inline std::int64_t abs(std::int64_t x) { return x < 0 ? -x : x; }
+GRADC_BOTH inline std::int64_t sign(std::int64_t x) { return (x > 0) - (x < 0); }
+GRADC_BOTH inline std::int64_t pow(std::int64_t x, std::int64_t n) {
   std::int64_t result = 1;
   for (; n > 0; n /= 2) {
     if (n % 2 != 0) result *= x;
@@ -110,51 +112,51 @@ inline std::int64_t pow(std::int64_t x, std::int64_t n) {
 
 // ---------------------------------------------------------------- f64: the C library
 
-inline double exp(double x) { return std::exp(x); }
-inline double expm1(double x) { return std::expm1(x); }
-inline double log(double x) { return std::log(x); }
-inline double log1p(double x) { return std::log1p(x); }
-inline double sqrt(double x) { return std::sqrt(x); }
-inline double sin(double x) { return std::sin(x); }
-inline double cos(double x) { return std::cos(x); }
-inline double tan(double x) { return std::tan(x); }
-inline double atan(double x) { return std::atan(x); }
-inline double tanh(double x) { return std::tanh(x); }
-inline double erf(double x) { return std::erf(x); }
-inline double pow(double x, double y) { return std::pow(x, y); }
-inline double abs(double x) { return std::fabs(x); }
-inline double sign(double x) { return x > 0 ? 1.0 : x < 0 ? -1.0 : x; }
-inline double floor(double x) { return std::floor(x); }
-inline double ceil(double x) { return std::ceil(x); }
-inline double round(double x) { return std::nearbyint(x); }
-inline double logistic(double x) {
+GRADC_BOTH inline double exp(double x) { return std::exp(x); }
+GRADC_BOTH inline double expm1(double x) { return std::expm1(x); }
+GRADC_BOTH inline double log(double x) { return std::log(x); }
+GRADC_BOTH inline double log1p(double x) { return std::log1p(x); }
+GRADC_BOTH inline double sqrt(double x) { return std::sqrt(x); }
+GRADC_BOTH inline double sin(double x) { return std::sin(x); }
+GRADC_BOTH inline double cos(double x) { return std::cos(x); }
+GRADC_BOTH inline double tan(double x) { return std::tan(x); }
+GRADC_BOTH inline double atan(double x) { return std::atan(x); }
+GRADC_BOTH inline double tanh(double x) { return std::tanh(x); }
+GRADC_BOTH inline double erf(double x) { return std::erf(x); }
+GRADC_BOTH inline double pow(double x, double y) { return std::pow(x, y); }
+GRADC_BOTH inline double abs(double x) { return std::fabs(x); }
+GRADC_BOTH inline double sign(double x) { return x > 0 ? 1.0 : x < 0 ? -1.0 : x; }
+GRADC_BOTH inline double floor(double x) { return std::floor(x); }
+GRADC_BOTH inline double ceil(double x) { return std::ceil(x); }
+GRADC_BOTH inline double round(double x) { return std::nearbyint(x); }
+GRADC_BOTH inline double logistic(double x) {
   const double e = std::exp(-std::fabs(x));
   return (x >= 0 ? 1.0 : e) / (1.0 + e);
 }
-inline double log1pexp(double x) {
+GRADC_BOTH inline double log1pexp(double x) {
   return (x > 0 ? x : 0.0 * x) + std::log1p(std::exp(-std::fabs(x)));
 }
 
 // ---------------------------------------------------------------- f32
 
-inline float sqrt(float x) { return std::sqrt(x); }
-inline float abs(float x) { return std::fabs(x); }
-inline float sign(float x) { return x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : x; }
-inline float floor(float x) { return std::floor(x); }
-inline float ceil(float x) { return std::ceil(x); }
-inline float round(float x) { return std::nearbyint(x); }
+GRADC_BOTH inline float sqrt(float x) { return std::sqrt(x); }
+GRADC_BOTH inline float abs(float x) { return std::fabs(x); }
+GRADC_BOTH inline float sign(float x) { return x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : x; }
+GRADC_BOTH inline float floor(float x) { return std::floor(x); }
+GRADC_BOTH inline float ceil(float x) { return std::ceil(x); }
+GRADC_BOTH inline float round(float x) { return std::nearbyint(x); }
 
 // The rarer ones are exact to the last place by way of f64, and scalar.
-inline float sin(float x) { return static_cast<float>(std::sin(static_cast<double>(x))); }
-inline float cos(float x) { return static_cast<float>(std::cos(static_cast<double>(x))); }
-inline float tan(float x) { return static_cast<float>(std::tan(static_cast<double>(x))); }
-inline float atan(float x) { return static_cast<float>(std::atan(static_cast<double>(x))); }
-inline float pow(float x, float y) {
+GRADC_BOTH inline float sin(float x) { return static_cast<float>(std::sin(static_cast<double>(x))); }
+GRADC_BOTH inline float cos(float x) { return static_cast<float>(std::cos(static_cast<double>(x))); }
+GRADC_BOTH inline float tan(float x) { return static_cast<float>(std::tan(static_cast<double>(x))); }
+GRADC_BOTH inline float atan(float x) { return static_cast<float>(std::atan(static_cast<double>(x))); }
+GRADC_BOTH inline float pow(float x, float y) {
   return static_cast<float>(std::pow(static_cast<double>(x), static_cast<double>(y)));
 }
 
 // 1.5 ULP; results below 2^-126 are 1.5 of the smallest step.
-inline float exp(float x) {
+GRADC_BOTH inline float exp(float x) {
   using namespace math_detail;
   // Beyond these the result is infinite or 0 anyway; NaN passes both.
   float y = x > 89.0f ? 89.0f : x;
@@ -168,7 +170,7 @@ inline float exp(float x) {
 }
 
 // 2.5 ULP.
-inline float expm1(float x) {
+GRADC_BOTH inline float expm1(float x) {
   using namespace math_detail;
   float y = x > 89.0f ? 89.0f : x;
   y = y < -30.0f ? -30.0f : y;
@@ -186,7 +188,7 @@ inline float expm1(float x) {
 }
 
 // 1 ULP. log(0) = -inf, log(x < 0) = NaN.
-inline float log(float x) {
+GRADC_BOTH inline float log(float x) {
   using namespace math_detail;
   // Subnormal numbers are scaled up first.
   const bool tiny = x < 1.17549435e-38f;
@@ -204,7 +206,7 @@ inline float log(float x) {
 }
 
 // 2 ULP.
-inline float log1p(float x) {
+GRADC_BOTH inline float log1p(float x) {
   using namespace math_detail;
   const float u = 1.0f + x;
   // What the addition lost, relative to u: log(u + lost) = log(u) + lost / u.
@@ -222,7 +224,7 @@ inline float log1p(float x) {
 }
 
 // 2.5 ULP.
-inline float tanh(float x) {
+GRADC_BOTH inline float tanh(float x) {
   using namespace math_detail;
   const float a = abs(x);
   // tanh a = m / (m + 2) with m = exp(2a) - 1.
@@ -231,8 +233,8 @@ inline float tanh(float x) {
   return x == x ? with_sign_of(large, x) : x;
 }
 
-// 1 ULP.
-inline float erf(float x) {
+// 1.5 ULP.
+GRADC_BOTH inline float erf(float x) {
   using namespace math_detail;
   const float a = abs(x), s = x * x;
   // Near 0 an odd polynomial, further out 1 - exp(-polynomial).
@@ -255,13 +257,13 @@ inline float erf(float x) {
 }
 
 // 2.5 ULP; below 2^-126 an absolute error of the smallest step.
-inline float logistic(float x) {
+GRADC_BOTH inline float logistic(float x) {
   const float e = exp(-abs(x));
   return (x >= 0.0f ? 1.0f : e) / (1.0f + e);
 }
 
 // 2.5 ULP.
-inline float log1pexp(float x) {
+GRADC_BOTH inline float log1pexp(float x) {
   const float l = log1p(exp(-abs(x)));
   return x > 0.0f ? x + l : l;
 }
