@@ -18,6 +18,8 @@
 
 #include <cstdint>
 
+#include "gradc/qualify.h"
+
 namespace gradc {
 
 struct PhiloxWords {
@@ -25,7 +27,7 @@ struct PhiloxWords {
 };
 
 // Ten rounds of the Philox 4x32 bijection.
-constexpr PhiloxWords philox(PhiloxWords counter, std::uint32_t key0, std::uint32_t key1) {
+GRADC_BOTH constexpr PhiloxWords philox(PhiloxWords counter, std::uint32_t key0, std::uint32_t key1) {
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t product0 = std::uint64_t{0xD2511F53u} * counter.word[0];
     const std::uint64_t product1 = std::uint64_t{0xCD9E8D57u} * counter.word[2];
@@ -40,7 +42,7 @@ constexpr PhiloxWords philox(PhiloxWords counter, std::uint32_t key0, std::uint3
 }
 
 // The four words that elements 4 * block … 4 * block + 3 use.
-constexpr PhiloxWords random_block(std::uint64_t seed, std::uint32_t step, std::uint32_t stream,
+GRADC_BOTH constexpr PhiloxWords random_block(std::uint64_t seed, std::uint32_t step, std::uint32_t stream,
                                    std::uint64_t block) {
   return philox(
       {{static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32), stream, step}},
@@ -50,7 +52,7 @@ constexpr PhiloxWords random_block(std::uint64_t seed, std::uint32_t step, std::
 namespace philox_detail {
 
 // floor(sqrt(x)) for x < 2^62, one bit at a time.
-constexpr std::uint64_t root(std::uint64_t x) {
+GRADC_BOTH constexpr std::uint64_t root(std::uint64_t x) {
   std::uint64_t result = 0;
   for (std::uint64_t bit = std::uint64_t{1} << 60; bit != 0; bit >>= 2) {
     const std::uint64_t trial = result + bit;
@@ -64,7 +66,7 @@ constexpr std::uint64_t root(std::uint64_t x) {
 }
 
 // sqrt(-2 ln((word + 1/2) / 2^32)) * 2^28.
-constexpr std::uint64_t radius(std::uint32_t word) {
+GRADC_BOTH constexpr std::uint64_t radius(std::uint32_t word) {
   // u = v / 2^33 = 2^-halvings * m with m = v / one in [1/sqrt 2, sqrt 2).
   const std::uint64_t v = 2 * std::uint64_t{word} + 1;
   std::uint64_t one = std::uint64_t{1} << 33;
@@ -100,7 +102,7 @@ constexpr std::uint64_t radius(std::uint32_t word) {
 }
 
 // cos(2 pi (word + 1/2) / 2^32) * 2^31.
-constexpr std::int64_t cosine(std::uint32_t word) {
+GRADC_BOTH constexpr std::int64_t cosine(std::uint32_t word) {
   const std::uint32_t quadrant = word >> 30;
   std::uint64_t t = 2 * std::uint64_t{word & 0x3FFFFFFFu} + 1;  // place in the quadrant, 31 places
   if ((quadrant & 1u) != 0) t = (std::uint64_t{1} << 31) - t;
@@ -121,14 +123,14 @@ constexpr std::int64_t cosine(std::uint32_t word) {
 }  // namespace philox_detail
 
 // In [0, 1), a multiple of 2^-24.
-constexpr float random_uniform(std::uint64_t seed, std::uint32_t step, std::uint32_t stream,
+GRADC_BOTH constexpr float random_uniform(std::uint64_t seed, std::uint32_t step, std::uint32_t stream,
                                std::uint64_t element) {
   const PhiloxWords words = random_block(seed, step, stream, element / 4);
   return static_cast<float>(words.word[element % 4] >> 8) * 0x1p-24f;  // both steps are exact
 }
 
 // Mean 0, standard deviation 1.
-constexpr float random_normal(std::uint64_t seed, std::uint32_t step, std::uint32_t stream,
+GRADC_BOTH constexpr float random_normal(std::uint64_t seed, std::uint32_t step, std::uint32_t stream,
                               std::uint64_t element) {
   const PhiloxWords words = random_block(seed, step, stream, element / 4);
   const std::uint32_t pair = static_cast<std::uint32_t>(element % 4) & 2u;
@@ -141,13 +143,13 @@ constexpr float random_normal(std::uint64_t seed, std::uint32_t step, std::uint3
 
 // low + (high - low) * u and mean + deviation * z, as f32. The product of two f32 is exact in
 // double, so a fused multiply-add changes nothing. f64 tensors get these f32 values too.
-constexpr float random_uniform(std::uint64_t seed, std::uint32_t step, std::uint32_t stream,
+GRADC_BOTH constexpr float random_uniform(std::uint64_t seed, std::uint32_t step, std::uint32_t stream,
                                std::uint64_t element, float low, float high) {
   const double width = static_cast<double>(high - low);
   return static_cast<float>(static_cast<double>(low) + width * static_cast<double>(random_uniform(
                                                                    seed, step, stream, element)));
 }
-constexpr float random_normal(std::uint64_t seed, std::uint32_t step, std::uint32_t stream,
+GRADC_BOTH constexpr float random_normal(std::uint64_t seed, std::uint32_t step, std::uint32_t stream,
                               std::uint64_t element, float mean, float deviation) {
   return static_cast<float>(static_cast<double>(mean) +
                             static_cast<double>(deviation) *

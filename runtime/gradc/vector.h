@@ -7,7 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <limits>
+
+#include "gradc/numbers.h"
 
 namespace gradc {
 
@@ -53,22 +54,5 @@ inline __attribute__((always_inline)) V pinned(const V& from) {
 #endif
   return v;
 }
-
-// Elements at a byte offset of a workspace.
-template <class T>
-inline T* place(unsigned char* workspace, std::size_t offset) {
-  return reinterpret_cast<T*>(workspace + offset);
-}
-
-template <class T>
-constexpr T infinity() {
-  return std::numeric_limits<T>::infinity();
-}
-template <class T>
-constexpr T nan() {
-  return std::numeric_limits<T>::quiet_NaN();
-}
-constexpr std::int64_t lowest_integer = std::numeric_limits<std::int64_t>::min();
-constexpr std::int64_t highest_integer = std::numeric_limits<std::int64_t>::max();
 
 }  // namespace gradc
