@@ -24,14 +24,14 @@ struct Subject {
 
 // The sum of all float outputs, each element times a random weight (inputs of the names given
 // here).
-NodeId weighted_sum(Graph& g, const std::vector<Output>& outputs) {
+NodeId weighted_sum(Graph& g, const std::string& function, const std::vector<Output>& outputs) {
   ScalarId total;
   for (const Output& o : outputs) {
     const TensorType type = g[o.node].type;
     if (!is_float(type.dtype)) continue;
     Node weights;
     weights.kind = NodeKind::input;
-    weights.name = "weight of " + o.name;
+    weights.name = "weight of " + function + "." + o.name;
     weights.type = {DType::f64, type.shape};
     std::vector<ScalarId> at;
     for (std::uint32_t k = 0; k < type.rank(); ++k) at.push_back(g.index(k));
@@ -54,7 +54,7 @@ std::vector<Subject> subjects(Graph& g, const std::string& only) {
       result.push_back({f.name, name.empty() ? "loss" : name, m.loss, m.parameters});
     }
     if (f.kind != FunctionKind::net) continue;
-    Subject s{f.name, "", weighted_sum(g, f.outputs), {}};
+    Subject s{f.name, "", weighted_sum(g, f.name, f.outputs), {}};
     if (!s.loss.valid()) continue;
     for (const Output& o : f.outputs) s.name += (s.name.empty() ? "" : ", ") + o.name;
     for (NodeId id : f.inputs) {
@@ -260,8 +260,7 @@ std::vector<GradientCheck> check(const Graph& plain, const Subject& subject,
 
 std::vector<GradientCheck> gradcheck(const Graph& g, const GradcheckOptions& options) {
   Graph copy = g;
-  Diagnostics ignored;  // what is wrong with the spec is reported when it is compiled
-  differentiate(copy, ignored);
+  differentiate(copy);
   std::vector<GradientCheck> results;
   for (const Subject& subject : subjects(copy, options.function)) {
     for (GradientCheck& r : check(copy, subject, options)) results.push_back(std::move(r));

@@ -1,0 +1,31 @@
+// gradients.cpp: the gradients of the prelude, simplified, against finite differences.
+#include <map>
+#include <set>
+
+#include "dsl/gradcheck.h"
+#include "dsl/simplify.h"
+#include "tests/catch.h"
+#include "tests/ops/samples.h"
+
+using namespace gradc;
+
+TEST_CASE("gradients of the prelude are those of finite differences") {
+  GradcheckOptions options;
+  options.transform = &simplify;
+  for (const std::string& name : test::topic_names()) {
+    const test::Topic topic = test::load_topic(name);
+    std::set<std::string> checked;
+    for (const GradientCheck& row : gradcheck(topic.written, options)) {
+      INFO(name << ".nn: d(" << row.loss << ")/d(" << row.variable << ") of " << row.function
+                << " at " << row.place << ": " << row.symbolic << ", by differences " << row.numeric
+                << ", error " << row.error << " " << row.message);
+      CHECK((row.verdict == GradientVerdict::right || row.verdict == GradientVerdict::no_slope));
+      if (row.compared > row.kinks) checked.insert(row.function);
+    }
+    // A net with a gradient is one whose gradient was compared somewhere.
+    for (const Function& f : topic.written.functions) {
+      INFO(f.name);
+      if (!f.gradients.empty()) CHECK(checked.contains(f.name));
+    }
+  }
+}

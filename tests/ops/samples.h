@@ -1,0 +1,46 @@
+// samples.h: uses of every prelude definition, with what another library computed for them.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "dsl/graph.h"
+#include "dsl/interpret.h"
+
+namespace test {
+
+// A net or step of tests/ops/samples/<topic>.nn with its entry of tests/data/ops/<topic>.json.
+struct Sample {
+  std::string name;                             // "try_relu"
+  gradc::Environment environment;               // inputs, parameters, cotangents
+  std::map<std::string, gradc::Array> expected;  // outputs and gradients, by name
+
+  // Of an initialiser.
+  struct Distribution {
+    double mean = 0, std = 0;
+    bool bounded = false;
+    double low = 0, high = 0;
+  };
+  std::vector<Distribution> distribution;  // none or one
+
+  // Of an optimizer: what the parameter is after each update, and the loss before it.
+  std::string parameter;
+  std::vector<gradc::Array> path;
+  std::vector<double> losses;
+};
+
+struct Topic {
+  std::string name;
+  gradc::Graph written;         // with gradient nodes, as the spec says it
+  gradc::Graph differentiated;  // and without
+  gradc::Graph simplified;
+  std::vector<Sample> samples;
+};
+
+std::vector<std::string> topic_names();
+// Throws what is wrong with a sample spec or a fixture.
+Topic load_topic(const std::string& name);
+const gradc::Function& function_of(const gradc::Graph&, const std::string& name);
+
+}  // namespace test
