@@ -292,7 +292,45 @@ void write_scatter(KernelWriter& k) {
   while (k.nest.depth() > 0) k.nest.close();
 }
 
+// Rows of what is read that are kept in the nearest cache while their elements are spread over the rows written.
+constexpr std::int64_t transposed_rows = 16;
+
+// A kernel that only copies, and whose reads do not run along its writes.
+bool is_transposition(const Graph& g, const KernelPlan& plan) {
+  if (plan.members.size() != 1) return false;
+  const Node& n = g[plan.members[0].node];
+  if (n.kind != NodeKind::comprehension || n.reduction != Reduction::none) return false;
+  if (n.type.rank() < 2 || !reads_plainly(g, n.body) || g[n.body].args.empty()) return false;
+  const auto last = static_cast<std::uint32_t>(n.type.rank()) - 1;
+  return g[g[n.body].args.back()].index != last && max_extent(g, n.ranges[last]) > transposed_rows;
+}
+
+void write_transposition(KernelWriter& k) {
+  const NodeId id = k.plan.members[0].node;
+  const Node n = k.g[id];
+  const auto last = static_cast<std::uint32_t>(n.type.rank()) - 1;
+  k.nest.set_ranges(n.ranges);
+  const std::string name = k.index_name(id, last);
+  const std::string block = k.nest.names().fresh(name + "0");
+  const Expr count = k.nest.extent(n.ranges[last]), begin = variable(block, Type::integer);
+  const bool exact = n.ranges[last].is_fixed() && n.ranges[last].offset % transposed_rows == 0;
+  k.nest.open(block, integer(0), count, transposed_rows, LoopKind::parallel, true);
+  Expr end = loops::add(begin, integer(transposed_rows));
+  if (!exact) {
+    end = k.nest.let(name + "_end", apply(Fn::min, {std::move(end), count}, Type::integer));
+  }
+  for (std::uint32_t i = 0; i < last; ++i) {
+    k.nest.open(k.index_name(id, i), i, n.ranges[i], LoopKind::serial);
+  }
+  const std::string inner = k.nest.names().fresh(name);
+  k.nest.open(inner, begin, std::move(end), 1, LoopKind::serial);
+  k.nest.bind_index(last, variable(inner, Type::integer), k.nest.depth());
+  k.store(id, k.nest.value(n.body));
+  while (k.nest.depth() > 0) k.nest.close();
+}
+
 void write_runs(KernelWriter& k) {
+  if (is_transposition(k.g, k.plan)) return write_transposition(k);
   const NodeId first = k.plan.members[0].node;
   for (std::uint32_t i = 0; i < k.plan.shared; ++i) {
     const Extent e = ranges_of(k.g[first])[i];
