@@ -56,11 +56,11 @@ Compiled compile(CompileInput input, const CompileOptions& options, Diagnostics&
 
   verify(graph, "ast_to_graph");
   if (stages.after("ast_to_graph", "graph", print_graph)) return result;
+  check_gradients(graph, diagnostics);
+  if (diagnostics.has_errors()) return result;
   simplify(graph), verify(graph, "stabilize");
   if (stages.after("stabilize", "", print_graph)) return result;
-  differentiate(graph, diagnostics);
-  if (diagnostics.has_errors()) return result;
-  verify(graph, "differentiate");
+  differentiate(graph), verify(graph, "differentiate");
   if (stages.after("differentiate", "grad", print_graph)) return result;
   simplify(graph), verify(graph, "simplify");
   if (stages.after("simplify", "simple", print_graph)) return result;
@@ -83,10 +83,10 @@ Compiled compile(CompileInput input, const CompileOptions& options, Diagnostics&
 
 void prepare(Graph& graph, Diagnostics& diagnostics) {
   verify(graph, "ast_to_graph");
-  simplify(graph), verify(graph, "stabilize");
-  differentiate(graph, diagnostics);
+  check_gradients(graph, diagnostics);
   if (diagnostics.has_errors()) return;
-  verify(graph, "differentiate");
+  simplify(graph), verify(graph, "stabilize");
+  differentiate(graph), verify(graph, "differentiate");
   simplify(graph), verify(graph, "simplify");
 }
 

@@ -273,7 +273,7 @@ std::unordered_map<NodeId, NodeId> adjoints(Graph& g, NodeId loss, const std::ve
 bool passes_gradient(const Graph& g, NodeId node, NodeId operand) {
   const Node& n = g[node];
   if (!is_float(g[operand].type.dtype)) return false;
-  if (n.kind == NodeKind::reshape) return true;
+  if (n.kind == NodeKind::reshape || n.kind == NodeKind::gradient) return true;
   if (n.kind != NodeKind::comprehension || is_position(n.reduction)) return false;
   std::vector<bool> active(g.node_count());
   active[operand.value] = true;

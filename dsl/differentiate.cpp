@@ -13,18 +13,32 @@
 namespace gradc {
 namespace {
 
+// What a gradient of `loss` reaches.
+std::unordered_set<NodeId> gradient_reach(const Graph& g, NodeId loss) {
+  std::unordered_set<NodeId> reached{loss};
+  std::vector<NodeId> queue{loss};
+  for (std::size_t k = 0; k < queue.size(); ++k) {
+    const NodeId id = queue[k];
+    for (NodeId operand : operands_of(g, id)) {
+      if (!reached.contains(operand) && passes_gradient(g, id, operand)) {
+        reached.insert(operand);
+        queue.push_back(operand);
+      }
+    }
+  }
+  return reached;
+}
+
 class Resolver {
  public:
   explicit Resolver(Graph& graph) : g(graph) {}
 
-  void run(Diagnostics& diagnostics) {
+  void run() {
     std::vector<NodeId> roots;
     for (const Function& f : g.functions) {
       for (NodeId id : roots_of(f)) roots.push_back(id);
       for (const Minimize& m : f.minimizes) {
         roots.push_back(m.loss);
-        for (NodeId p : m.parameters) asked_[m.loss].push_back(p);
-        roots.insert(roots.end(), m.parameters.begin(), m.parameters.end());
       }
     }
     const std::vector<NodeId> order = topological_order(g, roots);
@@ -33,7 +47,6 @@ class Resolver {
     }
     for (NodeId id : order) resolved_.emplace(id, resolve(id));
     for (Function& f : g.functions) {
-      for (const Minimize& m : f.minimizes) check(m, diagnostics);
       for (Output& o : f.outputs) o.node = resolved_.at(o.node);
       for (Output& o : f.gradients) o.node = resolved_.at(o.node);
       for (Update& u : f.updates) u.value = resolved_.at(u.value);
@@ -84,14 +97,6 @@ class Resolver {
     return swept_.emplace(loss, adjoints(g, resolved_.at(loss), wrt)).first->second;
   }
 
-  void check(const Minimize& m, Diagnostics& diagnostics) {
-    for (NodeId p : m.parameters) {
-      if (!sweep(m.loss).contains(resolved_.at(p))) {
-        report_no_gradient(g, resolved_.at(m.loss), p, m.span, diagnostics);
-      }
-    }
-  }
-
   Graph& g;
   std::unordered_map<NodeId, std::vector<NodeId>> asked_;  // by loss
   std::unordered_map<NodeId, NodeId> resolved_;
@@ -101,9 +106,18 @@ class Resolver {
 
 }  // namespace
 
-void differentiate(Graph& g, Diagnostics& diagnostics) {
-  Resolver(g).run(diagnostics);
+void check_gradients(const Graph& g, Diagnostics& diagnostics) {
+  for (const Function& f : g.functions) {
+    for (const Minimize& m : f.minimizes) {
+      const std::unordered_set<NodeId> reached = gradient_reach(g, m.loss);
+      for (NodeId p : m.parameters) {
+        if (!reached.contains(p)) report_no_gradient(g, m.loss, p, m.span, diagnostics);
+      }
+    }
+  }
 }
+
+void differentiate(Graph& g) { Resolver(g).run(); }
 
 std::vector<NodeId> gradients(Graph& g, NodeId loss, const std::vector<NodeId>& wrt) {
   const auto found = adjoints(g, loss, wrt);

@@ -118,11 +118,10 @@ NodeId cotangent(Graph& graph, const NamedValue& value, const TensorType& type) 
 }
 
 // Simplifies the piece `outputs` and returns what they became.
-std::vector<NodeId> simplified(Graph& graph, const std::vector<NodeId>& outputs,
-                               Diagnostics& diagnostics) {
+std::vector<NodeId> simplified(Graph& graph, const std::vector<NodeId>& outputs) {
   keep_only(graph, outputs);
   simplify(graph);
-  differentiate(graph, diagnostics);
+  differentiate(graph);
   simplify(graph);
   verify(graph, "explain");
   std::vector<NodeId> result;
@@ -146,7 +145,7 @@ int explain(Session& session, const ExplainArguments& options) {
   const auto value = find_value(session, values, options.value, "", code);
   if (!value) return code;
   if (options.wrt.empty()) {
-    const std::vector<NodeId> roots = simplified(graph, {value->node}, session.diagnostics);
+    const std::vector<NodeId> roots = simplified(graph, {value->node});
     if (code = report(session); code != exit_ok) return code;
     print(graph, with_function(*value), roots[0]);
     return exit_ok;
@@ -164,7 +163,7 @@ int explain(Session& session, const ExplainArguments& options) {
   const std::vector<NodeId> seen = cut(graph, {value->node, wrt->node}, {wrt->node});
   const NodeId leaf = seen[1];
   NodeId loss = seen[0];
-  loss = simplified(graph, {loss}, session.diagnostics)[0];
+  loss = simplified(graph, {loss})[0];
   std::string title = fmt::format("d {} / d {}", with_function(*value), wrt->name);
   if (graph[loss].type.rank() > 0) {
     const NodeId weight = cotangent(graph, *value, graph[loss].type);
@@ -173,7 +172,7 @@ int explain(Session& session, const ExplainArguments& options) {
                         wrt->name, value->name, with_function(*value));
   }
   NodeId gradient = gradients(graph, loss, {leaf})[0];
-  gradient = simplified(graph, {gradient}, session.diagnostics)[0];
+  gradient = simplified(graph, {gradient})[0];
   if (code = report(session); code != exit_ok) return code;
   print(graph, title, gradient);
   return exit_ok;

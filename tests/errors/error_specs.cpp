@@ -65,7 +65,7 @@ TEST_CASE("wrong specs are told what is wrong with them") {
     Diagnostics diagnostics;
     Spec result =
         ast_to_graph(spec.filename().string(), options_of(read(spec)), sources, diagnostics);
-    if (!diagnostics.has_errors()) differentiate(result.graph, diagnostics);
+    if (!diagnostics.has_errors()) check_gradients(result.graph, diagnostics);
     CHECK(diagnostics.has_errors());
     const bool named = std::any_of(diagnostics.all().begin(), diagnostics.all().end(),
                                    [&](const Diagnostic& d) { return d.id == id_of(spec); });

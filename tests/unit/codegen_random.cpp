@@ -10,9 +10,7 @@ TEST_CASE("random graphs compute what the interpreter does") {
   for (int k = 0; k < 12; ++k) {
     const int seed = 1 + first * 12 + k;
     auto random = test::random_graph(static_cast<std::uint64_t>(seed));
-    gradc::Diagnostics diagnostics;
-    gradc::differentiate(random.graph, diagnostics);
-    if (diagnostics.has_errors()) continue;
+    gradc::differentiate(random.graph);
     cases.push_back({"seed " + std::to_string(seed), std::move(random.graph), random.environment, 2});
   }
   for (const std::string& problem : test::run_emitted(std::move(cases))) FAIL_CHECK(problem);

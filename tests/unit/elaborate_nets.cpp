@@ -103,8 +103,7 @@ TEST_CASE("a net's gradients are those of its outputs weighted from outside") {
   elaborate_well(e,
                  "net f(x: f32[2], i: i32[]) -> y: f32[2], z: f32[] {\n"
                  "  param w: f32[2] ~ ones\n  y = w * x\n  z = sum[k] x[k] * x[k]\n}");
-  differentiate(e.spec.graph, e.diagnostics);
-  REQUIRE_FALSE(e.diagnostics.has_errors());
+  differentiate(e.spec.graph);
   const Function& f = function(e, "f");
   REQUIRE(f.cotangents.size() == 2);
   CHECK(e.spec.graph[f.cotangents[0]].name == "f.dy");
@@ -133,8 +132,7 @@ TEST_CASE("a step updates parameters and states, and reports") {
       "step train(x: f32[2]) {\n"
       "  y = f(x)\n  minimize y * y using heavy(0.25)\n  report y, big = y > 3\n}");
   CHECK(state_names(e) == std::vector<std::string>{"train.step", "train.f.w.v", "train.f.w.count"});
-  differentiate(e.spec.graph, e.diagnostics);
-  REQUIRE_FALSE(e.diagnostics.has_errors());
+  differentiate(e.spec.graph);
   Environment env;
   run(e.spec.graph, function(e, "init"), env);
   CHECK(env.values["train.f.w.count"].data == Numbers{10});
@@ -183,8 +181,7 @@ TEST_CASE("the gradient of a gradient") {
                  "net f(x: f32[2]) -> h: f32[2] {\n"
                  "  c = sum[i] x[i] * x[i] * x[i]\n  g = grad(c, x)\n  s = sum[i] g[i] * g[i]\n"
                  "  h = grad(s, x)\n}");
-  differentiate(e.spec.graph, e.diagnostics);
-  REQUIRE_FALSE(e.diagnostics.has_errors());
+  differentiate(e.spec.graph);
   Environment env;
   env.values["f.x"] = {{2}, {1, 2}};
   // g = 3x², s = Σ 9x⁴, h = 36x³
