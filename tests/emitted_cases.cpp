@@ -39,9 +39,7 @@ constexpr const char* preamble = R"(#include <cstdint>
 #include <memory>
 #include <vector>
 
-#include "gradc/math.h"
-#include "gradc/philox.h"
-#include "gradc/vector.h"
+#include "cases.h"
 
 namespace {
 
@@ -58,13 +56,6 @@ struct Values {
   void fill(T* to, std::size_t n) {
     for (std::size_t i = 0; i < n; ++i) to[i] = static_cast<T>(next());
   }
-  // Of exactly its size, so that a read beyond it is seen.
-  template <class T>
-  std::unique_ptr<T[]> tensor(std::size_t n) {
-    auto values = std::make_unique<T[]>(n);
-    fill(values.get(), n);
-    return values;
-  }
   template <class T>
   void write(const T* from, std::size_t n) {
     for (std::size_t i = 0; i < n; ++i) {
@@ -74,11 +65,94 @@ struct Values {
   }
 };
 
+}  // namespace
+
+)";
+
+// Memory of the processor: of exactly its size, so that a read beyond it is seen.
+constexpr const char* processor_preamble = R"(
+namespace {
+
+template <class T>
+std::unique_ptr<T> copy_of(const T& value) {
+  return std::make_unique<T>(value);
+}
+template <class T>
+std::unique_ptr<T[]> zeros(std::size_t n) {
+  return std::make_unique<T[]>(n);
+}
+template <class T>
+std::unique_ptr<T[]> tensor(Values& values, std::size_t n) {
+  auto result = std::make_unique<T[]>(n);
+  values.fill(result.get(), n);
+  return result;
+}
+template <class T>
+const T* host(const std::unique_ptr<T[]>& tensor) {
+  return tensor.get();
+}
 // What nobody has written reads as NaN.
 template <class W>
 std::unique_ptr<W> workspace_of_nan() {
   auto w = std::make_unique<W>();
   std::memset(w->data, 0xff, sizeof w->data);
+  return w;
+}
+
+}  // namespace
+
+)";
+
+// Memory of a device, with a copy for the processor.
+constexpr const char* device_preamble = R"(
+namespace {
+
+gradc::Device& the_device() {
+  static gradc::Device device;
+  return device;
+}
+
+template <class T>
+struct Mirror {
+  std::unique_ptr<gradc::DeviceArray<T>> memory;
+  std::unique_ptr<T[]> copy;
+  explicit Mirror(std::size_t n)
+      : memory(std::make_unique<gradc::DeviceArray<T>>(the_device(), n)), copy(std::make_unique<T[]>(n)) {}
+  T* get() const { return memory->get(); }
+  T& operator*() const { return *memory->get(); }
+  T* operator->() const {
+    memory->download(copy.get());
+    return copy.get();
+  }
+};
+
+template <class T>
+Mirror<T> copy_of(const T& value) {
+  Mirror<T> result(1);
+  result.memory->upload(&value);
+  return result;
+}
+template <class T>
+Mirror<T> zeros(std::size_t n) {
+  Mirror<T> result(n);
+  result.memory->upload(result.copy.get());
+  return result;
+}
+template <class T>
+Mirror<T> tensor(Values& values, std::size_t n) {
+  Mirror<T> result(n);
+  values.fill(result.copy.get(), n);
+  result.memory->upload(result.copy.get());
+  return result;
+}
+template <class T>
+const T* host(const Mirror<T>& tensor) {
+  return tensor.operator->();
+}
+template <class W>
+Mirror<W> workspace_of_nan() {
+  Mirror<W> w(1);
+  the_device().fill(w.get(), 0xff, sizeof(W));
   return w;
 }
 
@@ -113,9 +187,9 @@ struct Draw {
 
 class Case {
  public:
-  Case(EmittedCase& c, std::size_t number)
-      : case_(c), g_(c.graph), number_(number),
-        module_(lower(c.graph, {fmt::format("case{}", number), {}})) {
+  Case(EmittedCase& c, std::size_t number, const Target& target)
+      : case_(c), g_(c.graph), number_(number), target_(target),
+        module_(lower(c.graph, {fmt::format("case{}", number), {}, target})) {
     draw_values(c.environment);
     for (const auto& dims : c.more_dims) {
       Environment another;
@@ -188,6 +262,7 @@ class Case {
   EmittedCase& case_;
   const Graph& g_;
   std::size_t number_;
+  const Target& target_;
   loops::Module module_;
   std::vector<Environment> environments_;
   Draw random_;
@@ -209,7 +284,7 @@ std::string Case::source() const {
   text += struct_text("Parameters", module_.parameters) + struct_text("State", module_.state);
   text += fmt::format("struct Workspace {{\n  alignas(64) unsigned char data[{}];\n}};\n\n",
                       std::max<std::int64_t>(module_.workspace_bytes, 1));
-  text += kernels_to_text(module_) + "\n";
+  text += kernels_to_text(module_, target_) + "\n";
   for (std::size_t k = 0; k < module_.functions.size(); ++k) {
     const auto& f = module_.functions[k];
     const bool reports = f.entry == Entry::step || f.entry == Entry::evaluate;
@@ -221,8 +296,10 @@ std::string Case::source() const {
       }
       text += "};\n";
     }
-    text += fmt::format("{} function_{}(", reports ? fmt::format("result_{}", k) : "void", k);
-    std::string args = "[[maybe_unused]] Parameters& parameters, [[maybe_unused]] State& state, "
+    const bool grid = target_.grid();
+    text += fmt::format("{} function_{}(", reports && !grid ? fmt::format("result_{}", k) : "void", k);
+    std::string args = grid ? "[[maybe_unused]] gradc::Device& device, " : "";
+    args += "[[maybe_unused]] Parameters& parameters, [[maybe_unused]] State& state, "
                        "[[maybe_unused]] Workspace& workspace, [[maybe_unused]] Parameters& gradients";
     for (DimId d : f.dims) {
       args += fmt::format(", [[maybe_unused]] std::int64_t {}", module_.dims[d.value].name);
@@ -240,10 +317,11 @@ std::string Case::source() const {
     if (f.entry == Entry::init || f.entry == Entry::step) {
       args += ", [[maybe_unused]] std::uint64_t seed";
     }
+    if (reports && grid) args += fmt::format(", [[maybe_unused]] result_{}* result", k);
     text += args + ") {\n";
-    if (reports) text += fmt::format("  result_{} result{{}};\n", k);
-    text += body_to_text(module_, f);
-    if (reports) text += "  return result;\n";
+    if (reports && !grid) text += fmt::format("  result_{} result{{}};\n", k);
+    text += body_to_text(module_, f, target_);
+    if (reports && !grid) text += "  return result;\n";
     text += "}\n\n";
   }
   text += "void run(Values& values) {\n";
@@ -265,30 +343,36 @@ std::string Case::source() const {
     const auto& f = module_.functions[k];
     text += "  {\n";
     if (f.entry != Entry::backward) text += "    workspace = workspace_of_nan<Workspace>();\n";
-    text += "    auto parameters = std::make_unique<Parameters>(*given_parameters);\n"
-            "    auto state = std::make_unique<State>(*given_state);\n"
-            "    auto gradients = std::make_unique<Parameters>();\n";
-    std::string args = "*parameters, *state, *workspace, *gradients";
+    text += "    auto parameters = copy_of(*given_parameters);\n"
+            "    auto state = copy_of(*given_state);\n"
+            "    auto gradients = copy_of(*std::make_unique<Parameters>());\n";
+    std::string args = target_.grid() ? "the_device(), " : "";
+    args += "*parameters, *state, *workspace, *gradients";
     for (DimId d : f.dims) args += ", " + module_.dims[d.value].name;
     for (std::size_t i = 0; i < f.inputs.size(); ++i) {
       const auto& buffer = module_.buffers[f.inputs[i]];
-      text += fmt::format("    auto in_{} = values.tensor<{}>({});\n", i,
+      text += fmt::format("    auto in_{} = tensor<{}>(values, {});\n", i,
                           element_type(buffer.type.dtype), count(buffer.type.shape));
       args += fmt::format(", in_{}.get()", i);
     }
     const bool reports = f.entry == Entry::step || f.entry == Entry::evaluate;
     for (std::size_t i = 0; i < f.outputs.size() && !reports; ++i) {
       const auto& buffer = module_.buffers[f.outputs[i]];
-      text += fmt::format("    auto out_{} = std::make_unique<{}[]>({});\n", i,
+      text += fmt::format("    auto out_{} = zeros<{}>({});\n", i,
                           element_type(buffer.type.dtype), count(buffer.type.shape));
       args += fmt::format(", out_{}.get()", i);
     }
     if (f.entry == Entry::init || f.entry == Entry::step) args += ", 77u";
-    text += fmt::format("    {}function_{}({});\n", reports ? "const auto result = " : "", k, args);
+    if (reports && target_.grid()) {
+      text += fmt::format("    auto reported = copy_of(result_{0}{{}});\n    function_{0}({1}, &*reported);\n"
+                          "    const auto result = *reported.operator->();\n", k, args);
+    } else {
+      text += fmt::format("    {}function_{}({});\n", reports ? "const auto result = " : "", k, args);
+    }
     for (std::size_t i = 0; i < f.outputs.size(); ++i) {
       const auto& buffer = module_.buffers[f.outputs[i]];
       text += reports ? fmt::format("    values.write(&result.{}, 1);\n", buffer.name)
-                      : fmt::format("    values.write(out_{}.get(), {});\n", i,
+                      : fmt::format("    values.write(host(out_{}), {});\n", i,
                                     count(buffer.type.shape));
     }
     for (std::uint32_t b : f.gradients) {
@@ -394,14 +478,72 @@ Graph graph_of(const std::string& text) {
   return g;
 }
 
-std::vector<std::string> run_emitted(std::vector<EmittedCase> cases) {
+namespace {
+
+// One way to make a program of a source file, and to run it.
+struct Build {
+  std::string name;
+  std::vector<std::vector<std::string>> commands;  // the program becomes "cases"
+};
+
+const std::string simt = std::string(GRADC_SOURCE_DIR) + "/tests/simt";
+const std::string runtime = std::string("-I") + GRADC_SOURCE_DIR + "/runtime";
+
+std::vector<Build> processor_builds() {
+  std::vector<Build> builds;
+  for (const std::string compiler : {"g++", "clang++-19"}) {
+    builds.push_back({compiler,
+                      {{compiler, "-std=c++17", "-O2", "-march=native", "-g1", "-Wall", "-Wextra", "-Wpedantic",
+                        "-Wconversion", "-Wshadow", "-Werror", "-fsanitize=address,undefined",
+                        "-fno-sanitize-recover=all", runtime, "cases.cpp", "-o", "cases"}}});
+  }
+  return builds;
+}
+
+Build emulated_under_sanitizers() {
+  return {"emulation",
+          {{"g++", "-std=c++17", "-O1", "-g1", "-Wall", "-Wextra", "-Wshadow", "-Wno-unknown-pragmas", "-Werror",
+            "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-I" + simt, runtime,
+            "cases.cpp", simt + "/simt.cpp", "-o", "cases"}}};
+}
+Build emulated_for_races() {
+  return {"race check",
+          {{"g++", "-std=c++17", "-O1", "-g1", "-w", "-fsanitize=thread", "-fno-threadsafe-statics", "-I" + simt, runtime,
+            "-c", "cases.cpp", "-o", "cases.o"},
+           {"g++", "-std=c++17", "-O2", "-DSIMT_RACES", "-I" + simt, "cases.o", simt + "/simt.cpp",
+            simt + "/simt_races.cpp", "-o", "cases"}}};
+}
+Build for_gpu() {
+  return {"GPU",
+          {{"nvcc", "-std=c++17", "-O2", "-lineinfo", "-arch=native", "-Werror", "all-warnings", "-diag-suppress", "177", "-Xcompiler",
+            "-Wall,-Wextra", runtime, "-x", "cu", "cases.cpp", "-o", "cases"}}};
+}
+
+}  // namespace
+
+Said run_emulated(const std::string& source, bool check_races) {
+  const TemporaryFolder folder;
+  write_text(folder.path() / "cases.cpp", source);
+  RunOptions options;
+  options.directory = folder.path();
+  const Build build = check_races ? emulated_for_races() : emulated_under_sanitizers();
+  for (const auto& command : build.commands) {
+    const Finished compiled = run_program(command, options);
+    if (compiled.exit_code != 0) return {compiled.exit_code, compiled.err};
+  }
+  const Finished ran = run_program({(folder.path() / "cases").string()}, options);
+  return {ran.exit_code, ran.exit_code == 0 ? ran.out : ran.out + ran.err};
+}
+
+std::vector<std::string> run_emitted(std::vector<EmittedCase> cases, const Target& target) {
   std::vector<std::string> problems;
   std::vector<Case> all;
   all.reserve(cases.size());
   std::string source = preamble, calls;
+  source += target.grid() ? device_preamble : processor_preamble;
   std::vector<double> in;
   for (std::size_t k = 0; k < cases.size(); ++k) {
-    all.emplace_back(cases[k], k);
+    all.emplace_back(cases[k], k, target);
     source += all[k].source();
     for (std::size_t call = 0; call < all[k].calls(); ++call) {
       calls += fmt::format("  case{}::run(values);\n", k);
@@ -417,24 +559,28 @@ std::vector<std::string> run_emitted(std::vector<EmittedCase> cases) {
   if (const char* kept = std::getenv("GRADC_KEEP_EMITTED")) write_text(kept, source);
   std::ofstream(folder.path() / "in", std::ios::binary)
       .write(reinterpret_cast<const char*>(in.data()), static_cast<std::streamsize>(in.size() * 8));
-  const std::vector<std::string> flags = {
-      "-std=c++17", "-O2", "-march=native", "-g1", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion",
-      "-Wshadow", "-Werror", "-fsanitize=address,undefined", "-fno-sanitize-recover=all",
-      std::string("-I") + GRADC_SOURCE_DIR + "/runtime", "cases.cpp", "-o"};
+  write_text(folder.path() / "cases.h",
+             target.grid() ? "#include \"gradc/cuda.h\"\n#include \"gradc/grid.h\"\n"
+                           : "#include \"gradc/math.h\"\n#include \"gradc/philox.h\"\n#include \"gradc/vector.h\"\n");
   RunOptions options;
   options.directory = folder.path();
   options.limit = std::chrono::seconds(280);
-  for (const std::string compiler : {"g++", "clang++-19"}) {
-    std::vector<std::string> command{compiler};
-    command.insert(command.end(), flags.begin(), flags.end());
-    command.push_back("cases_" + compiler);
-    const Finished compiled = run_program(command, options);
+  const std::vector<Build> builds =
+      !target.grid()                     ? processor_builds()
+      : std::getenv("GRADC_TEST_GPU") ? std::vector<Build>{for_gpu()}
+                                         : std::vector<Build>{emulated_under_sanitizers(), emulated_for_races()};
+  for (const Build& build : builds) {
+    const std::string& compiler = build.name;
+    Finished compiled;
+    for (const auto& command : build.commands) {
+      compiled = run_program(command, options);
+      if (compiled.exit_code != 0) break;
+    }
     if (compiled.exit_code != 0) {
-      problems.push_back(compiler + " said:\n" + compiled.err.substr(0, 4000));
+      problems.push_back(compiler + " said:\n" + (compiled.out + compiled.err).substr(0, 4000));
       continue;
     }
-    const Finished ran = run_program(
-        {(folder.path() / ("cases_" + compiler)).string(), "in", "out"}, options);
+    const Finished ran = run_program({(folder.path() / "cases").string(), "in", "out"}, options);
     if (ran.exit_code != 0) {
       problems.push_back(compiler + "'s program said:\n" + ran.err.substr(0, 4000));
       continue;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "codegen/target.h"
 #include "dsl/graph.h"
 #include "dsl/interpret.h"
 
@@ -22,7 +23,18 @@ struct EmittedCase {
 
 // Every difference between emitted code and interpreter, and what a compiler or a sanitizer said; empty if
 // all is well. All cases are one source file, compiled once by each compiler.
-std::vector<std::string> run_emitted(std::vector<EmittedCase>);
+//
+// Kernels for a grid run in the emulation of tests/simt, once under sanitizers and once with its check for races, and
+// where $GRADC_TEST_GPU is set on a GPU instead.
+std::vector<std::string> run_emitted(std::vector<EmittedCase>, const gradc::Target& = gradc::cpp_target());
+
+// What a program says that is compiled from `source` (with "gradc/cuda.h") and run in the emulation: with the check
+// for races or under sanitizers.
+struct Said {
+  int exit_code = 0;
+  std::string text;
+};
+Said run_emulated(const std::string& source, bool check_races);
 
 // The graph of a text as graph_to_text prints it.
 gradc::Graph graph_of(const std::string& text);

@@ -12,8 +12,6 @@
 #include <string>
 #include <type_traits>
 
-#include "gradc/grid.h"
-
 namespace gradc {
 
 struct CudaError : std::runtime_error {

@@ -1,0 +1,115 @@
+// cuda_runtime.h: stands in for CUDA's header of that name: emitted kernels run on the processor.
+//
+// Blocks run one after the other, in order. The threads of a block are fibers of one thread of the processor; each
+// runs until it waits at a barrier or a shuffle. So a run is the same every time, and sanitizers see plain C++.
+// Checked: that all threads of a block reach the same barrier and all lanes of a warp the same shuffle; and, where
+// compiled with -fsanitize=thread and linked with simt_races.cpp in the place of its library, that no two threads
+// touch the same memory without a barrier between them unless both read, and that nobody reads shared memory that
+// nobody wrote.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <type_traits>
+
+#define __global__
+#define __device__
+#define __host__
+#define __constant__
+// In a section of its own, so that its place is known.
+#define __shared__ static __attribute__((section("simt_shared")))
+
+struct dim3 {
+  unsigned x, y, z;
+  dim3(unsigned a = 1, unsigned b = 1, unsigned c = 1) : x(a), y(b), z(c) {}
+};
+
+namespace simt {
+
+struct Index {
+  unsigned x, y, z;
+};
+
+// What the threads see of themselves.
+const Index& thread_index();
+const Index& block_index();
+const Index& block_size();
+const Index& grid_size();
+
+void run(dim3 grid, dim3 block, const std::function<void()>& kernel, const char* what);
+void barrier(const void* where);
+// Gives every lane the bytes that lane + `distance` put in; its own where there is no such lane.
+void shuffle_down(void* value, std::size_t bytes, unsigned distance, const void* where);
+
+void* allocate(std::size_t);
+void release(void*);
+
+}  // namespace simt
+
+inline const simt::Index& threadIdx = simt::thread_index();
+inline const simt::Index& blockIdx = simt::block_index();
+inline const simt::Index& blockDim = simt::block_size();
+inline const simt::Index& gridDim = simt::grid_size();
+
+__attribute__((noinline)) inline void __syncthreads() { ::simt::barrier(__builtin_return_address(0)); }
+
+template <class T>
+__attribute__((noinline)) T __shfl_down_sync(unsigned, T value, unsigned distance) {
+  static_assert(sizeof(T) <= 8, "a shuffle moves 8 bytes at most");
+  ::simt::shuffle_down(&value, sizeof value, distance, __builtin_return_address(0));
+  return value;
+}
+
+// ---- what of CUDA's runtime gradc/cuda.h calls
+
+enum cudaError_t {
+  cudaSuccess = 0,
+  cudaErrorMemoryAllocation = 2,
+  cudaErrorInsufficientDriver = 35,
+  cudaErrorNoDevice = 100,
+};
+enum cudaMemcpyKind { cudaMemcpyDefault = 4 };
+using cudaStream_t = struct simt_stream*;
+constexpr unsigned cudaStreamNonBlocking = 1;
+struct cudaLaunchConfig_t {
+  dim3 gridDim, blockDim;
+  std::size_t dynamicSmemBytes;
+  cudaStream_t stream;
+  void* attrs;
+  unsigned numAttrs;
+};
+
+inline const char* cudaGetErrorString(cudaError_t) { return "an error of the emulation"; }
+inline const char* cudaGetErrorName(cudaError_t) { return "cudaErrorEmulated"; }
+inline cudaError_t cudaGetDeviceCount(int* count) { return *count = 1, cudaSuccess; }
+inline cudaError_t cudaGetLastError() { return cudaSuccess; }
+inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) { return *stream = nullptr, cudaSuccess; }
+inline cudaError_t cudaStreamDestroy(cudaStream_t) { return cudaSuccess; }
+inline cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
+inline cudaError_t cudaMalloc(void** memory, std::size_t bytes) {
+  if (bytes > (std::size_t{1} << 36)) return cudaErrorMemoryAllocation;
+  return *memory = simt::allocate(bytes), cudaSuccess;
+}
+inline cudaError_t cudaFree(void* memory) { return simt::release(memory), cudaSuccess; }
+inline cudaError_t cudaMemGetInfo(std::size_t* left, std::size_t* all) {
+  return *left = *all = std::size_t{1} << 36, cudaSuccess;
+}
+inline cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind, cudaStream_t) {
+  return std::memcpy(to, from, bytes), cudaSuccess;
+}
+inline cudaError_t cudaMemsetAsync(void* to, int byte, std::size_t bytes, cudaStream_t) {
+  return std::memset(to, byte, bytes), cudaSuccess;
+}
+template <class T>
+cudaError_t cudaGetSymbolAddress(void** address, const T& symbol) {
+  return *address = const_cast<void*>(static_cast<const void*>(&symbol)), cudaSuccess;
+}
+template <class... Parameters, class... Arguments>
+cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...),
+                               Arguments... arguments) {
+  simt::run(config->gridDim, config->blockDim, [&] { kernel(arguments...); }, "kernel");
+  return cudaSuccess;
+}
