@@ -1,5 +1,6 @@
 // differentiate.cpp: the access rule in all index roles, reductions, nesting and refusals.
 #include "dsl/differentiate.h"
+#include "dsl/simplify.h"
 
 #include <functional>
 
@@ -468,6 +469,15 @@ TEST_CASE("a parameter without a gradient is refused by name, with what blocks i
   SECTION("a conversion to integers") {
     const ScalarId c = w.g.cast(w.g.cast(w.own(z), DType::i32), DType::f64);
     CHECK_THAT(refusal(w, total(w.each({5, 3}, c)), W), contains("i32"));
+  }
+  SECTION("a gradient that cancels is 0, not missing") {
+    const NodeId nothing = w.each({5, 3}, w.sub(w.own(z), w.own(z)));
+    CHECK(refusal(w, total(nothing), W).empty());
+    simplify(w.g);
+    differentiate(w.g);
+    verify(w.g, "differentiate");
+    w.env.values["net.W"] = {{4, 3}, std::vector<double>(12, 0.5)};
+    CHECK(w.value(w.g.functions[0].updates[0].value) == w.env.values["net.W"].data);
   }
   SECTION("no dependence") {
     CHECK_THAT(refusal(w, total(x), W), contains("does not depend on it"));
