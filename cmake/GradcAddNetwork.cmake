@@ -1,16 +1,31 @@
-# gradc_add_network(<target> SPECS a.nn b.nn… [OUT_DIR dir] [OPTIONS option…] [NATIVE])
+# gradc_add_network(<target> SPECS a.nn b.nn… [OUT_DIR dir] [OPTIONS option…] [TARGET cpp|cuda] [NATIVE])
 #
 # A static library of the C++ that gradc makes of the specs; whoever links <target> may include "a.hpp". The files go
 # to OUT_DIR (default: <target>.gradc in the build folder). OPTIONS are handed to `gradc build` (say, -D hidden=64).
+# TARGET cuda makes CUDA of them instead, for the architectures of CMAKE_CUDA_ARCHITECTURES; the project needs the
+# language CUDA.
 # NATIVE compiles for the processor of this machine only, which is what makes it fast. An edit of a spec, or of
 # a file it imports, or another gradc, runs gradc again; if the C++ comes out the same, nothing is compiled.
 function(gradc_add_network target)
-  cmake_parse_arguments(PARSE_ARGV 1 ARG "NATIVE" "OUT_DIR" "SPECS;OPTIONS")
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "NATIVE" "OUT_DIR;TARGET" "SPECS;OPTIONS")
   if(ARG_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "gradc_add_network(${target}): unknown arguments: ${ARG_UNPARSED_ARGUMENTS}")
   endif()
   if(NOT ARG_SPECS)
     message(FATAL_ERROR "gradc_add_network(${target}): needs SPECS")
+  endif()
+  if(NOT ARG_TARGET OR ARG_TARGET STREQUAL "cpp")
+    set(ARG_TARGET cpp)
+    set(extension cpp)
+  elseif(ARG_TARGET STREQUAL "cuda")
+    set(extension cu)
+    if(NOT CMAKE_CUDA_COMPILER)
+      message(FATAL_ERROR "gradc_add_network(${target}): TARGET cuda needs the language CUDA: "
+                          "project(… LANGUAGES CXX CUDA), or enable_language(CUDA)")
+    endif()
+    find_package(CUDAToolkit REQUIRED)
+  else()
+    message(FATAL_ERROR "gradc_add_network(${target}): there is TARGET cpp and TARGET cuda, not '${ARG_TARGET}'")
   endif()
   if(NOT ARG_OUT_DIR)
     set(ARG_OUT_DIR ${CMAKE_CURRENT_BINARY_DIR}/${target}.gradc)
@@ -27,19 +42,24 @@ function(gradc_add_network target)
                           "letters, digits and _ only, please")
     endif()
     add_custom_command(
-      OUTPUT ${out_dir}/${name}.hpp ${out_dir}/${name}.cpp
-      COMMAND $<TARGET_FILE:gradc::gradc> build ${spec} -o ${out_dir} --depfile ${out_dir}/${name}.d ${ARG_OPTIONS}
+      OUTPUT ${out_dir}/${name}.hpp ${out_dir}/${name}.${extension}
+      COMMAND $<TARGET_FILE:gradc::gradc> build ${spec} --target=${ARG_TARGET} -o ${out_dir} --depfile ${out_dir}/${name}.d ${ARG_OPTIONS}
       DEPENDS ${spec} $<TARGET_FILE:gradc::gradc>
       DEPFILE ${out_dir}/${name}.d
       COMMENT "gradc ${name}.nn"
       VERBATIM)
-    list(APPEND sources ${out_dir}/${name}.cpp ${out_dir}/${name}.hpp)
+    list(APPEND sources ${out_dir}/${name}.${extension} ${out_dir}/${name}.hpp)
   endforeach()
 
   add_library(${target} STATIC ${sources})
   target_include_directories(${target} PUBLIC ${out_dir})
   target_link_libraries(${target} PUBLIC gradc::runtime)
   target_compile_features(${target} PUBLIC cxx_std_17)
+  if(ARG_TARGET STREQUAL "cuda")
+    target_compile_features(${target} PRIVATE cuda_std_17)
+    target_link_libraries(${target} PUBLIC CUDA::cudart)
+    return()
+  endif()
   # ISO mode turns the contraction of a * b + c off in GCC; the emitted loops are written for it.
   target_compile_options(${target} PRIVATE
     $<$<CXX_COMPILER_ID:GNU,Clang,AppleClang>:-ffp-contract=fast -fno-math-errno -fno-trapping-math>

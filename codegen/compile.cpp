@@ -64,12 +64,13 @@ Compiled compile(CompileInput input, const CompileOptions& options, Diagnostics&
   if (stages.after("differentiate", "grad", print_graph)) return result;
   simplify(graph), verify(graph, "simplify");
   if (stages.after("simplify", "simple", print_graph)) return result;
-  result.module = lower(graph, {input.name, input.place});
-  if (stages.after("graph_to_loops", "loops", [&] { return loops_to_listing(result.module); }))
+  result.module = lower(graph, {input.name, input.place, options.target});
+  if (stages.after("graph_to_loops", "loops", [&] { return loops_to_listing(result.module, options.target); }))
     return result;
 
   ScaffoldInput scaffold{
-      result.module, input.provenance, input.program, position_limits(graph), {}};
+      result.module, input.provenance, input.program, position_limits(graph), {}, options.target,
+                         input.model_name, input.device_module};
   if (input.place)
     for (const Function& function : graph.functions)
       if (function.span.valid()) scaffold.places[function.name] = input.place(function.span);
@@ -77,7 +78,7 @@ Compiled compile(CompileInput input, const CompileOptions& options, Diagnostics&
   result.header = layout(header_text(scaffold));
   result.source = layout(source_text(scaffold));
   result.main = layout(main_text(scaffold));
-  stages.after("loops_to_text", "cpp", [&] { return result.header + "\n" + result.source; });
+  stages.after("loops_to_text", options.target.name.data(), [&] { return result.header + "\n" + result.source; });
   return result;
 }
 

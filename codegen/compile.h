@@ -10,6 +10,7 @@
 
 #include "codegen/loops.h"
 #include "codegen/scaffold.h"
+#include "codegen/target.h"
 #include "dsl/diagnostics.h"
 #include "dsl/graph.h"
 #include "dsl/program.h"
@@ -36,12 +37,15 @@ struct CompileInput {
   Program program;
   Provenance provenance;
   std::function<std::string(Span)> place;  // "digits.nn:8"
+  std::string model_name = {};     // as programs and checkpoints know it; empty: `name`
+  std::string device_module = {};  // the module of the same network for a device, if main is to offer it too
 };
 
 struct CompileOptions {
   std::string emit;                  // stop after the stage with this result; empty: at the end
   std::set<std::string> dump_after;  // stages to show
   bool format = true;
+  const Target& target = cpp_target();
 };
 
 struct Compiled {

@@ -61,9 +61,9 @@ class ProductGrid {
     nest_.emit(Store{to, std::move(index), std::move(value), adds, Fn::add});
   }
   // A loop of a few iterations; `counter_` is its variable.
-  void open_count(const char* name, std::int64_t count) {
+  void open_count(const char* name, std::int64_t count, LoopKind kind = LoopKind::unrolled) {
     const std::string variable_name = nest_.names().fresh(name);
-    nest_.open(variable_name, integer(0), integer(count), 1, LoopKind::unrolled);
+    nest_.open(variable_name, integer(0), integer(count), 1, kind);
     counter_ = variable(variable_name, Type::integer);
   }
 
@@ -133,7 +133,7 @@ class ProductGrid {
     fetch(form_.a, a_, true, depth0);
     fetch(form_.b, b_, false, depth0);
     nest_.emit(Barrier{});
-    open_count("k", side);
+    open_count("k", side, LoopKind::serial);
     const Expr k = counter_;
     const DType dtype = n_.type.dtype;
     const Type type = type_of(dtype);

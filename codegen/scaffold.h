@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "codegen/loops.h"
+#include "codegen/target.h"
 #include "dsl/program.h"
 
 namespace gradc {
@@ -25,6 +26,9 @@ struct ScaffoldInput {
   // are, by function.
   std::map<std::string, std::map<std::string, std::int64_t>> limits;
   std::map<std::string, std::string> places;  // by function's spec name: "digits.nn:8"
+  const Target& target = cpp_target();
+  std::string model_name;     // as programs and checkpoints know it; empty: the module's
+  std::string device_module;  // the module of the same network for a device, if main is to offer it too
 };
 
 std::string header_text(const ScaffoldInput&);

@@ -19,8 +19,7 @@ $banner$
 #include <cstddef>
 #include <cstdint>
 
-#include "gradc/model.h"
-
+$includes$
 $version_check$
 namespace $module$ {
 
@@ -42,6 +41,9 @@ $functions$// The tables by which the runtime's driver and checkpoints know this
 const gradc::Model& model();
 
 }  // namespace $module$
+$c_interface$)";
+
+constexpr std::string_view c_template = R"(
 
 // The same for C and whatever can call C. Parameters, state and workspace are memory of the caller's own, aligned to
 // 64 bytes, of at least the sizes given here; no function keeps a pointer or allocates. What a step reports goes to
@@ -53,6 +55,20 @@ std::size_t $c_workspace_size$(void);
 $c_functions$// A `const gradc::Model*`.
 const void* $c_model$(void);
 }
+)";
+
+// Of a target with a grid.
+constexpr std::string_view arena_template = R"(
+// All of it as one piece of device memory: `gradc::OnDevice<Arena> arena(device, "name")` allocates it, and
+// `arena->parameters` and so on are what the functions take. They and all pointers are addresses on the device; a
+// function returns when its kernels are in the stream of `device`, which runs them in that order.
+struct Arena {
+  Parameters parameters;
+  Parameters gradients;
+  State state;
+  Workspace workspace;
+};
+
 )";
 
 std::string members(const loops::Module& module, const std::vector<std::uint32_t>& numbers) {
@@ -160,22 +176,31 @@ std::string documentation(const ScaffoldInput& input, const Signature& s) {
 
 std::string header_text(const ScaffoldInput& input) {
   const loops::Module& module = input.module;
-  const Signatures all = signatures(module);
+  const bool grid = input.target.grid();
+  const Signatures all = signatures(module, input.target);
   std::string functions, c_functions;
   std::string result_before;
+  if (grid) functions += arena_template.substr(1);
   for (const Signature& s : all.functions) {
-    if (s.result != "void" && s.result != result_before) {
+    if (!s.reports.empty() && s.reports != result_before) {
       functions += fmt::format("// What step {} reports.\nstruct {} {{\n",
-                               comment_text(s.function->spec_name), s.result);
+                               comment_text(s.function->spec_name), s.reports);
       for (const SignatureArgument& member : s.results)
         functions += fmt::format(
             "  {} {};\n", element_type(module.buffers[member.number].type.dtype), member.name);
       functions += "};\n\n";
-      result_before = s.result;
+      result_before = s.reports;
     }
     functions += documentation(input, s) + declaration(s) + ";\n\n";
     c_functions += c_declaration(s) + ";\n";
   }
+  const std::string c_interface =
+      grid ? ""
+           : fill(c_template, {{"c_parameters_size", all.c_parameters_size},
+                               {"c_state_size", all.c_state_size},
+                               {"c_workspace_size", all.c_workspace_size},
+                               {"c_functions", c_functions},
+                               {"c_model", all.c_model}});
   return fill(
       header_template,
       {{"banner", banner(input.provenance, module.name + ".hpp")},
@@ -188,11 +213,8 @@ std::string header_text(const ScaffoldInput& input) {
        {"state", members(module, module.state)},
        {"workspace_bytes", std::to_string(std::max<std::int64_t>(module.workspace_bytes, 64))},
        {"functions", functions},
-       {"c_parameters_size", all.c_parameters_size},
-       {"c_state_size", all.c_state_size},
-       {"c_workspace_size", all.c_workspace_size},
-       {"c_functions", c_functions},
-       {"c_model", all.c_model}});
+       {"includes", (grid ? "#include \"gradc/cuda.h\"\n" : "") + std::string("#include \"gradc/model.h\"\n")},
+       {"c_interface", c_interface}});
 }
 
 }  // namespace gradc

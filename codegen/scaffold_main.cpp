@@ -18,7 +18,7 @@ $banner$
 #include "$module$.hpp"
 
 $version_check$
-// Where relative paths of the program's data start.
+$other_model$// Where relative paths of the program's data start.
 #ifndef GRADC_SPEC_DIRECTORY
 #define GRADC_SPEC_DIRECTORY "."
 #endif
@@ -29,9 +29,16 @@ $tables$
 }  // namespace
 
 int main(int argc, char** argv) {
-  return gradc::drive(argc, argv, $module_again$::model(), the_program, GRADC_SPEC_DIRECTORY);
+$drive$
 }
 )";
+
+constexpr std::string_view drive_one = R"(
+  return gradc::drive(argc, argv, $module$::model(), the_program, GRADC_SPEC_DIRECTORY);)";
+
+constexpr std::string_view drive_both = R"(
+  const gradc::Model* const models[] = {&$device$::model(), &$module$::model()};
+  return gradc::drive(argc, argv, gradc::Models{models, 2}, the_program, GRADC_SPEC_DIRECTORY);)";
 
 // The shortest text that reads back as the same number.
 std::string number(double value) {
@@ -103,11 +110,18 @@ std::string tables(const Program& program) {
 
 std::string main_text(const ScaffoldInput& input) {
   const std::string& module = input.module.name;
+  const std::string& device = input.device_module;
+  const std::string drive = device.empty()
+                                ? fill(drive_one, {{"module", module}})
+                                : fill(drive_both, {{"module", module}, {"device", device}});
+  const std::string other =
+      device.empty() ? "" : fmt::format("namespace {} {{\nconst gradc::Model& model();\n}}\n\n", device);
   return fill(main_template, {{"banner", banner(input.provenance, module + "_main.cpp")},
                               {"module", module},
                               {"version_check", version_check()},
                               {"tables", tables(input.program)},
-                              {"module_again", module}});
+                              {"other_model", other},
+                              {"drive", drive}});
 }
 
 // Two FNV-1a hashes of 64 bits from different starts, the second over the bytes in another guise.

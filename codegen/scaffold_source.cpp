@@ -20,13 +20,7 @@ constexpr std::string_view source_template = R"(
 $banner$
 #include "$module$.hpp"
 
-#include <cmath>
-#include <cstring>
-
-#include "gradc/math.h"
-#include "gradc/philox.h"
-#include "gradc/vector.h"
-
+$includes$
 $version_check$
 namespace $module_again$ {
 
@@ -42,6 +36,24 @@ $tables$
 const gradc::Model& model() { return the_model; }
 
 }  // namespace $module_end$
+$c_interface$)";
+
+constexpr std::string_view processor_includes = R"(
+#include <cmath>
+#include <cstring>
+
+#include "gradc/math.h"
+#include "gradc/philox.h"
+#include "gradc/vector.h"
+)";
+
+constexpr std::string_view grid_includes = R"(
+#include "gradc/cuda.h"
+#include "gradc/cuda_engine.h"
+#include "gradc/grid.h"
+)";
+
+constexpr std::string_view c_template = R"(
 
 // ---- the C interface
 
@@ -57,8 +69,8 @@ const void* $c_model$(void) { return &$module_used$::model(); }
 }  // extern "C"
 )";
 
-std::string function_text(const loops::Module& module, const Signature& s) {
-  const std::string body = body_to_text(module, *s.function);
+std::string function_text(const loops::Module& module, const Signature& s, const Target& target) {
+  const std::string body = body_to_text(module, *s.function, target);
   const bool returns = s.result != "void";
   std::string text = declaration(s, &body) + " {\n";
   if (returns) text += fmt::format("  {} result{{}};\n", s.result);
@@ -130,11 +142,24 @@ std::string thunk(const loops::Module& module, const Signature& s, const std::st
       case Role::seed:
         arguments += "call.seed";
         break;
+      case Role::device:
+        arguments += "device";
+        break;
+      case Role::result:
+        arguments += "result";
+        break;
     }
   }
   std::string body;
+  const bool device = !s.arguments.empty() && s.arguments[0].role == Role::device;
+  if (device) body = "  gradc::Device& device = *static_cast<gradc::Device*>(call.device);\n";
   if (s.results.empty()) {
-    body = fmt::format("  {}({});\n", s.name, arguments);
+    body += fmt::format("  {}({});\n", s.name, arguments);
+  } else if (device) {
+    body += fmt::format("  auto* const result = device.result<{}>();\n  {}({});\n", s.reports, s.name, arguments);
+    for (const SignatureArgument& result : s.results)
+      body += fmt::format("  device.copy(call.outputs[{}], &result->{}, sizeof result->{});\n", output++,
+                          result.name, result.name);
   } else {
     body = fmt::format("  const {} result = {}({});\n", s.result, s.name, arguments);
     for (const SignatureArgument& result : s.results)
@@ -199,7 +224,14 @@ std::string tables(const ScaffoldInput& input, const Signatures& all) {
     ++count;
   }
   text += table("gradc::Function", "the_functions", functions);
-  text += R"(void run_init(void* parameters, void* state, std::uint64_t seed) {
+  const bool grid = input.target.grid();
+  text += grid ? R"(void init_on_device(const gradc::Call& call) {
+  init(*static_cast<gradc::Device*>(call.device), *static_cast<Parameters*>(call.parameters),
+       *static_cast<State*>(call.state), call.seed);
+}
+
+)"
+               : R"(void run_init(void* parameters, void* state, std::uint64_t seed) {
   init(*static_cast<Parameters*>(parameters), *static_cast<State*>(state), seed);
 }
 
@@ -208,12 +240,14 @@ std::string tables(const ScaffoldInput& input, const Signatures& all) {
       "const gradc::Model the_model = {{\n    {}, GRADC_RUNTIME_VERSION, {},\n    {}, {},\n    {}, "
       "{}, "
       "sizeof(Parameters),\n    {}, {}, sizeof(State),\n    sizeof(Workspace),\n    {}, {},\n    "
-      "run_init,\n}};\n",
-      string_literal(module.name), string_literal(input.provenance.hash),
+      "{},\n}};\n",
+      string_literal(input.model_name.empty() ? module.name : input.model_name),
+      string_literal(input.provenance.hash),
       pointer("the_dims", module.dims.size()), module.dims.size(),
       pointer("the_parameters", module.parameters.size()), module.parameters.size(),
       pointer("the_state", module.state.size()), module.state.size(),
-      pointer("the_functions", count), count);
+      pointer("the_functions", count), count,
+      grid ? "nullptr, &gradc::cuda_engine, init_on_device" : "run_init");
   return text;
 }
 
@@ -255,26 +289,31 @@ std::string c_function(const loops::Module& module, const Signature& s) {
 
 std::string source_text(const ScaffoldInput& input) {
   const loops::Module& module = input.module;
-  const Signatures all = signatures(module);
+  const bool grid = input.target.grid();
+  const Signatures all = signatures(module, input.target);
   std::string functions, c_functions;
   for (const Signature& s : all.functions) {
-    functions += function_text(module, s);
-    c_functions += c_function(module, s);
+    functions += function_text(module, s, input.target);
+    if (!grid) c_functions += c_function(module, s);
   }
-  return fill(source_template, {{"banner", banner(input.provenance, module.name + ".cpp")},
+  const std::string c_interface =
+      grid ? ""
+           : fill(c_template, {{"module_used", module.name},
+                               {"c_parameters_size", all.c_parameters_size},
+                               {"c_state_size", all.c_state_size},
+                               {"c_workspace_size", all.c_workspace_size},
+                               {"c_functions", c_functions},
+                               {"c_model", all.c_model}});
+  return fill(source_template, {{"banner", banner(input.provenance, module.name + std::string(input.target.extension))},
                                 {"module", module.name},
                                 {"version_check", version_check()},
                                 {"module_again", module.name},
-                                {"kernels", kernels_to_text(module)},
+                                {"kernels", kernels_to_text(module, input.target)},
                                 {"functions", functions},
                                 {"tables", tables(input, all)},
+                                {"includes", std::string((grid ? grid_includes : processor_includes).substr(1))},
                                 {"module_end", module.name},
-                                {"module_used", module.name},
-                                {"c_parameters_size", all.c_parameters_size},
-                                {"c_state_size", all.c_state_size},
-                                {"c_workspace_size", all.c_workspace_size},
-                                {"c_functions", c_functions},
-                                {"c_model", all.c_model}});
+                                {"c_interface", c_interface}});
 }
 
 }  // namespace gradc

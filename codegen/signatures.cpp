@@ -43,7 +43,7 @@ const char* suffix(loops::Entry entry) {
 
 }  // namespace
 
-Signatures signatures(const loops::Module& module) {
+Signatures signatures(const loops::Module& module, const Target& target) {
   using loops::Entry;
   Names names, c_names;
   std::map<std::string, std::string>
@@ -68,6 +68,8 @@ Signatures signatures(const loops::Module& module) {
     const bool steps = function.entry == Entry::step || function.entry == Entry::evaluate;
     s.name = init ? "init" : names.fresh(function.name + suffix(function.entry));
     s.c_name = c_name(s.name);
+    if (target.grid())
+      s.arguments.push_back({Role::device, "gradc::Device&", "void*", "device", "device", 0});
     s.arguments.push_back(structure(Role::parameters, !init && function.entry != Entry::step,
                                     "Parameters", "parameters"));
     if (init || steps)
@@ -84,7 +86,8 @@ Signatures signatures(const loops::Module& module) {
     if (steps) {
       auto [place, added] = results.try_emplace(function.spec_name);
       if (added) place->second = names.fresh(function.name + "_result");
-      s.result = place->second;
+      s.reports = place->second;
+      if (!target.grid()) s.result = s.reports;
       for (const std::uint32_t number : function.outputs)
         s.results.push_back(tensor(module, Role::output, number));
     } else {
@@ -93,6 +96,8 @@ Signatures signatures(const loops::Module& module) {
     }
     if (init || function.entry == Entry::step)
       s.arguments.push_back({Role::seed, "std::uint64_t", "std::uint64_t", "seed", "seed", 0});
+    if (target.grid() && steps)
+      s.arguments.push_back({Role::result, s.reports + "*", "void*", "result", "result", 0});
     Names c_arguments;
     for (const SignatureArgument& argument : s.arguments) c_arguments.reserve(argument.name);
     for (SignatureArgument& result : s.results) result.c_name = c_arguments.fresh(result.name);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "codegen/loops.h"
+#include "codegen/target.h"
 
 namespace gradc {
 
@@ -18,7 +19,9 @@ enum class Role : std::uint8_t {
   dim,
   input,
   output,
-  seed
+  seed,
+  device,  // of a target with a grid: where the rest is
+  result   // of such a target: where a step's reports go
 };
 
 struct SignatureArgument {
@@ -35,6 +38,7 @@ struct Signature {
   std::string name;  // C++, in the module's namespace
   std::string c_name;
   std::string result;                        // "void", or the struct a step returns
+  std::string reports;                       // step, evaluate: that struct
   std::vector<SignatureArgument> arguments;  // C++; in C the results of a step follow as pointers
   std::vector<SignatureArgument> results;    // step, evaluate: members of the struct
 };
@@ -44,7 +48,7 @@ struct Signatures {
   std::string c_model, c_parameters_size, c_state_size, c_workspace_size;
 };
 
-Signatures signatures(const loops::Module&);
+Signatures signatures(const loops::Module&, const Target& = cpp_target());
 
 // "f32[B, 64]", with the names of the module's dims.
 std::string shape_text(const loops::Module&, const TensorType&);

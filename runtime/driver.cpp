@@ -38,12 +38,20 @@ void check_model(const Model& model) {
   check(model.state, model.state_count, model.state_size);
 }
 
-int run(int argc, char** argv, const Model& model, const Program& program,
+std::string device_of(const Model& model) {
+  return model.engine == nullptr ? "cpu" : model.engine->name;
+}
+
+int run(int argc, char** argv, const Models& models, const Program& program,
         const char* spec_directory, std::FILE* out, std::FILE* err) {
-  check_model(model);
+  std::vector<std::string> devices;
+  for (std::int32_t i = 0; i < models.count; ++i) devices.push_back(device_of(*models.models[i]));
   const std::optional<Options> options =
-      parse_options(argc, argv, model, program, spec_directory, out);
+      parse_options(argc, argv, *models.models[0], program, spec_directory, out, devices);
   if (!options) return 0;
+  const auto chosen = std::find(devices.begin(), devices.end(), options->device);
+  const Model& model = *models.models[chosen == devices.end() ? 0 : chosen - devices.begin()];
+  check_model(model);
   Session session{model,
                   program,
                   *options,
@@ -51,10 +59,11 @@ int run(int argc, char** argv, const Model& model, const Program& program,
                   err,
                   Buffer(model.parameters_size, "the parameters"),
                   Buffer(model.state_size, "the state"),
-                  Buffer(model.workspace_size, "the workspace"),
+                  Buffer(model.engine ? 0 : model.workspace_size, "the workspace"),
                   Progress(options->progress, err, now_seconds, 0, terminal_speaks_utf8()),
                   Metrics(),
-                  {}};
+                  {},
+                  Runner(model)};
   catch_interrupts();
   Exit exit = Exit::internal;
   try {
@@ -83,10 +92,16 @@ int run(int argc, char** argv, const Model& model, const Program& program,
 
 int drive_on(int argc, char** argv, const Model& model, const Program& program,
              const char* spec_directory, std::FILE* out, std::FILE* err) {
+  const Model* const only = &model;
+  return drive_on(argc, argv, Models{&only, 1}, program, spec_directory, out, err);
+}
+
+int drive_on(int argc, char** argv, const Models& models, const Program& program,
+             const char* spec_directory, std::FILE* out, std::FILE* err) {
   Exit exit = Exit::internal;
   std::string message;
   try {
-    return run(argc, argv, model, program, spec_directory, out, err);
+    return run(argc, argv, models, program, spec_directory, out, err);
   } catch (const Failure& failure) {
     exit = failure.exit;
     message = failure.message;
@@ -97,7 +112,7 @@ int drive_on(int argc, char** argv, const Model& model, const Program& program,
     message = std::string("internal error: ") + error.what();
   }
   std::fflush(out);
-  std::fprintf(err, "%s: error: %s\n", model.name, message.c_str());
+  std::fprintf(err, "%s: error: %s\n", models.models[0]->name, message.c_str());
   std::fflush(err);
   return static_cast<int>(exit);
 }
@@ -206,6 +221,11 @@ namespace gradc {
 int drive(int argc, char** argv, const Model& model, const Program& program,
           const char* spec_directory) {
   return driver::drive_on(argc, argv, model, program, spec_directory, stdout, stderr);
+}
+
+int drive(int argc, char** argv, const Models& models, const Program& program,
+          const char* spec_directory) {
+  return driver::drive_on(argc, argv, models, program, spec_directory, stdout, stderr);
 }
 
 }  // namespace gradc

@@ -40,7 +40,7 @@ Exit run_test(Session& session, const Action& action, const char* data_source, c
     call.dims = batches.dims().data();
     call.inputs = batches.inputs();
     call.outputs = reports.outputs();
-    function.run(call);
+    session.runner.run(function, call);
     for (std::size_t i = 0; i < sums.size(); ++i)
       sums[i] += reports.value(i) * static_cast<double>(size);
     if (interrupted()) return Exit::interrupted;
@@ -61,11 +61,11 @@ void load_parameters(Session& session) {
   for (std::int32_t i = 0; i < session.program.action_count && path.empty(); ++i)
     if (session.program.actions[i].kind == ActionKind::save) path = session.program.actions[i].path;
   if (path.empty()) fail(Exit::usage, "say which parameters to use: --checkpoint FILE");
-  session.model.init(session.parameters.data(), session.state.data(),
-                     0);  // for state the file does not hold
+  session.runner.init(session.parameters, session.state, 0);  // for state the file does not hold
   std::string warning;
   load_checkpoint(path, session.model, session.parameters.data(), session.state.data(),
                   Purpose::use, warning);
+  session.runner.to_device(session.parameters, session.state);
   if (!warning.empty())
     std::fprintf(session.err, "%s: warning: %s\n", session.model.name, warning.c_str());
 }

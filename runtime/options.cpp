@@ -73,7 +73,7 @@ std::string description(const Model& model, Verb verb) {
 
 std::optional<Options> parse_options(int argc, char** argv, const Model& model,
                                      const Program& program, const char* spec_directory,
-                                     std::FILE* out) {
+                                     std::FILE* out, const std::vector<std::string>& devices) {
   Options options;
   static constexpr const char* verbs[] = {"train", "eval", "predict"};
   std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
@@ -107,6 +107,11 @@ std::optional<Options> parse_options(int argc, char** argv, const Model& model,
   app.add_option("--batch", options.batch, "Examples per batch")->check(CLI::PositiveNumber);
   app.add_option("--progress", progress, "What is shown on stderr while it runs")
       ->type_name("auto|bar|plain|none");
+  if (devices.size() > 1)
+    app.add_option("--device", options.device, fmt::format("Where to compute: {}", fmt::join(devices, " or ")))
+        ->check(CLI::IsMember(devices))
+        ->type_name("NAME")
+        ->default_str(devices[0]);
   app.add_flag("--allow-nan", options.allow_nan, "Let NaN and infinities in data pass");
   if (options.verb != Verb::predict)
     app.add_option("--metrics", options.metrics, "Write one JSON object per epoch and test here")

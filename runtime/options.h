@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "gradc/model.h"
 #include "gradc/program.h"
@@ -29,10 +30,12 @@ struct Options {
   bool allow_nan = false;
   std::string on;           // eval, predict: "data" or "data.part"
   std::string net, output;  // predict
+  std::string device;       // one of the names given, or empty
 };
 
 // Nothing where help was asked for, which is then printed to `out`. Fails with Exit::usage.
 std::optional<Options> parse_options(int argc, char** argv, const Model&, const Program&,
-                                     const char* spec_directory, std::FILE* out);
+                                     const char* spec_directory, std::FILE* out,
+                                     const std::vector<std::string>& devices = {});
 
 }  // namespace gradc::driver

@@ -150,7 +150,7 @@ Exit predict(Session& session) {
     call.dims = batches.dims().data();
     call.inputs = batches.inputs();
     call.outputs = pointers.data();
-    function.run(call);
+    session.runner.run(function, call);
     for (Output& output : outputs)
       output.bytes.append(reinterpret_cast<const char*>(output.batch.data()),
                           output.batch.size() / static_cast<std::size_t>(batches.batch()) *

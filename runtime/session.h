@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 
+#include "gradc/driver.h"
 #include "gradc/model.h"
 #include "gradc/program.h"
 #include "runtime/buffer.h"
@@ -13,6 +14,7 @@
 #include "runtime/metrics.h"
 #include "runtime/options.h"
 #include "runtime/progress.h"
+#include "runtime/runner.h"
 
 namespace gradc::driver {
 
@@ -26,10 +28,13 @@ struct Session {
   Progress progress;
   Metrics metrics;
   std::map<std::string, Dataset> loaded;
+  Runner runner;
 };
 
 // drive() with the streams given, so that tests can read them.
 int drive_on(int argc, char** argv, const Model&, const Program&, const char* spec_directory,
+             std::FILE* out, std::FILE* err);
+int drive_on(int argc, char** argv, const Models&, const Program&, const char* spec_directory,
              std::FILE* out, std::FILE* err);
 
 // The parameters a verb other than train uses.

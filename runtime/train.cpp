@@ -33,6 +33,7 @@ std::int64_t scalar_count(const Model& model) {
 }
 
 void save(Session& session, const std::string& path, const Position& position) {
+  session.runner.from_device(session.parameters, session.state);
   save_checkpoint(path, session.model, session.parameters.data(), session.state.data(), position);
 }
 
@@ -133,7 +134,7 @@ class Fit {
     call.outputs = reports_.outputs();
     call.seed = derived_seed(position_.seed, static_cast<std::uint32_t>(position_.action),
                              static_cast<std::uint64_t>(position_.epoch * steps_ + position_.step));
-    function_.run(call);
+    session_.runner.run(function_, call);
     for (std::size_t i = 0; i < reports_.size(); ++i)
       position_.sums[i] += reports_.value(i) * static_cast<double>(count);
     position_.examples += count;
@@ -192,13 +193,14 @@ Position starting_position(Session& session) {
     std::string warning;
     position = load_checkpoint(options.checkpoint, session.model, session.parameters.data(),
                                session.state.data(), Purpose::resume, warning);
+    session.runner.to_device(session.parameters, session.state);
     if (options.seed && *options.seed != position.seed)
       fail(Exit::usage, "--seed {}: {} was trained with seed {}", *options.seed, options.checkpoint,
            position.seed);
     if (position.action >= std::max(session.program.action_count, 1))
       refuse("{}: its place in training does not exist", options.checkpoint);
   } else {
-    session.model.init(session.parameters.data(), session.state.data(), position.seed);
+    session.runner.init(session.parameters, session.state, position.seed);
   }
   if (options.epochs) position.epochs_option = *options.epochs;
   if (options.batch) position.batch_option = *options.batch;

@@ -10,6 +10,7 @@
 #include "dsl/ast_to_text.h"
 #include "dsl/text_to_ast.h"
 #include "tool/compile_spec.h"
+#include "tool/cuda_compiler.h"
 #include "tool/host_compiler.h"
 #include "tool/verbs.h"
 #include "tool/write_files.h"
@@ -28,9 +29,38 @@ std::string print_ast(const Session& session, const Spec& spec) {
   return "";
 }
 
+// The object files that a target's own compiler makes of its module, and how they are linked.
+struct DeviceObjects {
+  std::vector<std::string> link;  // the command, up to the output
+  std::string object;
+};
+
+// Compiles the module for a device; nothing, with `code` set and everything said, if that fails.
+std::optional<DeviceObjects> compile_device(Session& session, const Compiled& compiled, const RuntimeFiles& runtime,
+                                            const std::string& directory, int& code) {
+  const std::string& name = compiled.module.name;
+  const std::string source = name + ".cu";
+  if (const auto failed = write_files(directory, {{name + ".hpp", compiled.header}, {source, compiled.source}})) {
+    code = fail(session, exit_io, *failed);
+    return std::nullopt;
+  }
+  std::vector<std::string> command = cuda_compiler();
+  for (const std::string& flag : cuda_flags()) command.push_back(flag);
+  DeviceObjects objects{command, directory + "/" + name + ".o"};
+  command.insert(command.end(), {"-I", runtime.include, "-I", directory, "-c", directory + "/" + source, "-o",
+                                 objects.object});
+  const HostResult result = run_program(command);
+  if (result.status == 0) return objects;
+  std::fwrite(result.output.data(), 1, result.output.size(), stderr);
+  code = fail(session, exit_host,
+              fmt::format("the CUDA compiler '{}' failed with status {}; $NVCC chooses another, $CUDAARCHS another "
+                          "architecture", command[0], result.status));
+  return std::nullopt;
+}
+
 // Compiles the emitted files into the program `output`, which appears only when it is complete.
 int compile_binary(Session& session, const BuildArguments& options, const Compiled& compiled,
-                   const fs::path& output) {
+                   const Compiled* device, const fs::path& output) {
   std::string error;
   const std::optional<RuntimeFiles> runtime = find_runtime(error);
   if (!runtime) return fail(session, exit_io, error);
@@ -43,22 +73,32 @@ int compile_binary(Session& session, const BuildArguments& options, const Compil
   if (const auto failed = write_files(directory.path(), files))
     return fail(session, exit_io, *failed);
 
+  int code = exit_ok;
+  std::optional<DeviceObjects> objects;
+  if (device && !(objects = compile_device(session, *device, *runtime, directory.path(), code))) return code;
+
   // Beside its final place, so that the rename stays within one file system.
   const fs::path unfinished =
       output.parent_path() / fmt::format(".{}.{}.tmp", output.filename().string(), ::getpid());
   std::error_code ignored;
   const fs::path spec_directory =
       fs::weakly_canonical(fs::path(options.spec.path), ignored).parent_path();
-  std::vector<std::string> command = host_compiler();
-  const std::vector<std::string> flags = host_flags();
-  command.insert(command.end(), flags.begin(), flags.end());
+  std::vector<std::string> command = objects ? objects->link : host_compiler();
+  if (objects) {  // its compiler hands the C++ and the last word to the host's
+    for (const std::string& flag : host_flags())
+      if (flag.starts_with("-f") || flag.starts_with("-m")) command.insert(command.end(), {"-Xcompiler", flag});
+    command.insert(command.end(), {objects->object, "-Xcompiler", "-pthread"});
+  } else {
+    for (const std::string& flag : host_flags()) command.push_back(flag);
+  }
   command.push_back("-DGRADC_SPEC_DIRECTORY=" + string_literal(spec_directory.string()));
   command.insert(command.end(),
                  {"-I", runtime->include, "-I", directory.path(), "-o", unfinished.string()});
   for (const OutputFile& file : files)
     if (file.name.ends_with(".cpp")) command.push_back(directory.path() + "/" + file.name);
   command.push_back(runtime->driver);
-  command.insert(command.end(), runtime->links.begin(), runtime->links.end());
+  for (const std::string& link : runtime->links)
+    if (!objects || link.starts_with("-l")) command.push_back(link);
   const HostResult result = run_program(command);
   if (result.status != 0) {
     fs::remove(unfinished, ignored);
@@ -122,10 +162,23 @@ int build(Session& session, const BuildArguments& options) {
     if (options.emit == "ast") return report(session);
   }
 
+  const Target* const emitted = target_named(options.emit);  // --emit=cuda names its target
+  const Target& target = emitted ? *emitted : *target_named(options.target);
   CompileOptions compile_options{
-      options.emit, {options.dump_after.begin(), options.dump_after.end()}, options.format};
+      options.emit, {options.dump_after.begin(), options.dump_after.end()}, options.format, target};
+  CompileInput input = compile_input(session, *spec);
+  // A program for a device runs on the processor too.
+  std::optional<Compiled> device;
+  if (options.binary && target.grid() && spec->program.present) {
+    CompileInput for_device = input;
+    for_device.model_name = input.name;
+    for_device.name = input.device_module = input.name + "_" + std::string(target.name);
+    device = compile(std::move(for_device), compile_options, session.diagnostics);
+    if ((code = report(session)) != exit_ok) return code;
+  }
+  CompileOptions processor{"", compile_options.dump_after, options.format, cpp_target()};
   const Compiled compiled =
-      compile(compile_input(session, *spec), compile_options, session.diagnostics);
+      compile(std::move(input), device ? processor : compile_options, session.diagnostics);
   for (const Dump& dump : compiled.dumps)
     fmt::print(stderr, "---- after {}\n{}\n", dump.stage, dump.text);
   code = report(session);
@@ -148,13 +201,13 @@ int build(Session& session, const BuildArguments& options) {
                   fmt::format("-o '{}' is a directory; with --binary it names the program",
                               options.output));
     fs::create_directories(output.parent_path(), failed);
-    code = compile_binary(session, options, compiled, output);
+    code = compile_binary(session, options, compiled, device ? &*device : nullptr, output);
     return code != exit_ok ? code : write_depfile(session, options, *spec, {output.string()});
   }
   const fs::path directory =
       fs::absolute(options.output.empty() ? "." : options.output).lexically_normal();
   std::vector<OutputFile> files = {{name + ".hpp", compiled.header},
-                                   {name + ".cpp", compiled.source}};
+                                   {name + std::string(target.extension), compiled.source}};
   if (options.with_main) files.push_back({name + "_main.cpp", compiled.main});
   if (const auto failed = write_files(directory.string(), files, {.force = options.force}))
     return fail(session, exit_io, *failed);

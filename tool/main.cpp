@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "codegen/format.h"
+#include "codegen/target.h"
 #include "dsl/check.h"
 #include "tool/verbs.h"
 #include "tool/write_files.h"
@@ -67,6 +68,19 @@ int internal_error_exit(const Session& session, const std::string& message) {
   return exit_internal;
 }
 
+std::vector<std::string> target_names() {
+  std::vector<std::string> names;
+  for (const Target& target : targets()) names.emplace_back(target.name);
+  return names;
+}
+
+// What --emit can print: the results of the stages, the last one by the name of a target.
+std::vector<std::string> results() {
+  std::vector<std::string> names = {"ast", "graph", "grad", "simple", "loops"};
+  for (const std::string& name : target_names()) names.push_back(name);
+  return names;
+}
+
 int run(Session& session, int argc, char** argv) {
   CLI::App app{"gradc compiles neural networks, described in a text file, to C++.", "gradc"};
   app.set_version_flag("--version", version(), "Print the version, and what this build lacks");
@@ -91,7 +105,7 @@ int run(Session& session, int argc, char** argv) {
       app.add_subcommand("build", "Compile a spec to C++ source, or to a program");
   add_spec(*build_verb, build_options.spec);
   build_verb->add_option("--target", build_options.target, "What to write")
-      ->check(CLI::IsMember({"cpp"}))
+      ->check(CLI::IsMember(target_names()))
       ->capture_default_str();
   build_verb->add_flag("--binary", build_options.binary,
                        "Compile a standalone program with $CXX (c++ if unset)");
@@ -103,7 +117,7 @@ int run(Session& session, int argc, char** argv) {
   build_verb->add_option("--depfile", build_options.depfile,
                          "Write a Makefile rule: outputs from every file read");
   build_verb->add_option("--emit", build_options.emit, "Print one stage and stop")
-      ->check(CLI::IsMember({"ast", "graph", "grad", "simple", "loops", "cpp"}));
+      ->check(CLI::IsMember(results()));
   build_verb
       ->add_option("--dump-after", build_options.dump_after,
                    "Print the state after a stage to stderr (repeatable)")

@@ -62,6 +62,7 @@ struct Call {
   const void* const* inputs;
   void* const* outputs;
   std::uint64_t seed;          // of the random numbers a step draws
+  void* device;                // a network on a device: the gradc::Device whose addresses all pointers are
 };
 
 struct Function {
@@ -72,6 +73,20 @@ struct Function {
   const Tensor* outputs;
   std::int32_t output_count;
   void (*run)(const Call&);
+};
+
+struct Model;
+
+// How a program that knows nothing of a device runs a network whose parameters, state and workspace live on it.
+// Inputs and outputs of a call are the processor's memory. What returns text returns nullptr, or what went wrong.
+struct Engine {
+  const char* name;            // "cuda"
+  bool (*open)(const Model&, void** session, char* message, std::size_t size);
+  const char* (*init)(void* session, std::uint64_t seed);
+  const char* (*upload)(void* session, const void* parameters, const void* state);
+  const char* (*download)(void* session, void* parameters, void* state);
+  const char* (*run)(void* session, const Function&, const Call&);
+  void (*close)(void* session);
 };
 
 struct Model {
@@ -89,7 +104,9 @@ struct Model {
   std::size_t workspace_size;
   const Function* functions;
   std::int32_t function_count;
-  void (*init)(void* parameters, void* state, std::uint64_t seed);
+  void (*init)(void* parameters, void* state, std::uint64_t seed);  // nullptr where there is an engine
+  const Engine* engine = nullptr;                      // of a network on a device
+  void (*init_on_device)(const Call&) = nullptr;       // the same, for its engine
 };
 
 }  // namespace gradc

@@ -15,16 +15,19 @@ inline T* place(unsigned char* workspace, std::size_t offset) {
   return reinterpret_cast<T*>(workspace + offset);
 }
 
-// The constants within make these compile for a device without further options.
+// As values of their own, since a device may not call functions of std::numeric_limits.
+template <class T>
+struct Special {
+  static constexpr T infinity = std::numeric_limits<T>::infinity();
+  static constexpr T nan = std::numeric_limits<T>::quiet_NaN();
+};
 template <class T>
 GRADC_BOTH constexpr T infinity() {
-  constexpr T value = std::numeric_limits<T>::infinity();
-  return value;
+  return Special<T>::infinity;
 }
 template <class T>
 GRADC_BOTH constexpr T nan() {
-  constexpr T value = std::numeric_limits<T>::quiet_NaN();
-  return value;
+  return Special<T>::nan;
 }
 constexpr std::int64_t lowest_integer = std::numeric_limits<std::int64_t>::min();
 constexpr std::int64_t highest_integer = std::numeric_limits<std::int64_t>::max();
