@@ -5,6 +5,7 @@
 #include <limits>
 #include <map>
 
+#include "codegen/drop_unused.h"
 #include "codegen/index_roles.h"
 #include "codegen/kernel_formulas.h"
 #include "codegen/kernel_writer.h"
@@ -373,6 +374,27 @@ WrittenKernel KernelWriter::finish() {
   return result;
 }
 
+namespace {
+
+// Folded constants may leave arguments and registers that nothing reads.
+WrittenKernel without_unused(WrittenKernel k) {
+  drop_unused(k.kernel.body);
+  const std::set<std::string> used = used_names(k.kernel.body);
+  std::erase_if(k.kernel.counts, [&](const std::string& count) { return !used.contains(count); });
+  std::vector<Argument> arguments;
+  std::vector<std::uint32_t> buffers;
+  for (std::size_t i = 0; i < k.buffers.size(); ++i) {
+    if (!used.contains(k.kernel.arguments[i].name)) continue;
+    arguments.push_back(k.kernel.arguments[i]);
+    buffers.push_back(k.buffers[i]);
+  }
+  k.kernel.arguments = std::move(arguments);
+  k.buffers = std::move(buffers);
+  return k;
+}
+
+}  // namespace
+
 WrittenKernel kernel_to_loops(const LoopContext& context, const KernelPlan& plan,
                               const std::set<NodeId>& in_registers) {
   KernelWriter k(context, plan, in_registers);
@@ -383,7 +405,7 @@ WrittenKernel kernel_to_loops(const LoopContext& context, const KernelPlan& plan
     case Form::scatter: write_scatter(k); break;
     case Form::product: product_to_loops(k); break;
   }
-  return k.finish();
+  return without_unused(k.finish());
 }
 
 NodeId product_in_follower(const Graph& g, const KernelPlan& plan,

@@ -45,6 +45,7 @@ void NestWriter::open(const std::string& name, std::uint32_t number, const Exten
 
 void NestWriter::open(const std::string& name, Expr begin, Expr end, std::int64_t step,
                       LoopKind kind, bool partial) {
+  loop_names_.insert(name);
   Scope scope;
   scope.loop = {name, {std::move(begin)}, std::move(end), step, kind, {}, partial};
   scopes_.push_back(std::move(scope));
@@ -55,7 +56,15 @@ void NestWriter::close() {
   scopes_.pop_back();
   scope.loop.body = std::move(scope.block);
   names_.release(scope.loop.variable);
-  for (const std::string& name : scope.lets) names_.release(name);
+  // While a loop around this one is open, a register may still be moved out of it, to before this one: it must not
+  // have the name of a register in here.
+  for (const std::string& name : scope.lets) {
+    if (depth() == 0) {
+      names_.release(name);
+    } else {
+      scopes_.back().lets.push_back(name);
+    }
+  }
   std::erase_if(indices_, [&](const auto& entry) { return entry.second.level > depth(); });
   levels_.clear();
   scopes_.back().block.push_back({std::move(scope.loop)});
@@ -81,7 +90,8 @@ void NestWriter::emit(decltype(Stmt::it) statement) {
 }
 
 Expr NestWriter::let(const std::string& name, Expr value, bool changes) {
-  const std::string fresh = names_.fresh(name);
+  std::string fresh = names_.fresh(name);
+  while (loop_names_.contains(fresh)) fresh = names_.fresh(name);
   Expr result = variable(fresh, value.type, value.lanes);
   emit(Let{fresh, std::move(value), changes});
   scopes_.back().lets.push_back(fresh);

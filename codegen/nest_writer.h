@@ -90,6 +90,7 @@ class NestWriter {
   const Graph& g_;
   std::vector<std::string> dim_names_;
   Names names_;
+  std::set<std::string> loop_names_;  // loops may share one, but no register hides one or is hidden
   std::set<std::string> counts_;
   bool draws_ = false;
   std::deque<Scope> scopes_;

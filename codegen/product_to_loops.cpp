@@ -11,6 +11,7 @@
 
 #include <algorithm>
 
+#include "codegen/drop_unused.h"
 #include "codegen/exprs.h"
 #include "dsl/check.h"
 
@@ -353,26 +354,6 @@ Block ProductWriter::sweep_rows(std::optional<std::int64_t> rows) {
   return block;
 }
 
-// Dims that occur in a block's expressions.
-void find_variables(const Expr& e, std::set<std::string>& names) {
-  if (e.kind == ExprKind::variable) names.insert(e.name);
-  for (const Expr& a : e.args) find_variables(a, names);
-}
-void find_variables(const Block& block, std::set<std::string>& names) {
-  for (const Stmt& s : block) {
-    if (const auto* loop = std::get_if<For>(&s.it)) {
-      find_variables(loop->end, names);
-      find_variables(loop->body, names);
-    } else if (const auto* choice = std::get_if<If>(&s.it)) {
-      find_variables(choice->body, names);
-    } else if (const auto* let = std::get_if<Let>(&s.it)) {
-      find_variables(let->value, names);
-    } else if (const auto* store = std::get_if<Store>(&s.it)) {
-      find_variables(store->index, names);
-    }
-  }
-}
-
 std::string text_of(const Extent& e, const std::vector<std::string>& dims) {
   if (e.is_fixed()) return std::to_string(e.offset);
   const std::string scaled = e.scale == 1 ? dims[e.dim.value]
@@ -384,8 +365,7 @@ Kernel ProductWriter::tiles(std::optional<std::int64_t> rows) {
   Kernel kernel;
   kernel.name = "product";
   kernel.body = sweep_rows(rows);
-  std::set<std::string> names;
-  find_variables(kernel.body, names);
+  const std::set<std::string> names = used_names(kernel.body);
   for (const std::string& dim : k_.context.dim_names) {
     if (names.contains(dim)) kernel.counts.push_back(dim);
   }

@@ -1,0 +1,85 @@
+// drop_unused.cpp: names in loops that something depends on.
+#include "codegen/drop_unused.h"
+
+namespace gradc {
+
+using namespace loops;
+
+namespace {
+
+class Names {
+ public:
+  void add(const Expr& e) {
+    if (!e.name.empty()) used.insert(e.name);
+    for (const Expr& a : e.args) add(a);
+  }
+  void add(const Block& block) {
+    for (const Stmt& s : block) {
+      std::visit([this](const auto& it) { add(it); }, s.it);
+    }
+  }
+  void add(const For& s) {
+    for (const Expr& e : s.begin) add(e);
+    if (s.begin.empty()) used.insert(s.variable);  // goes on with what was declared before
+    add(s.end);
+    add(s.body);
+  }
+  void add(const Let& s) { add(s.value); }
+  // What changes a register depends on the register.
+  void add(const Accumulate& s) {
+    used.insert(s.name);
+    add(s.value);
+  }
+  void add(const Assign& s) {
+    used.insert(s.name);
+    add(s.value);
+  }
+  void add(const Store& s) {
+    used.insert(s.buffer);
+    add(s.index);
+    add(s.value);
+  }
+  void add(const If& s) {
+    add(s.condition);
+    add(s.body);
+  }
+  void add(const Call& s) {
+    for (const Expr& e : s.args) add(e);
+  }
+  void add(const Barrier&) {}
+  void add(const Comment&) {}
+  void add(const Combine& s) {
+    used.insert(s.name);
+    if (!s.position.empty()) used.insert(s.position);
+  }
+
+  std::set<std::string> used;
+};
+
+bool drop(Block& block, const std::set<std::string>& used) {
+  const std::size_t dropped = std::erase_if(block, [&](const Stmt& s) {
+    const auto* let = std::get_if<Let>(&s.it);
+    return let && !let->changes && !used.contains(let->name);
+  });
+  bool any = dropped > 0;
+  for (Stmt& s : block) {
+    if (auto* loop = std::get_if<For>(&s.it)) any = drop(loop->body, used) || any;
+    if (auto* choice = std::get_if<If>(&s.it)) any = drop(choice->body, used) || any;
+  }
+  return any;
+}
+
+}  // namespace
+
+std::set<std::string> used_names(const Block& block) {
+  Names names;
+  names.add(block);
+  return names.used;
+}
+
+void drop_unused(Block& block) {
+  while (drop(block, used_names(block))) {
+  }
+}
+
+}  // namespace gradc
