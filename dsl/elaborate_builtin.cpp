@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 
 #include "dsl/elaboration.h"
@@ -131,6 +132,56 @@ bool element_count(const Shape& shape, Polynomial& out) {
   return true;
 }
 
+// What `-1` stands for: as many as make the elements as many as before, if there is such an extent.
+std::optional<Extent> remaining_extent(const Polynomial& all, const Polynomial& others) {
+  if (others.size() != 1) return std::nullopt;
+  const auto& [divisor_dims, divisor] = *others.begin();
+  Extent out;
+  for (const auto& [dims, factor] : all) {
+    if (factor % divisor != 0) return std::nullopt;
+    std::vector<std::uint32_t> left;
+    std::set_difference(dims.begin(), dims.end(), divisor_dims.begin(), divisor_dims.end(),
+                        std::back_inserter(left));
+    if (left.size() + divisor_dims.size() != dims.size() || left.size() > 1) return std::nullopt;
+    if (left.empty()) {
+      out.offset = factor / divisor;
+    } else {
+      if (out.scale != 0 && out.dim != DimId{left[0]}) return std::nullopt;
+      out.dim = DimId{left[0]};
+      out.scale = factor / divisor;
+    }
+  }
+  return out;
+}
+
+// The new shape as it is written, with one extent of 1 where `-1` stands; false if reported.
+bool written_shape(Elaboration& e, Scope& scope, const ast::Expr& list, Shape& shape,
+                   std::optional<std::size_t>& open) {
+  for (const ast::Expr& x : list.args) {
+    if (x.kind == ast::ExprKind::ellipsis) {
+      if (!scope.leading) {
+        e.error("misplaced-ellipsis", x.span,
+                "'..' stands for nothing here: the signature does not have it");
+        return false;
+      }
+      shape.insert(shape.end(), scope.leading->begin(), scope.leading->end());
+      continue;
+    }
+    auto extent = evaluate_extent(e, scope, x);
+    if (!extent) return false;
+    if (*extent == Extent(-1)) {
+      if (open) {
+        e.error("bad-reshape", x.span, "only one extent can follow from the others");
+        return false;
+      }
+      open = shape.size();
+      extent = Extent(1);
+    }
+    shape.push_back(*extent);
+  }
+  return true;
+}
+
 Value evaluate_reshape(Elaboration& e, Scope& scope, const ast::Expr& call) {
   std::vector<const ast::Expr*> given;
   if (!arguments_of(e, call, {"x", "shape"}, given)) return {};
@@ -140,19 +191,28 @@ Value evaluate_reshape(Elaboration& e, Scope& scope, const ast::Expr& call) {
     return {};
   }
   Shape shape;
-  for (const ast::Expr& x : given[1]->args) {
-    const auto extent = evaluate_extent(e, scope, x);
-    if (!extent) return {};
-    shape.push_back(*extent);
-  }
-  if (v.poisoned() || !check_shape(e, shape, given[1]->span)) return {};
+  std::optional<std::size_t> open;
+  if (!written_shape(e, scope, *given[1], shape, open) || v.poisoned()) return {};
   if (!v.is(ValueKind::tensor)) {
     e.error("not-a-tensor", given[0]->span,
             fmt::format("'reshape' needs a whole tensor, not {}", describe(e, v)));
     return {};
   }
   Polynomial before, after;
-  if (!element_count(v.type.shape, before) || !element_count(shape, after) || before != after) {
+  const bool counted = element_count(v.type.shape, before) && element_count(shape, after);
+  if (counted && open) {
+    const auto rest = remaining_extent(before, after);
+    if (!rest) {
+      e.error("bad-reshape", given[1]->span,
+              fmt::format("the elements of {} do not fill {} evenly, whatever '-1' stands for",
+                          text(e.graph, v.type), text(e.graph, shape)));
+      return {};
+    }
+    shape[*open] = *rest;
+    after = before;
+  }
+  if (!check_shape(e, shape, given[1]->span)) return {};
+  if (!counted || before != after) {
     e.error("bad-reshape", given[1]->span,
             fmt::format("{} and {} differ in their number of elements", text(e.graph, v.type),
                         text(e.graph, shape)));

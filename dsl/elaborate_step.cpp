@@ -140,9 +140,22 @@ NodeId step_counter(Elaboration& e, Function& f) {
   return counter;
 }
 
+// The number of this update, from 1.
+Value update_number(Elaboration& e, Function& f) {
+  const Value next =
+      apply(e, Fn::add, {node_value(e, step_counter(e, f)), number_value(1, true)},
+            {f.span, {f.span, f.span}, "+"});
+  return node_value(e, materialize(e, cast_to(e, next, DType::f32, f.span), "t", f.span));
+}
+
 void minimize(Elaboration& e, Scope& scope, Function& f, const ast::Minimize& m) {
   const Value loss = evaluate(e, scope, m.loss);
-  auto updater = find_optimizer(e, scope, m.optimizer);
+  // The arguments of an optimizer may depend on the number of the update, unless `t` is something
+  // else here.
+  const Value t = update_number(e, f);
+  Scope with_t = scope;
+  with_t.locals.emplace("t", Binding{t, f.span});
+  auto updater = find_optimizer(e, with_t, m.optimizer);
   const std::vector<NodeId> parameters = minimized(e, scope, m);
   if (loss.poisoned()) return;
   if (!loss.is(ValueKind::tensor) || !loss.type.shape.empty() || !is_float(loss.type.dtype)) {
@@ -161,12 +174,7 @@ void minimize(Elaboration& e, Scope& scope, Function& f, const ast::Minimize& m)
     return;
   }
   const NodeId loss_node = materialize(e, loss, "loss", m.loss.span);
-  const NodeId counter = step_counter(e, f);
-  updater->t = cast_to(e,
-                       apply(e, Fn::add, {node_value(e, counter), number_value(1, true)},
-                             {f.span, {f.span, f.span}, "+"}),
-                       DType::f32, f.span);
-  updater->t = node_value(e, materialize(e, updater->t, "t", f.span));
+  updater->t = t;
   Minimize done{loss_node, {}, m.loss.span};
   for (NodeId p : parameters) {
     const bool again =

@@ -193,14 +193,14 @@ std::optional<GivenRange> given_range(Elaboration& e, Scope& scope, const ast::I
 // The dims `..` stands for.
 std::optional<Shape> leading_shape(Elaboration& e, Scope& scope, const ast::Index& index,
                                    const std::vector<ast::Index>& indices, const ast::Expr& body,
-                                   const std::optional<Shape>& declared) {
+                                   std::size_t position, const std::optional<Shape>& declared) {
   const Occurrences all = occurrences(e, scope, indices, body, leading_name);
   const std::vector<LeadingOccurrence>& found = all.leading;
   if (found.empty()) {
     if (declared && declared->size() >= indices.size() - 1) {
-      return Shape(
-          declared->begin(),
-          declared->begin() + static_cast<std::ptrdiff_t>(declared->size() + 1 - indices.size()));
+      const auto first = declared->begin() + static_cast<std::ptrdiff_t>(position);
+      return Shape(first,
+                   first + static_cast<std::ptrdiff_t>(declared->size() + 1 - indices.size()));
     }
     if (scope.silent || e.broken_items || all.blind) return std::nullopt;
     e.error(
@@ -259,7 +259,7 @@ IndexRanges infer_ranges(Elaboration& e, Scope& scope, const std::vector<ast::In
         out.ok = false;
         continue;
       }
-      const auto shape = leading_shape(e, scope, index, indices, body, declared);
+      const auto shape = leading_shape(e, scope, index, indices, body, out.indices.size(), declared);
       out.ok = out.ok && shape;
       if (!shape) continue;
       out.ellipsis = EllipsisGroup{out.indices.size(), shape->size()};
@@ -278,8 +278,12 @@ IndexRanges infer_ranges(Elaboration& e, Scope& scope, const std::vector<ast::In
     }
     std::optional<Extent> known;
     const std::size_t position = out.indices.size();
-    const bool aligned = declared && (out.ellipsis || indices.size() == declared->size() ||
-                                      indices.front().name.text == leading_name);
+    // Before `..` positions count from the front, after it what it stands for is among them.
+    const bool has_leading =
+        std::any_of(indices.begin(), indices.end(),
+                    [](const ast::Index& i) { return i.name.text == leading_name; });
+    const bool aligned = declared && (has_leading ? indices.size() <= declared->size() + 1
+                                                  : indices.size() == declared->size());
     if (aligned && position < declared->size()) known = (*declared)[position];
     const auto extent = range_by_use(e, scope, index, indices, body, known);
     out.ok = out.ok && extent;

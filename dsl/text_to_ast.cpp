@@ -117,6 +117,7 @@ const x3::rule<struct ListRule, Expr> list = "a list";
 const x3::rule<struct ArgumentRule, ast::Argument> argument = "an argument";
 const x3::rule<struct SubscriptRule, Expr> subscript = "a subscript";
 const x3::rule<struct EllipsisRule, Expr> ellipsis = "'..'";
+const x3::rule<struct ElementRule, Expr> element = "an expression";  // or `..`, in a shape
 const x3::rule<struct IndexRule, ast::Index> index = "an index ('i', 'i in low..high' or '..')";
 const x3::rule<struct ReductionRule, Operator> reduction = "a reduction";
 
@@ -177,7 +178,7 @@ const auto primary_def =
     x3::eps[measured];
 
 const auto list_def = tok("[")[set(&Expr::kind, ExprKind::list)] >>
-                      -list_of(expr[push(&Expr::args)]) > tok("]");
+                      -list_of(element[push(&Expr::args)]) > tok("]");
 
 const auto arguments = attached("(")[set(&Expr::kind, ExprKind::call)] >>
                        -list_of(argument[push(&Expr::arguments)]) > tok(")");
@@ -194,6 +195,7 @@ const auto argument_def =
     -argument_name[into(&ast::Argument::name)] >> expr[into(&ast::Argument::value)];
 const auto ellipsis_def = spanned[tok("..")[set(&Expr::kind, ExprKind::ellipsis)]];
 const auto subscript_def = ellipsis[whole] | expr[whole];
+const auto element_def = ellipsis[whole] | expr[whole];
 
 const auto all_dims = terminal<Name>(
     "'..'", [](Iterator it, State&) { return it->kind == token_kind(".."); }, to_name);
@@ -203,7 +205,7 @@ const auto index_def =
      -(tok("in") > expr[push(&ast::Index::range)] > tok("..") > expr[push(&ast::Index::range)]));
 
 BOOST_SPIRIT_DEFINE(expr, chain, primary, reference, labelled_call, piped_call, list, argument,
-                    subscript, ellipsis, index, reduction)
+                    subscript, ellipsis, element, index, reduction)
 
 // ---- Types and parameters ----
 

@@ -194,6 +194,11 @@ bool bind_tensor(Unification& u, const ast::Parameter& p, const CallArgument& a)
 bool bind_constant(Unification& u, const ast::Parameter& p, const CallArgument& a) {
   const std::string& type = p.type.dtype->text;
   Value v = a.value;
+  // A rate may change from update to update.
+  if (u.scope.definition->kind == ast::DefinitionKind::optimizer && type == "float" &&
+      v.is(ValueKind::tensor) && v.type.shape.empty()) {
+    return bind(u.e, u.scope, p.name, cast_to(u.e, v, DType::f32, a.span));
+  }
   const bool integer = v.is(ValueKind::size) || (v.is(ValueKind::number) && v.integer);
   const bool fits = (type == "int" && integer) || (type == "float" && v.is(ValueKind::number)) ||
                     (type == "bool" && v.is(ValueKind::boolean)) ||

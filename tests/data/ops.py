@@ -109,6 +109,23 @@ case(T, "try_softmax_of_one", jax.nn.softmax, x=(4, 1))
 case(T, "try_log_softmax", jax.nn.log_softmax, x=(4, 3, 5))
 case(T, "try_log_softmax_of_large", lambda x: jax.nn.log_softmax(100 * x), x=(4, 5))
 
+case(T, "try_relu6", lambda x: jax.nn.relu6(4 * x), x=(4, 6))
+case(T, "try_hard_tanh", jax.nn.hard_tanh, x=(4, 6))
+case(T, "try_hard_sigmoid", lambda x: jax.nn.hard_sigmoid(2 * x), x=(4, 6))
+case(T, "try_hard_swish", lambda x: jax.nn.hard_swish(2 * x), x=(4, 6))
+case(T, "try_selu", jax.nn.selu, x=(4, 6))
+case(T, "try_celu", lambda x: jax.nn.celu(x, 0.5), x=(4, 6))
+case(T, "try_softsign", jax.nn.soft_sign, x=(4, 6))
+case(T, "try_mish", jax.nn.mish, x=(4, 6))
+case(T, "try_log_sigmoid", jax.nn.log_sigmoid, x=(4, 6))
+case(T, "try_gelu_tanh", lambda x: jax.nn.gelu(x, approximate=True), x=(4, 6))
+case(T, "try_glu", jax.nn.glu, x=(4, 6))
+case(T, "try_prelu", lambda x, slope: jnp.where(x > 0, x, slope * x), x=(4, 6), params={"prelu1.slope": (6,)})
+case(T, "try_clip", lambda x: jnp.clip(x, -0.5, 1.25), x=(4, 6))
+stop = jax.lax.stop_gradient
+case(T, "try_straight_through", lambda x: jnp.tanh(x) + stop(jnp.round(x) - jnp.tanh(x)), x=(4, 6))
+case(T, "try_gradient_reversal", lambda x: 1.5 * stop(x) - 0.5 * x, x=(4, 6))
+
 # ---- losses and metrics ----
 
 T = "losses"
@@ -137,6 +154,322 @@ case(T, "try_kl_divergence", lambda p, q: jnp.mean(optax.kl_divergence(logsoft(q
 case(T, "try_kl_divergence_of_one_hot", lambda l, q: jnp.mean(integer_ce(q, l)), "loss", label=labels(4, n=3),
      q=(4, 3))
 case(T, "try_accuracy", lambda z, l: jnp.mean((jnp.argmax(z, -1) == l).astype(z.dtype)), "a", z=(4, 5), label=labels(4, n=5))
+
+case(T, "try_cross_entropy_smoothed", lambda z, l: jnp.mean(optax.softmax_cross_entropy(
+    z, optax.smooth_labels(jax.nn.one_hot(l, 5, dtype=z.dtype), 0.2))), "loss", z=(4, 5), label=labels(4, n=5))
+case(T, "try_focal", lambda z, y: jnp.mean(
+    jax.nn.sigmoid(y) * jax.nn.sigmoid(-z) ** 2 * -jax.nn.log_sigmoid(z)
+    + (1 - jax.nn.sigmoid(y)) * jax.nn.sigmoid(z) ** 2 * -jax.nn.log_sigmoid(-z)), "loss", z=(4, 3), y=(4, 3))
+case(T, "try_hinge", lambda z, y: jnp.mean(optax.hinge_loss(z, jnp.sign(y))), "loss", z=(4, 3), y=(4, 3))
+case(T, "try_triplet", lambda a, p, n: jnp.mean(jax.nn.relu(
+    jnp.sum((a - p) ** 2, -1) - jnp.sum((a - n) ** 2, -1) + 1)), "loss", a=(4, 3), p=(4, 3), n=(4, 3))
+case(T, "try_contrastive", lambda a, b, y: jnp.mean(
+    jax.nn.sigmoid(y) * jnp.sum((a - b) ** 2, -1) + (1 - jax.nn.sigmoid(y))
+    * jax.nn.relu(4 - jnp.sqrt(jnp.sum((a - b) ** 2, -1) + 1e-12)) ** 2), "loss", a=(4, 3), b=(4, 3), y=(4,))
+case(T, "try_info_nce", lambda a, b: jnp.mean(integer_ce(a @ b.T / 0.5, jnp.arange(3))), "loss", a=(3, 4), b=(3, 4))
+
+
+def normal_kl(mu, logvar):
+    return jnp.mean(0.5 * jnp.sum(jnp.exp(logvar) + mu ** 2 - 1 - logvar, -1))
+
+
+case(T, "try_gaussian_kl", normal_kl, "loss", mu=(4, 3), logvar=(4, 3))
+case(T, "try_gaussian_kl_of", lambda mu, s: normal_kl(mu, 2 * s), "loss", mu=(4, 3), s=(4, 3))
+case(T, "try_log_cosh", lambda y, t: jnp.mean(jnp.log(jnp.cosh(y - t))), "loss", y=(4, 3), t=(4, 3))
+case(T, "try_quantile_loss", lambda y, t: jnp.mean(jnp.where(t > y, 0.9 * (t - y), 0.1 * (y - t))), "loss",
+     y=(4, 3), t=(4, 3))
+case(T, "try_poisson_nll", lambda z, n: jnp.mean(jnp.exp(z) - n * z), "loss", z=(4, 3), n=(4, 3))
+case(T, "try_gaussian_nll", lambda mu, lv, t: jnp.mean(
+    -jax.scipy.stats.norm.logpdf(t, mu, jnp.exp(lv / 2)) - 0.5 * math.log(2 * math.pi)), "loss",
+    mu=(4, 3), logvar=(4, 3), t=(4, 3))
+case(T, "try_cosine_similarity", lambda a, b: jnp.sum(a * b, -1) / jnp.sqrt(
+    jnp.sum(a * a, -1) * jnp.sum(b * b, -1) + 1e-8), "s", a=(4, 3), b=(4, 3))
+
+
+def dice(p, t):
+    p, t = (jax.nn.sigmoid(v).reshape(4, -1) for v in (p, t))
+    return 1 - jnp.mean((2 * jnp.sum(p * t, 1) + 1) / (jnp.sum(p, 1) + jnp.sum(t, 1) + 1))
+
+
+case(T, "try_dice", dice, "loss", p=(4, 3, 2), t=(4, 3, 2))
+case(T, "try_total_variation", lambda x: (jnp.sum(jnp.abs(jnp.diff(x, axis=2)))
+                                          + jnp.sum(jnp.abs(jnp.diff(x, axis=3)))) / 4, "loss", x=(4, 2, 3, 4))
+
+
+def ssim(x, y):
+    w = jnp.exp(-(jnp.arange(3) - 1.0) ** 2 / (2 * 1.5 ** 2))
+    w = w / jnp.sum(w)
+
+    def blur(a):
+        return jax.lax.conv(a.reshape(8, 1, 5, 6), jnp.outer(w, w)[None, None], (1, 1), "VALID")
+
+    mx, my, c1, c2 = blur(x), blur(y), 0.04 ** 2, 0.12 ** 2
+    vx, vy, xy = blur(x * x) - mx * mx, blur(y * y) - my * my, blur(x * y) - mx * my
+    return jnp.mean((2 * mx * my + c1) * (2 * xy + c2) / ((mx ** 2 + my ** 2 + c1) * (vx + vy + c2)))
+
+
+case(T, "try_ssim", ssim, "s", x=(4, 2, 5, 6), y=(4, 2, 5, 6))
+case(T, "try_top_k_accuracy", lambda z, l: jnp.mean(jnp.any(jax.lax.top_k(z, 2)[1] == l[:, None], -1)
+                                                    .astype(z.dtype)), "a", z=(4, 5), label=labels(4, n=5))
+case(T, "try_confusion", lambda z, l: jnp.einsum(
+    "bi,bj->ij", jax.nn.one_hot(l, 3, dtype=z.dtype), jax.nn.one_hot(jnp.argmax(z, -1), 3, dtype=z.dtype)),
+    "m", z=(4, 3), label=labels(4, n=3))
+both = lambda z, y: jnp.sum((z > 0) & (y > 0)).astype(z.dtype)  # noqa: E731
+case(T, "try_precision", lambda z, y: both(z, y) / jnp.sum(z > 0), "p", z=(4, 3), y=(4, 3))
+case(T, "try_recall", lambda z, y: both(z, y) / jnp.sum(y > 0), "r", z=(4, 3), y=(4, 3))
+case(T, "try_f1", lambda z, y: 2 * both(z, y) / (jnp.sum(z > 0) + jnp.sum(y > 0)), "f", z=(4, 3), y=(4, 3))
+case(T, "try_r_squared", lambda y, t: 1 - jnp.sum((t - y) ** 2) / jnp.sum((t - jnp.mean(t)) ** 2), "r",
+     y=(4, 3), t=(4, 3))
+case(T, "try_perplexity", lambda z, l: jnp.exp(jnp.mean(integer_ce(z, l))), "p", z=(4, 5), label=labels(4, n=5))
+
+# ---- shapes ----
+
+T = "shapes"
+case(T, "try_flatten", lambda x: x.reshape(4, -1), x=(4, 2, 3, 2))
+case(T, "try_transpose", lambda x: jnp.swapaxes(x, -1, -2), x=(4, 2, 3))
+case(T, "try_channels_last", lambda x: jnp.moveaxis(x, 1, -1), x=(4, 3, 2, 4))
+case(T, "try_channels_first", lambda x: jnp.moveaxis(x, -1, 1), x=(4, 2, 4, 3))
+case(T, "try_reverse", lambda x: x[:, ::-1], x=(4, 5))
+case(T, "try_slice", lambda x: x[:, 2:5], x=(4, 7))
+case(T, "try_slice_from_the_first", lambda x: x[:, 0:3], x=(4, 7))
+case(T, "try_split", lambda x: (x[:, :2], x[:, 2:]), ["a", "b"], x=(4, 5))
+case(T, "try_concat", lambda x, z: jnp.concatenate([x, z], -1), x=(4, 2), z=(4, 3))
+case(T, "try_concat_channels", lambda x, z: jnp.concatenate([x, z], 1), x=(4, 2, 3, 2), z=(4, 1, 3, 2))
+case(T, "try_stack", lambda x, z: jnp.stack([x, z], -1), x=(4, 3), z=(4, 3))
+case(T, "try_pad2d", lambda x: jnp.pad(x, ((0, 0), (2, 2), (2, 2)), constant_values=0.5), x=(4, 2, 3))
+case(T, "try_crop2d", lambda x: x[:, :, 1:3, 0:3], x=(4, 2, 5, 4))
+
+
+def pixel_shuffle(x):
+    return x.reshape(4, 2, 2, 2, 2, 3).transpose(0, 1, 4, 2, 5, 3).reshape(4, 2, 4, 6)
+
+
+case(T, "try_pixel_shuffle", pixel_shuffle, x=(4, 8, 2, 3))
+case(T, "try_take", lambda x, ids: x[ids], x=(5, 3), ids=labels(4, 2, n=5))
+case(T, "try_scatter_add", lambda x, ids: jnp.zeros((4, 3)).at[ids].add(x), x=(6, 3), ids=labels(6, n=4))
+case(T, "try_one_hot", lambda l, x: jax.nn.one_hot(l, 5, dtype=x.dtype) * x, label=labels(4, n=5), x=(4, 5))
+case(T, "try_cumulative_sum", lambda x: jnp.cumsum(x, -1), x=(4, 5))
+case(T, "try_batched_product", lambda x, z: x @ z, x=(4, 2, 3), z=(4, 3, 4))
+case(T, "try_argsort", lambda x, z: jnp.take_along_axis(z, jnp.argsort(x), -1), x=(4, 6), z=(4, 6))
+case(T, "try_sort", lambda x: jnp.sort(x, -1), x=(4, 6))
+case(T, "try_sort_of_equals", lambda x: 0 * x, x=(4, 6))
+case(T, "try_top_k", lambda x: (jax.lax.top_k(x, 2)[0], jax.lax.top_k(x, 2)[1].astype(x.dtype)), ["y", "position"],
+     x=(4, 6))
+
+# ---- convolutions, pooling, resizing ----
+
+T = "convolutions"
+
+
+def conv(n, stride=1, pad=0, dilation=1, groups=1):
+    def reference(x, K, b=None):
+        y = jax.lax.conv_general_dilated(x, K, (stride,) * n, ((pad, pad),) * n, rhs_dilation=(dilation,) * n,
+                                         feature_group_count=groups)
+        return y if b is None else y + b.reshape((-1,) + (1,) * n)
+    return reference
+
+
+case(T, "try_conv1d", conv(1, pad=1), x=(2, 2, 7), params={"conv1d1.K": (3, 2, 3), "conv1d1.b": (3,)})
+case(T, "try_conv1d_dilated", conv(1, stride=2, dilation=3), x=(2, 2, 9), params={"conv1d1.K": (3, 2, 2)})
+kernel = lambda *shape, bias=True: {  # noqa: E731
+    "conv2d1.K": shape, **({"conv2d1.b": shape[:1]} if bias else {})}
+case(T, "try_conv2d", conv(2, pad=1), x=(2, 2, 5, 4), params=kernel(3, 2, 3, 3))
+case(T, "try_conv2d_by_2", conv(2, stride=2, pad=1), x=(2, 2, 7, 6), params=kernel(3, 2, 3, 3))
+case(T, "try_conv2d_of_5", conv(2, pad=2), x=(2, 1, 6, 6), params=kernel(2, 1, 5, 5, bias=False))
+case(T, "try_conv2d_of_1", conv(2), x=(2, 3, 4, 5), params=kernel(2, 3, 1, 1))
+case(T, "try_conv2d_dilated", conv(2, dilation=2), x=(2, 2, 7, 8), params=kernel(2, 2, 3, 3))
+case(T, "try_conv3d", conv(3, stride=2, pad=1), x=(2, 2, 4, 3, 4),
+     params={"conv3d1.K": (2, 2, 3, 3, 3), "conv3d1.b": (2,)})
+case(T, "try_grouped_conv2d", conv(2, stride=2, pad=1, groups=2), x=(2, 4, 5, 4),
+     params={"grouped_conv2d1.K": (6, 2, 3, 3), "grouped_conv2d1.b": (6,)})
+case(T, "try_depthwise_conv2d", lambda x, K, b: conv(2, pad=1, groups=3)(x, K[:, None], b), x=(2, 3, 5, 4),
+     params={"depthwise_conv2d1.K": (3, 3, 3), "depthwise_conv2d1.b": (3,)})
+
+
+def transposed(k, stride, pad, more=0):
+    def reference(x, K, b=None):
+        low = k - 1 - pad
+        y = jax.lax.conv_general_dilated(x, K.transpose(1, 0, 2, 3)[:, :, ::-1, ::-1], (1, 1),
+                                         ((low, low + more),) * 2, lhs_dilation=(stride, stride))
+        return y if b is None else y + b.reshape(-1, 1, 1)
+    return reference
+
+
+case(T, "try_transposed_conv2d", transposed(4, 2, 1), x=(2, 2, 3, 4),
+     params={"transposed_conv2d1.K": (2, 3, 4, 4), "transposed_conv2d1.b": (3,)})
+case(T, "try_transposed_conv2d_by_1", transposed(3, 1, 0), x=(2, 2, 3, 4),
+     params={"transposed_conv2d1.K": (2, 3, 3, 3)})
+case(T, "try_transposed_conv2d_with_more", transposed(3, 2, 1, 1), x=(2, 2, 3, 3),
+     params={"transposed_conv2d1.K": (2, 2, 3, 3), "transposed_conv2d1.b": (2,)})
+case(T, "try_padding", conv(1, pad=2), x=(2, 2, 6), params={"conv1d1.K": (2, 2, 3), "conv1d1.b": (2,)})
+
+
+def window(k, stride, pad, maximum):
+    def reference(x):
+        n = x.ndim - 2
+        pads = ((0, 0), (0, 0)) + ((pad, pad),) * n
+        start, function = (-jnp.inf, jax.lax.max) if maximum else (0.0, jax.lax.add)
+        y = jax.lax.reduce_window(x, start, function, (1, 1) + (k,) * n, (1, 1) + (stride,) * n, pads)
+        return y if maximum else y / k ** n
+    return reference
+
+
+case(T, "try_max_pool1d", window(2, 2, 0, True), x=(2, 2, 7))
+case(T, "try_max_pool2d", window(2, 2, 0, True), x=(2, 2, 6, 4))
+case(T, "try_max_pool2d_overlapping", window(3, 2, 1, True), x=(2, 2, 6, 5))
+case(T, "try_average_pool2d", window(2, 2, 0, False), x=(2, 2, 6, 4))
+case(T, "try_average_pool2d_padded", window(3, 2, 1, False), x=(2, 2, 5, 5))
+case(T, "try_global_average_pool", lambda x: jnp.mean(x, (2, 3)), x=(2, 3, 4, 5))
+case(T, "try_global_max_pool", lambda x: jnp.max(x, (2, 3)), x=(2, 3, 4, 5))
+
+
+def windows(n, m):
+    return [(i * n // m, -((-(i + 1) * n) // m)) for i in range(m)]
+
+
+case(T, "try_pooling_windows", lambda x: jnp.stack(
+    [jnp.where((np.arange(7) >= a) & (np.arange(7) < b), x[i], 0) for i, (a, b) in enumerate(windows(7, 3))]),
+    x=(3, 7))
+for word, function in [("average", jnp.mean), ("max", jnp.max)]:
+    case(T, f"try_adaptive_{word}_pool2d", lambda x: jnp.stack(
+        [jnp.stack([function(x[:, :, a:b, c:d], (2, 3)) for c, d in windows(5, 2)], -1)
+         for a, b in windows(7, 3)], -2), x=(2, 2, 7, 5))
+case(T, "try_upsample_nearest2d", lambda x: jnp.repeat(jnp.repeat(x, 2, 2), 2, 3), x=(2, 2, 3, 2))
+
+
+def bilinear(height, width):
+    return lambda x: jax.image.resize(x, x.shape[:2] + (height, width), "linear", antialias=False)
+
+
+case(T, "try_linear_weights", lambda x: x * jax.image.resize(jnp.eye(4), (7, 4), "linear", antialias=False),
+     x=(7, 4))
+case(T, "try_resize_bilinear", bilinear(7, 5), x=(2, 2, 4, 3))
+case(T, "try_upsample_bilinear2d", bilinear(9, 6), x=(2, 2, 3, 2))
+
+# ---- norms, sequences, blocks ----
+
+T = "networks"
+
+
+def normalise(x, axes, eps=1e-5):
+    m = jnp.mean(x, axes, keepdims=True)
+    return (x - m) / jnp.sqrt(jnp.var(x, axes, keepdims=True) + eps)
+
+
+channels = lambda a: a.reshape(-1, 1, 1)  # noqa: E731
+layer_norm = lambda x, gain, offset: normalise(x, -1) * gain + offset  # noqa: E731
+
+
+def group_norm(groups):
+    def reference(x, gain, offset):
+        z = normalise(x.reshape(x.shape[0], groups, -1), -1).reshape(x.shape)
+        return z * channels(gain) + channels(offset)
+    return reference
+
+
+norm = lambda path, n: {f"{path}.gain": (n,), f"{path}.offset": (n,)}  # noqa: E731
+case(T, "try_layer_norm", layer_norm, x=(3, 3, 6), params=norm("layer_norm1", 6))
+case(T, "try_rms_norm", lambda x, g: x / jnp.sqrt(jnp.mean(x * x, -1, keepdims=True) + 1e-5) * g, x=(3, 6),
+     params={"rms_norm1.gain": (6,)})
+case(T, "try_group_norm", group_norm(2), x=(3, 4, 3, 2), params=norm("group_norm1", 4))
+case(T, "try_instance_norm", group_norm(2), x=(3, 2, 3, 4), params=norm("instance_norm1", 2))
+case(T, "try_embedding", lambda ids, E: E[ids], ids=labels(3, 4, n=7), params={"embedding1.E": (7, 5)})
+
+
+def sinusoids(length, width):
+    p = np.zeros((length, width))
+    for t in range(length):
+        for i in range(0, width, 2):
+            p[t, i] = math.sin(t / 10000 ** (i / width))
+            p[t, i + 1] = math.cos(t / 10000 ** (i / width))
+    return p
+
+
+case(T, "try_sinusoidal_positions", lambda x: x * sinusoids(5, 6), x=(5, 6))
+case(T, "try_learned_positions", lambda x, P: x + P, x=(3, 4, 5), params={"learned_positions1.P": (4, 5)})
+
+
+def rotary(x):
+    """Pairs as complex numbers, turned by multiplication."""
+    angles = np.outer(np.arange(4), 10000.0 ** (-np.arange(3) / 3))
+    z = (x[..., 0::2] + 1j * x[..., 1::2]) * np.exp(1j * angles)
+    return jnp.stack([z.real, z.imag], -1).reshape(x.shape)
+
+
+case(T, "try_rotary", rotary, x=(3, 4, 6))
+
+
+def attend(q, k, v, keep=True):
+    score = jnp.where(keep, q @ jnp.swapaxes(k, -1, -2) / math.sqrt(q.shape[-1]), -jnp.inf)
+    return jax.nn.softmax(score) @ v
+
+
+below = np.tri(4, dtype=bool)
+case(T, "try_attention", attend, q=(3, 2, 4, 3), k=(3, 2, 5, 3), v=(3, 2, 5, 2))
+case(T, "try_masked_attention", lambda q, k, v: attend(q, k, v, np.add.outer(np.arange(4), np.arange(5)) % 3 != 1),
+     q=(4, 3), k=(5, 3), v=(5, 2))
+case(T, "try_causal_attention", lambda q, k, v: attend(q, k, v, below), q=(3, 4, 3), k=(3, 4, 3), v=(3, 4, 2))
+lengths = np.array([1, 4, 2])
+case(T, "try_padding_mask", lambda n, x: jnp.where(np.arange(4) < n[:, None], x, 0), length=lengths, x=(3, 4))
+case(T, "try_all_kept", lambda x: x, x=(3, 4))
+
+
+def heads_of(x, heads):
+    return jnp.swapaxes(x.reshape(x.shape[0], x.shape[1], heads, -1), 1, 2)
+
+
+def multi_head(x, memory, Wq, Wk, Wv, Wo, bo, heads, kv_heads=None, keep=True):
+    q = heads_of(x @ Wq, heads)
+    k, v = (jnp.repeat(heads_of(memory @ W, kv_heads or heads), heads // (kv_heads or heads), 1) for W in (Wk, Wv))
+    y = jnp.swapaxes(attend(q, k, v, keep), 1, 2).reshape(x.shape)
+    return y @ Wo + bo
+
+
+def attention_params(path, width, memory, kv_width):
+    return {f"{path}.query.W": (width, width), f"{path}.key.W": (memory, kv_width),
+            f"{path}.value.W": (memory, kv_width), f"{path}.out.W": (width, width), f"{path}.out.b": (width,)}
+
+
+case(T, "try_multi_head_attention", lambda x, *w: multi_head(x, x, *w, heads=2), x=(3, 4, 6),
+     params=attention_params("attend", 6, 6, 6))
+case(T, "try_multi_head_attention_causal", lambda x, *w: multi_head(x, x, *w, heads=4, kv_heads=2, keep=below),
+     x=(3, 4, 8), params=attention_params("attend", 8, 8, 4))
+case(T, "try_multi_head_attention_of_memory", lambda x, m, n, *w: multi_head(
+    x, m, *w, heads=3, keep=(np.arange(5) < n[:, None])[:, None, None, :]), x=(3, 4, 6), memory=(3, 5, 3),
+    length=lengths, params=attention_params("attend", 6, 3, 6))
+
+
+def transformer(x, g1, o1, Wq, Wk, Wv, Wo, bo, g2, o2, W1, b1, W2, b2):
+    z = layer_norm(x, g1, o1)
+    a = x + multi_head(z, z, Wq, Wk, Wv, Wo, bo, heads=2, keep=np.tri(3, dtype=bool))
+    return a + jax.nn.gelu(layer_norm(a, g2, o2) @ W1 + b1, approximate=False) @ W2 + b2
+
+
+case(T, "try_transformer_block", transformer, x=(3, 3, 4), params={
+    **norm("block.norm1", 4), **attention_params("block.attend", 4, 4, 4), **norm("block.norm2", 4),
+    "block.up.W": (4, 6), "block.up.b": (6,), "block.down.W": (6, 4), "block.down.b": (4,)})
+
+
+def residual(x, K1, g1, o1, K2, g2, o2):
+    z = jax.nn.relu(group_norm(1)(conv(2, pad=1)(x, K1), g1, o1))
+    return jax.nn.relu(x + group_norm(1)(conv(2, pad=1)(z, K2), g2, o2))
+
+
+case(T, "try_residual_block", residual, x=(3, 2, 4, 3), params={
+    "block.conv1.K": (2, 2, 3, 3), **norm("block.norm1", 2), "block.conv2.K": (2, 2, 3, 3), **norm("block.norm2", 2)})
+
+
+def projection(x, K1, g1, o1, K2, g2, o2, K3, b3):
+    z = jax.nn.relu(group_norm(2)(conv(2, stride=2, pad=1)(x, K1), g1, o1))
+    return jax.nn.relu(group_norm(2)(conv(2, pad=1)(z, K2), g2, o2) + conv(2, stride=2)(x, K3, b3))
+
+
+case(T, "try_residual_projection", projection, x=(3, 2, 4, 5), params={
+    "block.conv1.K": (4, 2, 3, 3), **norm("block.norm1", 4), "block.conv2.K": (4, 4, 3, 3), **norm("block.norm2", 4),
+    "block.shortcut.K": (4, 2, 1, 1), "block.shortcut.b": (4,)})
+case(T, "try_dense_block", lambda x, g, o, K: jnp.concatenate(
+    [x, conv(2, pad=1)(jax.nn.relu(group_norm(2)(x, g, o)), K)], 1), x=(3, 2, 4, 3),
+    params={**norm("block.norm", 2), "block.conv.K": (3, 2, 3, 3)})
 
 # ---- optimizers ----
 
@@ -168,6 +501,32 @@ trajectory("sgd_with_weight_decay", optax.chain(optax.add_decayed_weights(0.1), 
 trajectory("adam", optax.adam(0.1))
 trajectory("adam_slower", optax.adam(0.05, b1=0.8, b2=0.95, eps=1e-3))
 trajectory("adamw", optax.adamw(0.1, weight_decay=0.1))
+
+trajectory("nesterov", optax.sgd(0.05, momentum=0.9, nesterov=True))
+trajectory("adagrad", optax.adagrad(0.2, initial_accumulator_value=0.0, eps=0.0))
+trajectory("rmsprop", optax.rmsprop(0.05, eps=1e-8, eps_in_sqrt=False))
+trajectory("rmsprop_with_momentum", optax.chain(optax.scale_by_rms(decay=0.9, eps=1e-8, eps_in_sqrt=False),
+                                                optax.trace(0.8), optax.scale(-0.02)))
+trajectory("adadelta", optax.adadelta(1.0, rho=0.9, eps=1e-6))
+trajectory("adamax", optax.adamax(0.1))
+trajectory("nadam", optax.nadam(0.1))
+trajectory("lamb", optax.lamb(0.1, weight_decay=0.1))
+trajectory("lion", optax.lion(0.03, weight_decay=0.1))
+
+
+def rate(schedule):
+    """optax counts updates from 0, in i32, which would make the rate an f32."""
+    return lambda count: schedule(jnp.asarray(count, jnp.float64))
+
+
+trajectory("step_decay", optax.sgd(rate(lambda t: 0.1 * 0.5 ** (t // 2))))
+trajectory("exponential_decay", optax.sgd(rate(optax.exponential_decay(0.1, 1, 0.8))))
+trajectory("cosine", optax.adam(rate(optax.cosine_decay_schedule(0.1, 5, alpha=0.1))))
+trajectory("warm_up", optax.sgd(rate(lambda t: 0.1 * jnp.minimum((t + 1) / 3, 1))))
+trajectory("warm_up_then_cosine", optax.sgd(
+    rate(lambda t: jnp.minimum((t + 1) / 3, 1) * optax.cosine_decay_schedule(0.1, 6)(t))))
+trajectory("one_cycle", optax.sgd(rate(optax.cosine_onecycle_schedule(
+    6, 0.1, pct_start=0.5, div_factor=25.0, final_div_factor=10000.0))))
 
 folder = pathlib.Path(__file__).parent / "ops"
 folder.mkdir(exist_ok=True)

@@ -58,7 +58,8 @@ Sample sample(const std::string& name, const json& entry) {
 
 std::vector<std::string> topic_names() {
   std::vector<std::string> names;
-  for (const auto& file : fs::directory_iterator(fs::path(GRADC_SOURCE_DIR) / "tests/ops/samples")) {
+  for (const auto& file :
+       fs::directory_iterator(fs::path(GRADC_SOURCE_DIR) / "tests/ops/samples")) {
     if (file.path().extension() == ".nn") names.push_back(file.path().stem().string());
   }
   std::sort(names.begin(), names.end());

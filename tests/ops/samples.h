@@ -12,8 +12,8 @@ namespace test {
 
 // A net or step of tests/ops/samples/<topic>.nn with its entry of tests/data/ops/<topic>.json.
 struct Sample {
-  std::string name;                             // "try_relu"
-  gradc::Environment environment;               // inputs, parameters, cotangents
+  std::string name;                              // "try_relu"
+  gradc::Environment environment;                // inputs, parameters, cotangents
   std::map<std::string, gradc::Array> expected;  // outputs and gradients, by name
 
   // Of an initialiser.

@@ -36,11 +36,17 @@ std::set<std::string> operator_names() {
   std::set<std::string> names = {"conv2d",    "conv",       "lstm",       "gru",     "dropout",
                                  "attention", "layer_norm", "batch_norm", "maxpool", "max_pool",
                                  "embedding", "rmsprop",    "adagrad",    "lion"};
-  for (const std::string& line : lines_of(read_text(source_root() / "dsl/prelude.nn")))
-    for (const std::string keyword : {"op ", "layer ", "optimizer "})
-      if (line.rfind(keyword, 0) == 0)
-        names.insert(line.substr(keyword.size(), line.find('(') - keyword.size()));
-  for (const char* everyday : {"zeros", "ones", "constant"}) names.erase(everyday);
+  std::vector<fs::path> prelude = {"dsl/prelude.nn"};
+  for (const fs::path& path : project_files())
+    if (path.string().rfind("dsl/prelude/", 0) == 0) prelude.push_back(path);
+  for (const fs::path& path : prelude) {
+    if (path.filename() == "shapes.nn") continue;  // to sort or to split is everyone's
+    for (const std::string& line : lines_of(read_text(source_root() / path)))
+      for (const std::string keyword : {"op ", "layer ", "optimizer "})
+        if (line.rfind(keyword, 0) == 0)
+          names.insert(line.substr(keyword.size(), line.find('(') - keyword.size()));
+  }
+  for (const char* everyday : {"zeros", "ones", "constant", "padding"}) names.erase(everyday);
   return names;
 }
 

@@ -269,9 +269,10 @@ TEST_CASE("everything parses and prints to the same syntax") {
 TEST_CASE("the prelude and every example print to the same syntax") {
   const std::filesystem::path root = GRADC_SOURCE_DIR;
   std::vector<std::filesystem::path> specs = {root / "dsl" / "prelude.nn"};
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(root / "examples"))
-    if (entry.path().extension() == ".nn") specs.push_back(entry.path());
-  CHECK(specs.size() >= 2);
+  for (const char* folder : {"dsl/prelude", "examples", "tests/ops/samples"})
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(root / folder))
+      if (entry.path().extension() == ".nn") specs.push_back(entry.path());
+  CHECK(specs.size() >= 10);
   for (const auto& spec : specs) {
     INFO(spec.string());
     const std::string text = read(spec);
