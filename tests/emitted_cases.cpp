@@ -4,16 +4,13 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <cstdlib>
-#include <cstring>
-#include <fstream>
 #include <map>
 
 #include "codegen/loops_to_text.h"
 #include "codegen/lower.h"
 #include "dsl/check.h"
 #include "dsl/graph_to_text.h"
-#include "tests/process.h"
+#include "tests/emitted_programs.h"
 
 namespace test {
 namespace {
@@ -30,135 +27,6 @@ double tolerance(const Graph& g, DType t) {
   }
   return 1e-11;
 }
-
-// What the generated programs read and write: doubles in a row.
-constexpr const char* preamble = R"(#include <cstdint>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <memory>
-#include <vector>
-
-#include "cases.h"
-
-namespace {
-
-struct Values {
-  std::FILE* in;
-  std::FILE* out;
-  double next() {
-    double v = 0;
-    if (std::fread(&v, sizeof v, 1, in) != 1) std::abort();
-    return v;
-  }
-  std::int64_t count() { return static_cast<std::int64_t>(next()); }
-  template <class T>
-  void fill(T* to, std::size_t n) {
-    for (std::size_t i = 0; i < n; ++i) to[i] = static_cast<T>(next());
-  }
-  template <class T>
-  void write(const T* from, std::size_t n) {
-    for (std::size_t i = 0; i < n; ++i) {
-      const auto v = static_cast<double>(from[i]);
-      std::fwrite(&v, sizeof v, 1, out);
-    }
-  }
-};
-
-}  // namespace
-
-)";
-
-// Memory of the processor: of exactly its size, so that a read beyond it is seen.
-constexpr const char* processor_preamble = R"(
-namespace {
-
-template <class T>
-std::unique_ptr<T> copy_of(const T& value) {
-  return std::make_unique<T>(value);
-}
-template <class T>
-std::unique_ptr<T[]> zeros(std::size_t n) {
-  return std::make_unique<T[]>(n);
-}
-template <class T>
-std::unique_ptr<T[]> tensor(Values& values, std::size_t n) {
-  auto result = std::make_unique<T[]>(n);
-  values.fill(result.get(), n);
-  return result;
-}
-template <class T>
-const T* host(const std::unique_ptr<T[]>& tensor) {
-  return tensor.get();
-}
-// What nobody has written reads as NaN.
-template <class W>
-std::unique_ptr<W> workspace_of_nan() {
-  auto w = std::make_unique<W>();
-  std::memset(w->data, 0xff, sizeof w->data);
-  return w;
-}
-
-}  // namespace
-
-)";
-
-// Memory of a device, with a copy for the processor.
-constexpr const char* device_preamble = R"(
-namespace {
-
-gradc::Device& the_device() {
-  static gradc::Device device;
-  return device;
-}
-
-template <class T>
-struct Mirror {
-  std::unique_ptr<gradc::DeviceArray<T>> memory;
-  std::unique_ptr<T[]> copy;
-  explicit Mirror(std::size_t n)
-      : memory(std::make_unique<gradc::DeviceArray<T>>(the_device(), n)), copy(std::make_unique<T[]>(n)) {}
-  T* get() const { return memory->get(); }
-  T& operator*() const { return *memory->get(); }
-  T* operator->() const {
-    memory->download(copy.get());
-    return copy.get();
-  }
-};
-
-template <class T>
-Mirror<T> copy_of(const T& value) {
-  Mirror<T> result(1);
-  result.memory->upload(&value);
-  return result;
-}
-template <class T>
-Mirror<T> zeros(std::size_t n) {
-  Mirror<T> result(n);
-  result.memory->upload(result.copy.get());
-  return result;
-}
-template <class T>
-Mirror<T> tensor(Values& values, std::size_t n) {
-  Mirror<T> result(n);
-  values.fill(result.copy.get(), n);
-  result.memory->upload(result.copy.get());
-  return result;
-}
-template <class T>
-const T* host(const Mirror<T>& tensor) {
-  return tensor.operator->();
-}
-template <class W>
-Mirror<W> workspace_of_nan() {
-  Mirror<W> w(1);
-  the_device().fill(w.get(), 0xff, sizeof(W));
-  return w;
-}
-
-}  // namespace
-
-)";
 
 std::int64_t size_at(const Graph& g, const Extent& e, const Environment& env) {
   if (e.is_fixed()) return e.offset;
@@ -203,14 +71,13 @@ class Case {
   void write_inputs(std::vector<double>& in) const {
     for (const Environment& environment : environments_) write_inputs(environment, in);
   }
-  void compare(const std::vector<double>& out, std::size_t& at, std::vector<std::string>& problems) {
-    for (const Environment& environment : environments_) compare(environment, out, at, problems);
+  void expect(Expected& expected) const {
+    for (const Environment& environment : environments_) expect(environment, expected);
   }
 
  private:
   void write_inputs(const Environment&, std::vector<double>& in) const;
-  void compare(const Environment&, const std::vector<double>& out, std::size_t& at,
-               std::vector<std::string>& problems);
+  void expect(const Environment&, Expected&) const;
 
   void draw_values(Environment environment) {
     for (const auto& f : g_.functions) {
@@ -409,8 +276,7 @@ void Case::write_inputs(const Environment& environment, std::vector<double>& in)
   }
 }
 
-void Case::compare(const Environment& environment, const std::vector<double>& out, std::size_t& at,
-                   std::vector<std::string>& problems) {
+void Case::expect(const Environment& environment, Expected& expected) const {
   for (const auto& f : module_.functions) {
     Environment env = environment;
     env.seed = f.entry == Entry::init || f.entry == Entry::step ? 77 : 0;
@@ -449,19 +315,11 @@ void Case::compare(const Environment& environment, const std::vector<double>& ou
     }
     for (std::size_t k = 0; k < values.size(); ++k) {
       const DType dtype = wanted[k].second.valid() ? g_[wanted[k].second].type.dtype : DType::f64;
-      double norm = 0, worst = 0, got = 0, expected = 0;
+      double norm = 0;
       for (double v : values[k].data) norm = std::max(norm, std::isfinite(v) ? std::fabs(v) : 0);
-      for (std::size_t i = 0; i < values[k].data.size(); ++i) {
-        const double a = out.at(at++), b = values[k].data[i];
-        double difference = std::fabs(a - b);
-        if (a == b || (std::isnan(a) && std::isnan(b))) difference = 0;
-        if (std::isnan(difference)) difference = HUGE_VAL;
-        if (difference > worst) worst = difference, got = a, expected = b;
-      }
-      if (worst > tolerance(g_, dtype) * std::max(norm, 1e-3)) {
-        problems.push_back(fmt::format("{}: {} of {}: {} where {} is right (norm {})", case_.name,
-                                       wanted[k].first, f.spec_name, got, expected, norm));
-      }
+      expected.tensors.push_back({fmt::format("{}: {} of {}", case_.name, wanted[k].first, f.spec_name),
+                                  tolerance(g_, dtype) * std::max(norm, 1e-3), values[k].data.size()});
+      expected.values.insert(expected.values.end(), values[k].data.begin(), values[k].data.end());
     }
   }
 }
@@ -478,70 +336,12 @@ Graph graph_of(const std::string& text) {
   return g;
 }
 
-namespace {
-
-// One way to make a program of a source file, and to run it.
-struct Build {
-  std::string name;
-  std::vector<std::vector<std::string>> commands;  // the program becomes "cases"
-};
-
-const std::string simt = std::string(GRADC_SOURCE_DIR) + "/tests/simt";
-const std::string runtime = std::string("-I") + GRADC_SOURCE_DIR + "/runtime";
-
-std::vector<Build> processor_builds() {
-  std::vector<Build> builds;
-  for (const std::string compiler : {"g++", "clang++-19"}) {
-    builds.push_back({compiler,
-                      {{compiler, "-std=c++17", "-O2", "-march=native", "-g1", "-Wall", "-Wextra", "-Wpedantic",
-                        "-Wconversion", "-Wshadow", "-Werror", "-fsanitize=address,undefined",
-                        "-fno-sanitize-recover=all", runtime, "cases.cpp", "-o", "cases"}}});
-  }
-  return builds;
-}
-
-Build emulated_under_sanitizers() {
-  return {"emulation",
-          {{"g++", "-std=c++17", "-O1", "-g1", "-Wall", "-Wextra", "-Wshadow", "-Wno-unknown-pragmas", "-Werror",
-            "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-I" + simt, runtime,
-            "cases.cpp", simt + "/simt.cpp", "-o", "cases"}}};
-}
-Build emulated_for_races() {
-  return {"race check",
-          {{"g++", "-std=c++17", "-O1", "-g1", "-w", "-fsanitize=thread", "-fno-threadsafe-statics", "-I" + simt, runtime,
-            "-c", "cases.cpp", "-o", "cases.o"},
-           {"g++", "-std=c++17", "-O2", "-DSIMT_RACES", "-I" + simt, "cases.o", simt + "/simt.cpp",
-            simt + "/simt_races.cpp", "-o", "cases"}}};
-}
-Build for_gpu() {
-  return {"GPU",
-          {{"nvcc", "-std=c++17", "-O2", "-lineinfo", "-arch=native", "-Werror", "all-warnings", "-diag-suppress", "177", "-Xcompiler",
-            "-Wall,-Wextra", runtime, "-x", "cu", "cases.cpp", "-o", "cases"}}};
-}
-
-}  // namespace
-
-Said run_emulated(const std::string& source, bool check_races) {
-  const TemporaryFolder folder;
-  write_text(folder.path() / "cases.cpp", source);
-  RunOptions options;
-  options.directory = folder.path();
-  const Build build = check_races ? emulated_for_races() : emulated_under_sanitizers();
-  for (const auto& command : build.commands) {
-    const Finished compiled = run_program(command, options);
-    if (compiled.exit_code != 0) return {compiled.exit_code, compiled.err};
-  }
-  const Finished ran = run_program({(folder.path() / "cases").string()}, options);
-  return {ran.exit_code, ran.exit_code == 0 ? ran.out : ran.out + ran.err};
-}
-
 std::vector<std::string> run_emitted(std::vector<EmittedCase> cases, const Target& target) {
-  std::vector<std::string> problems;
   std::vector<Case> all;
   all.reserve(cases.size());
-  std::string source = preamble, calls;
-  source += target.grid() ? device_preamble : processor_preamble;
+  std::string source, calls;
   std::vector<double> in;
+  Expected expected;
   for (std::size_t k = 0; k < cases.size(); ++k) {
     all.emplace_back(cases[k], k, target);
     source += all[k].source();
@@ -549,54 +349,9 @@ std::vector<std::string> run_emitted(std::vector<EmittedCase> cases, const Targe
       calls += fmt::format("  case{}::run(values);\n", k);
     }
     all[k].write_inputs(in);
+    all[k].expect(expected);
   }
-  source += fmt::format(
-      "int main(int, char** argv) {{\n  Values values{{std::fopen(argv[1], \"rb\"), std::fopen(argv[2], \"wb\")}};\n"
-      "{}  std::fclose(values.in);\n  std::fclose(values.out);\n}}\n", calls);
-
-  const TemporaryFolder folder;
-  write_text(folder.path() / "cases.cpp", source);
-  if (const char* kept = std::getenv("GRADC_KEEP_EMITTED")) write_text(kept, source);
-  std::ofstream(folder.path() / "in", std::ios::binary)
-      .write(reinterpret_cast<const char*>(in.data()), static_cast<std::streamsize>(in.size() * 8));
-  write_text(folder.path() / "cases.h",
-             target.grid() ? "#include \"gradc/cuda.h\"\n#include \"gradc/grid.h\"\n"
-                           : "#include \"gradc/math.h\"\n#include \"gradc/philox.h\"\n#include \"gradc/vector.h\"\n");
-  RunOptions options;
-  options.directory = folder.path();
-  options.limit = std::chrono::seconds(280);
-  const std::vector<Build> builds =
-      !target.grid()                     ? processor_builds()
-      : std::getenv("GRADC_TEST_GPU") ? std::vector<Build>{for_gpu()}
-                                         : std::vector<Build>{emulated_under_sanitizers(), emulated_for_races()};
-  for (const Build& build : builds) {
-    const std::string& compiler = build.name;
-    Finished compiled;
-    for (const auto& command : build.commands) {
-      compiled = run_program(command, options);
-      if (compiled.exit_code != 0) break;
-    }
-    if (compiled.exit_code != 0) {
-      problems.push_back(compiler + " said:\n" + (compiled.out + compiled.err).substr(0, 4000));
-      continue;
-    }
-    const Finished ran = run_program({(folder.path() / "cases").string(), "in", "out"}, options);
-    if (ran.exit_code != 0) {
-      problems.push_back(compiler + "'s program said:\n" + ran.err.substr(0, 4000));
-      continue;
-    }
-    const std::string bytes = read_text(folder.path() / "out");
-    std::vector<double> out(bytes.size() / 8);
-    std::memcpy(out.data(), bytes.data(), out.size() * 8);
-    std::size_t at = 0;
-    for (Case& c : all) {
-      const std::size_t before = problems.size();
-      c.compare(out, at, problems);
-      for (std::size_t p = before; p < problems.size(); ++p) problems[p] = compiler + ": " + problems[p];
-    }
-    if (at != out.size()) problems.push_back(compiler + ": more values than expected");
-  }
-  return problems;
+  return run_programs(source, calls, in, expected, target);
 }
 
 }  // namespace test

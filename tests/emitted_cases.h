@@ -24,8 +24,8 @@ struct EmittedCase {
 // Every difference between emitted code and interpreter, and what a compiler or a sanitizer said; empty if
 // all is well. All cases are one source file, compiled once by each compiler.
 //
-// Kernels for a grid run in the emulation of tests/simt, once under sanitizers and once with its check for races, and
-// where $GRADC_TEST_GPU is set on a GPU instead.
+// Kernels for a grid run in the emulation of tests/simt, once under sanitizers and once with its check for races; see
+// emitted_programs.h for GPUs.
 std::vector<std::string> run_emitted(std::vector<EmittedCase>, const gradc::Target& = gradc::cpp_target());
 
 // What a program says that is compiled from `source` (with "gradc/cuda.h") and run in the emulation: with the check

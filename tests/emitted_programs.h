@@ -1,0 +1,28 @@
+// emitted_programs.h: programs made of emitted code: how they are compiled and run, and what they are to find.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "codegen/target.h"
+
+namespace test {
+
+// What a program is to write, tensor after tensor.
+struct Expected {
+  struct Tensor {
+    std::string name;
+    double allowed = 0;  // how far a value may be off
+    std::size_t count = 0;
+  };
+  std::vector<Tensor> tensors;
+  std::vector<double> values;
+};
+
+// Compiles `functions` with a main that makes the `calls`, in every way there is for the target, runs it on `in`, and
+// says all that is wrong. With $GRADC_GPU_FOLDER set, programs for a grid are compiled by nvcc into folders there and not
+// run: tests/gpu/run does that, where there is a GPU.
+std::vector<std::string> run_programs(const std::string& functions, const std::string& calls,
+                                      const std::vector<double>& in, const Expected&, const gradc::Target&);
+
+}  // namespace test
