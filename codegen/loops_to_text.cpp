@@ -4,9 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "codegen/expr_to_text.h"
 #include "dsl/check.h"
@@ -35,14 +37,18 @@ class KernelText {
     out_ += std::string(target_.kernel) + kernel_.name + "(";
     const std::string margin(out_.size() - out_.rfind('\n') - 1, ' ');
     std::vector<std::string> parameters;
-    for (const std::string& count : kernel_.counts) parameters.push_back("std::int64_t " + count);
+    std::string declared = std::exchange(out_, {});
+    declare_arrays();
+    block(kernel_.body, "  ");
+    const std::string body = std::exchange(out_, std::move(declared));
+    for (const std::string& count : kernel_.counts) parameters.push_back("std::int64_t " + named(count, body));
     if (kernel_.draws) {
       parameters.push_back("std::uint64_t seed");
       parameters.push_back(launched() ? "const std::int32_t* counter" : "std::uint32_t step");
     }
     for (const Argument& a : kernel_.arguments) {
       parameters.push_back(fmt::format("{}{}* __restrict {}", a.written ? "" : "const ",
-                                       element_type(a.dtype), a.name));
+                                       element_type(a.dtype), named(a.name, body)));
     }
     std::size_t column = margin.size();
     for (std::size_t k = 0; k < parameters.size(); ++k) {
@@ -57,14 +63,21 @@ class KernelText {
       out_ += parameters[k] + (last ? "" : ",");
       column += parameters[k].size() + 1;
     }
-    out_ += ") {\n";
-    declare_arrays();
-    block(kernel_.body, "  ");
-    return out_ + "}\n";
+    return out_ + ") {\n" + body + "}\n";
   }
 
  private:
   bool launched() const { return kernel_.launch.threads > 0; }
+
+  // A parameter that only the launch needs has no name, so that no compiler warns of it.
+  static std::string named(const std::string& name, const std::string& body) {
+    const auto in_word = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; };
+    for (std::size_t at = body.find(name); at != std::string::npos; at = body.find(name, at + 1)) {
+      const std::size_t end = at + name.size();
+      if ((at == 0 || !in_word(body[at - 1])) && (end == body.size() || !in_word(body[end]))) return name;
+    }
+    return "/*" + name + "*/";
+  }
 
   // What a kernel has of its own besides its registers.
   void declare_arrays() {

@@ -175,8 +175,11 @@ void run_all(const gradc::Model& cpp, const gradc::Model& cuda, std::int64_t shr
 
 }  // namespace
 
-int main() {
-  for (const std::int64_t shrink : {1, 3, 1000}) run_all(FIRST::model(), SECOND::model(), shrink);
+// With an argument at small sizes only: the check for races takes its time.
+int main(int argc, char**) {
+  for (const std::int64_t shrink : {1, 3, 1000}) {
+    if (argc == 1 || shrink > 1) run_all(FIRST::model(), SECOND::model(), shrink);
+  }
   std::printf("%d differences\n", problems);
   return problems != 0;
 }
