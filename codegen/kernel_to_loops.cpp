@@ -12,6 +12,7 @@
 #include "codegen/nest_writer.h"
 #include "codegen/product_to_loops.h"
 #include "dsl/check.h"
+#include "dsl/graph_names.h"
 
 namespace gradc {
 
@@ -50,8 +51,7 @@ void KernelWriter::bind(NodeId id, bool written) {
 }
 
 std::string KernelWriter::index_name(NodeId id, std::uint32_t k) const {
-  const auto& names = g.label(id).index_names;
-  if (k < names.size() && !names[k].empty()) return names[k];
+  if (g[id].kind == NodeKind::comprehension) return name_indices(g, id, {})[k];
   static constexpr std::string_view letters = "ijklmnpqrsuvw";
   return k < letters.size() ? std::string(1, letters[k]) : "i" + std::to_string(k);
 }

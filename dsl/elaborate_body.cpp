@@ -51,7 +51,9 @@ void relabel(Elaboration& e, NodeId id, std::size_t node_count, const ast::Name&
              bool in_prelude) {
   Label& label = e.graph.label(id);
   if (id.value >= node_count || label.name.empty()) label.name = name.text;
-  if (!label.span.valid() || (label.span.file == 0 && !in_prelude)) label.span = name.span;
+  if (!label.span.valid() || (id.value >= node_count && !in_prelude)) {
+    label.span = place_in_spec(e, name.span);
+  }
 }
 
 void assign_one(Elaboration& e, Scope& scope, const ast::Assign& a, const BodyEffects& effects) {
@@ -149,7 +151,7 @@ Value make_parameter(Elaboration& e, Scope& scope, const ast::Param& p, const st
   n.name = path;
   n.operand = materialize(e, initial);
   const NodeId id = e.graph.add(n);
-  e.graph.label(id) = {p.name.text, {}, p.name.span};
+  e.graph.label(id) = {p.name.text, {}, place_in_spec(e, p.name.span)};
   e.initial.push_back({id, n.operand});
   e.parameters.emplace(path, id);
   return node_value(e, id);

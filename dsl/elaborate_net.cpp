@@ -44,7 +44,7 @@ bool bind_inputs(Elaboration& e, Scope& scope, Function& f) {
     n.type = *type;
     n.name = f.name + "." + p.name.text;
     const NodeId id = e.graph.add(std::move(n));
-    e.graph.label(id) = {p.name.text, {}, p.name.span};
+    e.graph.label(id) = {p.name.text, {}, place_in_spec(e, p.name.span)};
     f.inputs.push_back(id);
     bind(e, scope, p.name, node_value(e, id));
   }

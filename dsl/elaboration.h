@@ -161,6 +161,9 @@ struct Elaboration {
 
 // ---- values (values.cpp) ----
 
+// The place itself, or, if it is in the prelude, the place in the spec whose call led there.
+Span place_in_spec(const Elaboration&, Span);
+
 std::string text(const Graph&, const Extent&);
 std::string text(const Graph&, const TensorType&);        // "f32[B, 64]"
 std::string text(const Graph&, const Shape&);             // "[B, 64]"

@@ -71,6 +71,11 @@ Diagnostic& Elaboration::error(std::string_view id, Span span, std::string messa
   return d;
 }
 
+Span place_in_spec(const Elaboration& e, Span span) {
+  for (std::size_t k = e.calls.size(); k > 0 && span.file == 0; --k) span = e.calls[k - 1].span;
+  return span;
+}
+
 std::string in_quotes(std::string_view s) {
   return fmt::format("'{}'", s);
 }
@@ -193,7 +198,7 @@ NodeId materialize(Elaboration& e, const Value& v, const std::string& label, Spa
   const NodeId id = materialize(e, v);
   Label& l = e.graph.label(id);
   if (l.name.empty()) l.name = label;
-  if (!l.span.valid()) l.span = span;
+  if (!l.span.valid()) l.span = place_in_spec(e, span);
   return id;
 }
 
@@ -360,7 +365,7 @@ ScalarId nested(Elaboration& e, ScalarId body, std::size_t active, Reduction red
       e.graph.comprehension(free.size(), ranges, reduction, substitute(e.graph, body, renumbered));
   Label& label = e.graph.label(node);
   if (label.index_names.empty()) label.index_names = names;
-  if (!label.span.valid()) label.span = span;
+  if (!label.span.valid()) label.span = place_in_spec(e, span);
   std::vector<ScalarId> subscripts;
   for (std::uint32_t k : free) subscripts.push_back(e.graph.index(k));
   return e.graph.read(node, std::move(subscripts));
