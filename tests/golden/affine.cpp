@@ -14,7 +14,7 @@
 
 namespace affine {
 
-// t = normal(0, 0.816496580927726)
+// t[i, j] = normal(0, 0.8164966)
 // t: f32[3, 2]
 static void init_f_only_W(std::uint64_t seed, std::uint32_t step, float* __restrict t) {
   for (std::int64_t i = 0; i < 3; ++i) {
@@ -24,7 +24,7 @@ static void init_f_only_W(std::uint64_t seed, std::uint32_t step, float* __restr
   }
 }
 
-// t1[i] = 0
+// t[i] = 0
 // t: f32[2]
 static void init_f_only_b(float* __restrict t) {
   for (std::int64_t i = 0; i < 2; ++i) {
@@ -32,7 +32,7 @@ static void init_f_only_b(float* __restrict t) {
   }
 }
 
-// t1 = 0
+// t = 0
 static void init_fit_step(std::int32_t* __restrict t) {
   t[0] = 0;
 }
@@ -117,29 +117,30 @@ static void product(std::int64_t rows, const float* __restrict a, const float* _
   }
 }
 
-// t1[j, o] = sum[i] x[j, i] * W[i, o]
-// y[i, o] = t1[i, o] + b[o]
-// t: f32[B, 2], y: f32[B, 2], x: f32[B, 3], W: f32[3, 2], b: f32[2]
+// y_sum[b, o] = sum[i] x[b, i] * W[i, o]
+// y[b, o] = y_sum[b, o] + b[o]
+// y: f32[B, 2], x: f32[B, 3], W: f32[3, 2], b: f32[2]
 // affine.nn:7
 static void f_y(std::int64_t B, const float* __restrict x, const float* __restrict W,
                 const float* __restrict b, float* __restrict y) {
-  for (std::int64_t i0 = 0; i0 < B; i0 += 8) {
-    const std::int64_t rows = gradc::min(8, B - i0);
-    product(rows, x + i0 * 3, W, y + i0 * 2);
-    for (std::int64_t i = i0; i < i0 + rows; ++i) {
+  for (std::int64_t b0 = 0; b0 < B; b0 += 8) {
+    const std::int64_t rows = gradc::min(8, B - b0);
+    product(rows, x + b0 * 3, W, y + b0 * 2);
+    for (std::int64_t b2 = b0; b2 < b0 + rows; ++b2) {
       for (std::int64_t o = 0; o < 2; ++o) {
-        y[i * 2 + o] = y[i * 2 + o] + b[o];
+        y[b2 * 2 + o] = y[b2 * 2 + o] + b[o];
       }
     }
   }
 }
 
-// t1[i, j] = W[j, i]
-// t: f32[2, 3], W: f32[3, 2]
-static void f_t(const float* __restrict W, float* __restrict t) {
+// W_transposed[i, j] = W[j, i]
+// W_transposed: f32[2, 3], W: f32[3, 2]
+// affine.nn:5
+static void f_W_transposed(const float* __restrict W, float* __restrict W_transposed) {
   for (std::int64_t i = 0; i < 2; ++i) {
     for (std::int64_t j = 0; j < 3; ++j) {
-      t[i * 3 + j] = W[j * 2 + i];
+      W_transposed[i * 3 + j] = W[j * 2 + i];
     }
   }
 }
@@ -291,12 +292,12 @@ static void product2(std::int64_t rows, const float* __restrict a, const float* 
   }
 }
 
-// df_x[i, j] = sum[k] dy[i, k] * t1[k, j]
-// x: f32[B, 3], dy: f32[B, 2], t: f32[2, 3]
+// dx[b, i] = sum[j] dy[b, j] * W_transposed[j, i]
+// dx: f32[B, 3], dy: f32[B, 2], W_transposed: f32[2, 3]
 // affine.nn:7
-static void f_x(std::int64_t B, const float* __restrict dy, const float* __restrict t,
-                float* __restrict x) {
-  product2(B, dy, t, x);
+static void f_dx(std::int64_t B, const float* __restrict dy, const float* __restrict W_transposed,
+                 float* __restrict dx) {
+  product2(B, dy, W_transposed, dx);
 }
 
 // out[m, n] = sum[k] a[m, k] * b[k, n] in register tiles
@@ -316,106 +317,107 @@ static void product3(std::int64_t B, const float* __restrict a, const float* __r
   }
 }
 
-// df_only_W[i, j] = sum[k] x[k, i] * dy[k, j]
-// W: f32[3, 2], x: f32[B, 3], dy: f32[B, 2]
+// dW[i, j] = sum[b] x[b, i] * dy[b, j]
+// dW: f32[3, 2], x: f32[B, 3], dy: f32[B, 2]
 // affine.nn:7
 static void f_dW(std::int64_t B, const float* __restrict x, const float* __restrict dy,
-                 float* __restrict W) {
-  product3(B, x, dy, W);
+                 float* __restrict dW) {
+  product3(B, x, dy, dW);
 }
 
-// df_only_b[i] = sum[j] dy[j, i]
-// b: f32[2], dy: f32[B, 2]
-// affine.nn:7
-static void f_db(std::int64_t B, const float* __restrict dy, float* __restrict b) {
+// db[i] = sum[b] dy[b, i]
+// db: f32[2], dy: f32[B, 2]
+// affine.nn:11
+static void f_db(std::int64_t B, const float* __restrict dy, float* __restrict db) {
   for (std::int64_t i = 0; i < 2; ++i) {
-    float b2 = 0.0f;
-    for (std::int64_t j = 0; j < B; ++j) {
-      b2 += dy[j * 2 + i];
+    float db2 = 0.0f;
+    for (std::int64_t b = 0; b < B; ++b) {
+      db2 += dy[b * 2 + i];
     }
-    b[i] = b2;
+    db[i] = db2;
   }
 }
 
-// t1[j, o] = sum[i] x[j, i] * W[i, o]
-// t2[i, o] = (t1[i, o] + b[o] - t[i, o]) / B
-// t: f32[B, 2], x: f32[B, 3], W: f32[3, 2], b: f32[2]
+// b_sum_sum[b, o] = sum[i] x[b, i] * W[i, o]
+// dW_term[b, o] = (b_sum_sum[b, o] + b[o] - t[b, o]) / B
+// b_sum_sum: f32[B, 2], dW_term: f32[B, 2], x: f32[B, 3], W: f32[3, 2], b: f32[2], t: f32[B, 2]
 // affine.nn:7
-static void fit_t(std::int64_t B, const float* __restrict x, const float* __restrict W,
-                  const float* __restrict b, const float* __restrict t, float* __restrict t2,
-                  float* __restrict t3) {
+static void fit_dW_term(std::int64_t B, const float* __restrict x, const float* __restrict W,
+                        const float* __restrict b, const float* __restrict t,
+                        float* __restrict dW_term, float* __restrict b_sum_sum) {
   const float cast = static_cast<float>(B);
-  for (std::int64_t i0 = 0; i0 < B; i0 += 8) {
-    const std::int64_t rows = gradc::min(8, B - i0);
-    product(rows, x + i0 * 3, W, t3 + i0 * 2);
-    for (std::int64_t i = i0; i < i0 + rows; ++i) {
+  for (std::int64_t b0 = 0; b0 < B; b0 += 8) {
+    const std::int64_t rows = gradc::min(8, B - b0);
+    product(rows, x + b0 * 3, W, b_sum_sum + b0 * 2);
+    for (std::int64_t b2 = b0; b2 < b0 + rows; ++b2) {
       for (std::int64_t o = 0; o < 2; ++o) {
-        t2[i * 2 + o] = (t3[i * 2 + o] + b[o] - t[i * 2 + o]) / cast;
+        dW_term[b2 * 2 + o] = (b_sum_sum[b2 * 2 + o] + b[o] - t[b2 * 2 + o]) / cast;
       }
     }
   }
 }
 
-// t2 = sum[i, o] (t1[i, o] + b[o] - t[i, o]) * (t1[i, o] + b[o] - t[i, o])
-// loss = 0.5 * t1 / B
-// t: f32[B, 2], b: f32[2]
+// loss_sum = sum[b, o] (b_sum_sum[b, o] + b[o] - t[b, o]) * (b_sum_sum[b, o] + b[o] - t[b, o])
+// loss = 0.5 * loss_sum / B
+// b_sum_sum: f32[B, 2], b: f32[2], t: f32[B, 2]
 // affine.nn:16
-static void fit_loss(std::int64_t B, const float* __restrict t, const float* __restrict b,
-                     const float* __restrict t2, float* __restrict loss) {
-  float t3 = 0.0f;
+static void fit_loss(std::int64_t B, const float* __restrict b_sum_sum, const float* __restrict b,
+                     const float* __restrict t, float* __restrict loss) {
+  float loss_sum = 0.0f;
   for (std::int64_t b2 = 0; b2 < B; ++b2) {
     for (std::int64_t o = 0; o < 2; ++o) {
-      const float t4 = t[b2 * 2 + o] + b[o] - t2[b2 * 2 + o];
-      t3 += t4 * t4;
+      const float t2 = b_sum_sum[b2 * 2 + o] + b[o] - t[b2 * 2 + o];
+      loss_sum += t2 * t2;
     }
   }
-  const float loss2 = 0.5f * t3 / static_cast<float>(B);
+  const float loss2 = 0.5f * loss_sum / static_cast<float>(B);
   loss[0] = loss2;
 }
 
-// step_next = step2 + 1
+// step_ = step_ + 1
 // affine.nn:14
-static void fit_fit_step(std::int32_t* __restrict step_) {
+static void fit_step(std::int32_t* __restrict step_) {
   step_[0] = static_cast<std::int32_t>(step_[0] + 1);
 }
 
-// df_only_W[i, j] = sum[k] x[k, i] * t1[k, j]
-// p_next[i, j] = W[i, j] - 0.1 * df_only_W[i, j]
-// W: f32[3, 2], p_next: f32[3, 2], x: f32[B, 3], t: f32[B, 2]
+// dW[i, j] = sum[b] x[b, i] * dW_term[b, j]
+// W[i, j] = W[i, j] - 0.1 * dW[i, j]
+// dW: f32[3, 2], W: f32[3, 2], x: f32[B, 3], dW_term: f32[B, 2]
 // affine.nn:7
-static void fit_f_only_W(std::int64_t B, const float* __restrict x, const float* __restrict t,
-                         float* __restrict W, float* __restrict W2) {
-  product3(B, x, t, W2);
+static void fit_f_only_W(std::int64_t B, const float* __restrict x,
+                         const float* __restrict dW_term, float* __restrict W,
+                         float* __restrict dW) {
+  product3(B, x, dW_term, dW);
   for (std::int64_t i = 0; i < 3; ++i) {
     for (std::int64_t j = 0; j < 2; ++j) {
-      W[i * 2 + j] = W[i * 2 + j] - 0.1f * W2[i * 2 + j];
+      W[i * 2 + j] = W[i * 2 + j] - 0.1f * dW[i * 2 + j];
     }
   }
 }
 
-// t2[i] = sum[j] (t1[j, i] - t[j, i])
-// p_next[i] = 0.9 * b[i] - 0.1 * t1[i] / B
-// p_next: f32[2], t: f32[B, 2], b: f32[2]
-// prelude.nn:113
-static void fit_f_only_b(std::int64_t B, const float* __restrict t, const float* __restrict t2,
-                         float* __restrict b) {
+// b_sum[i] = sum[b] (b_sum_sum[b, i] - t[b, i])
+// b[i] = 0.9 * b[i] - 0.1 * b_sum[i] / B
+// b: f32[2], b_sum_sum: f32[B, 2], t: f32[B, 2]
+// affine.nn:17
+static void fit_f_only_b(std::int64_t B, const float* __restrict b_sum_sum,
+                         const float* __restrict t, float* __restrict b) {
   const float cast = static_cast<float>(B);
   for (std::int64_t i = 0; i < 2; ++i) {
-    float t3 = 0.0f;
-    for (std::int64_t j = 0; j < B; ++j) {
-      t3 += t[j * 2 + i] - t2[j * 2 + i];
+    float b_sum = 0.0f;
+    for (std::int64_t b2 = 0; b2 < B; ++b2) {
+      b_sum += b_sum_sum[b2 * 2 + i] - t[b2 * 2 + i];
     }
-    const float p_next = 0.9f * b[i] - 0.1f * t3 / cast;
+    const float p_next = 0.9f * b[i] - 0.1f * b_sum / cast;
     b[i] = p_next;
   }
 }
 
-// t1[j, o] = sum[i] x[j, i] * W[i, o]
-// t: f32[B, 2], x: f32[B, 3], W: f32[3, 2]
+// b_sum_sum[b, o] = sum[i] x[b, i] * W[i, o]
+// b_sum_sum: f32[B, 2], x: f32[B, 3], W: f32[3, 2]
 // affine.nn:7
-static void fit_t2(std::int64_t B, const float* __restrict x, const float* __restrict W,
-                   float* __restrict t) {
-  product(B, x, W, t);
+static void fit_b_sum_sum(std::int64_t B, const float* __restrict x, const float* __restrict W,
+                          float* __restrict b_sum_sum) {
+  product(B, x, W, b_sum_sum);
 }
 
 
@@ -431,31 +433,31 @@ void f_forward(const Parameters& parameters, Workspace& /*workspace*/, std::int6
 }
 
 void f_backward(const Parameters& parameters, Workspace& workspace, std::int64_t B, const float* x, const float* dy, Parameters& gradients, float* dx) {
-  auto* const t = gradc::place<float>(workspace.data, 0);  // f32[2, 3]
-  f_t(parameters.f_only_W, t);
-  f_x(B, dy, t, dx);
+  auto* const W_transposed = gradc::place<float>(workspace.data, 0);  // f32[2, 3]
+  f_W_transposed(parameters.f_only_W, W_transposed);
+  f_dx(B, dy, W_transposed, dx);
   f_dW(B, x, dy, gradients.f_only_W);
   f_db(B, dy, gradients.f_only_b);
 }
 
 fit_result fit(Parameters& parameters, State& state, Workspace& workspace, std::int64_t B, const float* x, const float* t, std::uint64_t /*seed*/) {
   fit_result result{};
-  auto* const t3 = gradc::place<float>(workspace.data, 64);  // f32[B, 2]
-  auto* const t2 = gradc::place<float>(workspace.data, 0);  // f32[B, 2]
-  auto* const W = gradc::place<float>(workspace.data, 128);  // f32[3, 2]
-  fit_t(B, x, parameters.f_only_W, parameters.f_only_b, t, t3, t2);
-  fit_loss(B, t2, parameters.f_only_b, t, &result.loss);
-  fit_fit_step(state.fit_step);
-  fit_f_only_W(B, x, t3, parameters.f_only_W, W);
-  fit_f_only_b(B, t2, t, parameters.f_only_b);
+  auto* const dW_term = gradc::place<float>(workspace.data, 64);  // f32[B, 2]
+  auto* const b_sum_sum = gradc::place<float>(workspace.data, 0);  // f32[B, 2]
+  auto* const dW = gradc::place<float>(workspace.data, 128);  // f32[3, 2]
+  fit_dW_term(B, x, parameters.f_only_W, parameters.f_only_b, t, dW_term, b_sum_sum);
+  fit_loss(B, b_sum_sum, parameters.f_only_b, t, &result.loss);
+  affine::fit_step(state.fit_step);
+  fit_f_only_W(B, x, dW_term, parameters.f_only_W, dW);
+  fit_f_only_b(B, b_sum_sum, t, parameters.f_only_b);
   return result;
 }
 
 fit_result fit_evaluate(const Parameters& parameters, const State& /*state*/, Workspace& workspace, std::int64_t B, const float* x, const float* t) {
   fit_result result{};
-  auto* const t2 = gradc::place<float>(workspace.data, 0);  // f32[B, 2]
-  fit_t2(B, x, parameters.f_only_W, t2);
-  fit_loss(B, t2, parameters.f_only_b, t, &result.loss);
+  auto* const b_sum_sum = gradc::place<float>(workspace.data, 0);  // f32[B, 2]
+  fit_b_sum_sum(B, x, parameters.f_only_W, b_sum_sum);
+  fit_loss(B, b_sum_sum, parameters.f_only_b, t, &result.loss);
   return result;
 }
 

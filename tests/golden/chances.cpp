@@ -14,7 +14,7 @@
 
 namespace chances {
 
-// t = normal(0, 0.816496580927726)
+// t[i, j] = normal(0, 0.8164966)
 // t: f32[3, 3]
 static void init_f_dense1_W(std::uint64_t seed, std::uint32_t step, float* __restrict t) {
   for (std::int64_t i = 0; i < 3; ++i) {
@@ -24,7 +24,7 @@ static void init_f_dense1_W(std::uint64_t seed, std::uint32_t step, float* __res
   }
 }
 
-// t1 = 0
+// t = 0
 static void init_fit_step(std::int32_t* __restrict t) {
   t[0] = 0;
 }
@@ -176,78 +176,79 @@ static void product(std::int64_t rows, const float* __restrict a, const float* _
   }
 }
 
-// dense1[j, o] = sum[i] x[j, i] * W[i, o]
+// dense1[b, o] = sum[i] x[b, i] * W[i, o]
 // dense1: f32[B, 3], x: f32[B, 3], W: f32[3, 3]
-// prelude.nn:28
+// chances.nn:5
 static void f_dense1(std::int64_t B, const float* __restrict x, const float* __restrict W,
                      float* __restrict dense1) {
   product(B, x, W, dense1);
 }
 
-// m[i] = max[k] dense1[i, k]
-// e[j, i] = exp(dense1[j, i] - m[j])
-// s[i] = sum[k] e[i, k]
-// p[j, i] = e[j, i] / s[j]
-// p2[j, i] = p[j, i]
-// e: f32[B, 3], s: f32[B], p: f32[B, 3], dense1: f32[B, 3]
-// prelude.nn:44
+// m[b] = max[k] dense1[b, k]
+// e[b, i] = exp(dense1[b, i] - m[b])
+// s[b] = sum[k] e[b, k]
+// p2[b, i] = e[b, i] / s[b]
+// p[b, i] = p2[b, i]
+// e: f32[B, 3], s: f32[B], p2: f32[B, 3], p: f32[B, 3], dense1: f32[B, 3]
+// chances.nn:5
 static void f_p(std::int64_t B, const float* __restrict dense1, float* __restrict p,
                 float* __restrict p2, float* __restrict s, float* __restrict e) {
-  for (std::int64_t i = 0; i < B; ++i) {
+  for (std::int64_t b = 0; b < B; ++b) {
     float m = -gradc::infinity<float>();
     for (std::int64_t k = 0; k < 3; ++k) {
-      m = gradc::max(m, dense1[i * 3 + k]);
+      m = gradc::max(m, dense1[b * 3 + k]);
     }
     float s2 = 0.0f;
-    for (std::int64_t i2 = 0; i2 < 3; ++i2) {
-      const float e2 = gradc::exp(dense1[i * 3 + i2] - m);
+    for (std::int64_t i = 0; i < 3; ++i) {
+      const float e2 = gradc::exp(dense1[b * 3 + i] - m);
       s2 += e2;
-      e[i * 3 + i2] = e2;
+      e[b * 3 + i] = e2;
     }
-    s[i] = s2;
-    for (std::int64_t i2 = 0; i2 < 3; ++i2) {
-      const float p3 = e[i * 3 + i2] / s2;
-      p2[i * 3 + i2] = p3;
-      p[i * 3 + i2] = p3;
+    s[b] = s2;
+    for (std::int64_t i = 0; i < 3; ++i) {
+      const float p3 = e[b * 3 + i] / s2;
+      p2[b * 3 + i] = p3;
+      p[b * 3 + i] = p3;
     }
   }
 }
 
-// t1[i] = sum[j] dp[i, j] * p[i, j]
-// ddense1[i, o] = (dp[i, o] - t1[i]) / s[i] * e[i, o]
+// ddense1_sum[b] = sum[i] dp[b, i] * p[b, i]
+// ddense1[b, o] = (dp[b, o] - ddense1_sum[b]) / s[b] * e[b, o]
 // ddense1: f32[B, 3], dp: f32[B, 3], p: f32[B, 3], s: f32[B], e: f32[B, 3]
-// prelude.nn:45
+// chances.nn:5
 static void f_ddense1(std::int64_t B, const float* __restrict dp, const float* __restrict p,
                       const float* __restrict s, const float* __restrict e,
                       float* __restrict ddense1) {
-  for (std::int64_t i = 0; i < B; ++i) {
-    float t = 0.0f;
-    for (std::int64_t j = 0; j < 3; ++j) {
-      t += dp[i * 3 + j] * p[i * 3 + j];
+  for (std::int64_t b = 0; b < B; ++b) {
+    float ddense1_sum = 0.0f;
+    for (std::int64_t i = 0; i < 3; ++i) {
+      ddense1_sum += dp[b * 3 + i] * p[b * 3 + i];
     }
-    const float s_i = s[i];
+    const float s_b = s[b];
     for (std::int64_t o = 0; o < 3; ++o) {
-      ddense1[i * 3 + o] = (dp[i * 3 + o] - t) / s_i * e[i * 3 + o];
+      ddense1[b * 3 + o] = (dp[b * 3 + o] - ddense1_sum) / s_b * e[b * 3 + o];
     }
   }
 }
 
-// t1[i, j] = W[j, i]
-// t: f32[3, 3], W: f32[3, 3]
-static void f_t(const float* __restrict W, float* __restrict t) {
+// W_transposed[i, j] = W[j, i]
+// W_transposed: f32[3, 3], W: f32[3, 3]
+// chances.nn:5
+static void f_W_transposed(const float* __restrict W, float* __restrict W_transposed) {
   for (std::int64_t i = 0; i < 3; ++i) {
     for (std::int64_t j = 0; j < 3; ++j) {
-      t[i * 3 + j] = W[j * 3 + i];
+      W_transposed[i * 3 + j] = W[j * 3 + i];
     }
   }
 }
 
-// df_x[i, j] = sum[k] ddense1[i, k] * t1[k, j]
-// x: f32[B, 3], ddense1: f32[B, 3], t: f32[3, 3]
-// prelude.nn:28
-static void f_x(std::int64_t B, const float* __restrict ddense1, const float* __restrict t,
-                float* __restrict x) {
-  product(B, ddense1, t, x);
+// dx[b, i] = sum[j] ddense1[b, j] * W_transposed[j, i]
+// dx: f32[B, 3], ddense1: f32[B, 3], W_transposed: f32[3, 3]
+// chances.nn:5
+static void f_dx(std::int64_t B, const float* __restrict ddense1,
+                 const float* __restrict W_transposed, float* __restrict dx) {
+  product(B, ddense1, W_transposed, dx);
 }
 
 // out[m, n] = sum[k] a[m, k] * b[k, n] in register tiles
@@ -276,90 +277,90 @@ static void product2(std::int64_t B, const float* __restrict a, const float* __r
   }
 }
 
-// df_dense1_W[i, j] = sum[k] x[k, i] * ddense1[k, j]
-// W: f32[3, 3], x: f32[B, 3], ddense1: f32[B, 3]
-// prelude.nn:28
+// dW[i, j] = sum[b] x[b, i] * ddense1[b, j]
+// dW: f32[3, 3], x: f32[B, 3], ddense1: f32[B, 3]
+// chances.nn:5
 static void f_dW(std::int64_t B, const float* __restrict x, const float* __restrict ddense1,
-                 float* __restrict W) {
-  product2(B, x, ddense1, W);
+                 float* __restrict dW) {
+  product2(B, x, ddense1, dW);
 }
 
-// m[i] = max[k] dense1[i, k]
-// s[i] = sum[k] exp(dense1[i, k] - m[i])
+// m[b] = max[k] dense1[b, k]
+// s[b] = sum[k] exp(dense1[b, k] - m[b])
 // m: f32[B], s: f32[B], dense1: f32[B, 3]
-// prelude.nn:44
+// chances.nn:5
 static void fit_s(std::int64_t B, const float* __restrict dense1, float* __restrict s,
                   float* __restrict m) {
-  for (std::int64_t i = 0; i < B; ++i) {
+  for (std::int64_t b = 0; b < B; ++b) {
     float m2 = -gradc::infinity<float>();
     for (std::int64_t k = 0; k < 3; ++k) {
-      m2 = gradc::max(m2, dense1[i * 3 + k]);
+      m2 = gradc::max(m2, dense1[b * 3 + k]);
     }
-    m[i] = m2;
+    m[b] = m2;
     float s2 = 0.0f;
     for (std::int64_t k = 0; k < 3; ++k) {
-      s2 += gradc::exp(dense1[i * 3 + k] - m2);
+      s2 += gradc::exp(dense1[b * 3 + k] - m2);
     }
-    s[i] = s2;
+    s[b] = s2;
   }
 }
 
-// t1 = sum[i, j] t[i, j] * (dense1[i, j] - m[i] - log(s[i]))
-// loss = -(t1 / B)
+// loss_sum = sum[b, i] t[b, i] * (dense1[b, i] - m[b] - log(s[b]))
+// loss = -(loss_sum / B)
 // t: f32[B, 3], dense1: f32[B, 3], m: f32[B], s: f32[B]
 // chances.nn:10
 static void fit_loss(std::int64_t B, const float* __restrict t, const float* __restrict dense1,
                      const float* __restrict m, const float* __restrict s, float* __restrict loss) {
-  float t2 = 0.0f;
-  for (std::int64_t i = 0; i < B; ++i) {
-    const float m_i = m[i];
-    const float log = gradc::log(s[i]);
-    for (std::int64_t j = 0; j < 3; ++j) {
-      t2 += t[i * 3 + j] * (dense1[i * 3 + j] - m_i - log);
+  float loss_sum = 0.0f;
+  for (std::int64_t b = 0; b < B; ++b) {
+    const float m_b = m[b];
+    const float log = gradc::log(s[b]);
+    for (std::int64_t i = 0; i < 3; ++i) {
+      loss_sum += t[b * 3 + i] * (dense1[b * 3 + i] - m_b - log);
     }
   }
-  const float loss2 = -(t2 / static_cast<float>(B));
+  const float loss2 = -(loss_sum / static_cast<float>(B));
   loss[0] = loss2;
 }
 
-// step_next = step2 + 1
+// step_ = step_ + 1
 // chances.nn:8
-static void fit_fit_step(std::int32_t* __restrict step_) {
+static void fit_step(std::int32_t* __restrict step_) {
   step_[0] = static_cast<std::int32_t>(step_[0] + 1);
 }
 
-// t1[i] = sum[j] t[i, j]
-// ddense1[i, o] = (exp(dense1[i, o] - m[i]) * t1[i] / s[i] - t[i, o]) / B
+// ddense1_sum[b] = sum[i] t[b, i]
+// ddense1[b, o] = (exp(dense1[b, o] - m[b]) * ddense1_sum[b] / s[b] - t[b, o]) / B
 // ddense1: f32[B, 3], t: f32[B, 3], dense1: f32[B, 3], m: f32[B], s: f32[B]
-// prelude.nn:28
+// chances.nn:5
 static void fit_ddense1(std::int64_t B, const float* __restrict t, const float* __restrict dense1,
                         const float* __restrict m, const float* __restrict s,
                         float* __restrict ddense1) {
   const float cast = static_cast<float>(B);
-  for (std::int64_t i = 0; i < B; ++i) {
-    float t2 = 0.0f;
-    for (std::int64_t j = 0; j < 3; ++j) {
-      t2 += t[i * 3 + j];
+  for (std::int64_t b = 0; b < B; ++b) {
+    float ddense1_sum = 0.0f;
+    for (std::int64_t i = 0; i < 3; ++i) {
+      ddense1_sum += t[b * 3 + i];
     }
-    const float m_i = m[i];
-    const float s_i = s[i];
+    const float m_b = m[b];
+    const float s_b = s[b];
     for (std::int64_t o = 0; o < 3; ++o) {
-      ddense1[i * 3 + o] = (gradc::exp(dense1[i * 3 + o] - m_i) * t2 / s_i - t[i * 3 + o]) / cast;
+      ddense1[b * 3 + o] = (gradc::exp(dense1[b * 3 + o] - m_b) * ddense1_sum / s_b - t[b * 3 + o]) / cast;
     }
   }
 }
 
-// df_dense1_W[i, j] = sum[k] x[k, i] * ddense1[k, j]
-// p_next[i, j] = W[i, j] - 0.5 * df_dense1_W[i, j]
-// W: f32[3, 3], p_next: f32[3, 3], x: f32[B, 3], ddense1: f32[B, 3]
-// prelude.nn:28
+// dW[i, j] = sum[b] x[b, i] * ddense1[b, j]
+// W[i, j] = W[i, j] - 0.5 * dW[i, j]
+// dW: f32[3, 3], W: f32[3, 3], x: f32[B, 3], ddense1: f32[B, 3]
+// chances.nn:5
 static void fit_f_dense1_W(std::int64_t B, const float* __restrict x,
                            const float* __restrict ddense1, float* __restrict W,
-                           float* __restrict W2) {
-  product2(B, x, ddense1, W2);
+                           float* __restrict dW) {
+  product2(B, x, ddense1, dW);
   for (std::int64_t i = 0; i < 3; ++i) {
     for (std::int64_t j = 0; j < 3; ++j) {
-      W[i * 3 + j] = W[i * 3 + j] - 0.5f * W2[i * 3 + j];
+      W[i * 3 + j] = W[i * 3 + j] - 0.5f * dW[i * 3 + j];
     }
   }
 }
@@ -385,10 +386,10 @@ void f_backward(const Parameters& parameters, Workspace& workspace, std::int64_t
   auto* const s = gradc::place<float>(workspace.data, 128);  // f32[B]
   auto* const e = gradc::place<float>(workspace.data, 64);  // f32[B, 3]
   auto* const ddense1 = gradc::place<float>(workspace.data, 0);  // f32[B, 3]
-  auto* const t = gradc::place<float>(workspace.data, 64);  // f32[3, 3]
+  auto* const W_transposed = gradc::place<float>(workspace.data, 64);  // f32[3, 3]
   f_ddense1(B, dp, p2, s, e, ddense1);
-  f_t(parameters.f_dense1_W, t);
-  f_x(B, ddense1, t, dx);
+  f_W_transposed(parameters.f_dense1_W, W_transposed);
+  f_dx(B, ddense1, W_transposed, dx);
   f_dW(B, x, ddense1, gradients.f_dense1_W);
 }
 
@@ -398,13 +399,13 @@ fit_result fit(Parameters& parameters, State& state, Workspace& workspace, std::
   auto* const s = gradc::place<float>(workspace.data, 128);  // f32[B]
   auto* const m = gradc::place<float>(workspace.data, 64);  // f32[B]
   auto* const ddense1 = gradc::place<float>(workspace.data, 192);  // f32[B, 3]
-  auto* const W = gradc::place<float>(workspace.data, 0);  // f32[3, 3]
+  auto* const dW = gradc::place<float>(workspace.data, 0);  // f32[3, 3]
   f_dense1(B, x, parameters.f_dense1_W, dense1);
   fit_s(B, dense1, s, m);
   fit_loss(B, t, dense1, m, s, &result.loss);
-  fit_fit_step(state.fit_step);
+  chances::fit_step(state.fit_step);
   fit_ddense1(B, t, dense1, m, s, ddense1);
-  fit_f_dense1_W(B, x, ddense1, parameters.f_dense1_W, W);
+  fit_f_dense1_W(B, x, ddense1, parameters.f_dense1_W, dW);
   return result;
 }
 

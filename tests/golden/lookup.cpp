@@ -14,7 +14,7 @@
 
 namespace lookup {
 
-// t = normal(0, 1)
+// t[i, j] = normal(0, 1)
 // t: f32[5, 2]
 static void init_f_words_E(std::uint64_t seed, std::uint32_t step, float* __restrict t) {
   for (std::int64_t i = 0; i < 5; ++i) {
@@ -24,7 +24,7 @@ static void init_f_words_E(std::uint64_t seed, std::uint32_t step, float* __rest
   }
 }
 
-// t1[i] = 1
+// t[i] = 1
 // t: f32[3]
 static void init_f_smooth_k(float* __restrict t) {
   for (std::int64_t i = 0; i < 3; ++i) {
@@ -32,7 +32,7 @@ static void init_f_smooth_k(float* __restrict t) {
   }
 }
 
-// t1 = 0
+// t = 0
 static void init_fit_step(std::int32_t* __restrict t) {
   t[0] = 0;
 }
@@ -51,9 +51,9 @@ static void f_words(std::int64_t T, const float* __restrict E, const std::int32_
 }
 
 // smooth[i, d] = sum[u] k[u] * words[i + u - 1, d pad 0]
-// y[i, j] = tanh(smooth[i, j])
-// y2[i, j] = y[i, j]
-// y: f32[T, 2], k: f32[3], words: f32[T, 2]
+// y2[t, i] = tanh(smooth[t, i])
+// y[t, i] = y2[t, i]
+// y2: f32[T, 2], y: f32[T, 2], k: f32[3], words: f32[T, 2]
 // lookup.nn:11
 static void f_y(std::int64_t T, const float* __restrict k, const float* __restrict words,
                 float* __restrict y, float* __restrict y2) {
@@ -83,60 +83,61 @@ static void f_dsmooth(std::int64_t T, const float* __restrict dy, const float* _
   }
 }
 
-// dwords[i, j] = sum[l] dsmooth[i - l + 1, j pad 0] * k[l]
+// dwords[t, i] = sum[j] dsmooth[t - j + 1, i pad 0] * k[j]
 // dwords: f32[T, 2], dsmooth: f32[T, 2], k: f32[3]
 // lookup.nn:11
 static void f_dwords(std::int64_t T, const float* __restrict dsmooth, const float* __restrict k,
                      float* __restrict dwords) {
-  for (std::int64_t i = 0; i < T; ++i) {
-    for (std::int64_t j = 0; j < 2; ++j) {
+  for (std::int64_t t = 0; t < T; ++t) {
+    for (std::int64_t i = 0; i < 2; ++i) {
       float dwords2 = 0.0f;
-      for (std::int64_t k2 = 0; k2 < 3; ++k2) {
-        dwords2 += (i - k2 + 1 >= 0 && i - k2 + 1 < T ? dsmooth[(i - k2 + 1) * 2 + j] : 0.0f) * k[k2];
+      for (std::int64_t j = 0; j < 3; ++j) {
+        dwords2 += (t - j + 1 >= 0 && t - j + 1 < T ? dsmooth[(t - j + 1) * 2 + i] : 0.0f) * k[j];
       }
-      dwords[i * 2 + j] = dwords2;
+      dwords[t * 2 + i] = dwords2;
     }
   }
 }
 
-// df_words_E[i, j] = sum[k] select(ids[k] == i, dwords[k, j], 0)
-// E: f32[5, 2], ids: i32[T], dwords: f32[T, 2]
+// dE[i, j] = sum[t] select(ids[t] == i, dwords[t, j], 0)
+// dE: f32[5, 2], ids: i32[T], dwords: f32[T, 2]
 // lookup.nn:6
 static void f_dE(std::int64_t T, const std::int32_t* __restrict ids,
-                 const float* __restrict dwords, float* __restrict E) {
+                 const float* __restrict dwords, float* __restrict dE) {
   for (std::int64_t i = 0; i < 5; ++i) {
     for (std::int64_t j = 0; j < 2; ++j) {
-      E[i * 2 + j] = 0.0f;
+      dE[i * 2 + j] = 0.0f;
     }
   }
-  for (std::int64_t k = 0; k < T; ++k) {
-    const std::int64_t ids_k = ids[k];
+  for (std::int64_t t = 0; t < T; ++t) {
+    const std::int64_t ids_t = ids[t];
     for (std::int64_t j = 0; j < 2; ++j) {
-      if (ids_k >= 0 && ids_k < 5) {
-        E[ids_k * 2 + j] += dwords[k * 2 + j];
+      if (ids_t >= 0 && ids_t < 5) {
+        dE[ids_t * 2 + j] += dwords[t * 2 + j];
       }
     }
   }
 }
 
-// df_smooth_k[i] = sum[j, k] dsmooth[j, k] * words[i + j - 1, k pad 0]
-// k: f32[3], dsmooth: f32[T, 2], words: f32[T, 2]
+// dk[i] = sum[t, j] dsmooth[t, j] * words[i + t - 1, j pad 0]
+// dk: f32[3], dsmooth: f32[T, 2], words: f32[T, 2]
 // lookup.nn:11
 static void f_dk(std::int64_t T, const float* __restrict dsmooth, const float* __restrict words,
-                 float* __restrict k) {
+                 float* __restrict dk) {
   for (std::int64_t i = 0; i < 3; ++i) {
-    float k2 = 0.0f;
-    for (std::int64_t j = 0; j < T; ++j) {
-      for (std::int64_t k3 = 0; k3 < 2; ++k3) {
-        k2 += dsmooth[j * 2 + k3] * (i + j - 1 >= 0 && i + j - 1 < T ? words[(i + j - 1) * 2 + k3] : 0.0f);
+    float dk2 = 0.0f;
+    for (std::int64_t t = 0; t < T; ++t) {
+      for (std::int64_t j = 0; j < 2; ++j) {
+        dk2 += dsmooth[t * 2 + j] * (i + t - 1 >= 0 && i + t - 1 < T ? words[(i + t - 1) * 2 + j] : 0.0f);
       }
     }
-    k[i] = k2;
+    dk[i] = dk2;
   }
 }
 
 // smooth[i, d] = sum[u] k[u] * words[i + u - 1, d pad 0]
-// dsmooth[i, d] = (tanh(smooth[i, d]) - t[i, d]) / T * (1 - tanh(smooth[i, d]) * tanh(smooth[i, d]))
+// dsmooth[i, d] = (tanh(smooth[i, d]) - t[i, d]) / T * (1 - tanh(smooth[i, d]) * tanh(smooth[i,
+//     d]))
 // smooth: f32[T, 2], dsmooth: f32[T, 2], k: f32[3], words: f32[T, 2], t: f32[T, 2]
 // lookup.nn:11
 static void fit_dsmooth(std::int64_t T, const float* __restrict k, const float* __restrict words,
@@ -157,54 +158,54 @@ static void fit_dsmooth(std::int64_t T, const float* __restrict k, const float* 
   }
 }
 
-// t1 = sum[i, j] (tanh(smooth[i, j]) - t[i, j]) * (tanh(smooth[i, j]) - t[i, j])
-// loss = 0.5 * t1 / T
+// loss_sum = sum[t, i] (tanh(smooth[t, i]) - t[t, i]) * (tanh(smooth[t, i]) - t[t, i])
+// loss = 0.5 * loss_sum / T
 // smooth: f32[T, 2], t: f32[T, 2]
-// prelude.nn:59
+// lookup.nn:19
 static void fit_loss(std::int64_t T, const float* __restrict smooth, const float* __restrict t,
                      float* __restrict loss) {
-  float t2 = 0.0f;
-  for (std::int64_t i = 0; i < T; ++i) {
-    for (std::int64_t j = 0; j < 2; ++j) {
-      const float t3 = gradc::tanh(smooth[i * 2 + j]) - t[i * 2 + j];
-      t2 += t3 * t3;
+  float loss_sum = 0.0f;
+  for (std::int64_t t2 = 0; t2 < T; ++t2) {
+    for (std::int64_t i = 0; i < 2; ++i) {
+      const float t3 = gradc::tanh(smooth[t2 * 2 + i]) - t[t2 * 2 + i];
+      loss_sum += t3 * t3;
     }
   }
-  const float loss2 = 0.5f * t2 / static_cast<float>(T);
+  const float loss2 = 0.5f * loss_sum / static_cast<float>(T);
   loss[0] = loss2;
 }
 
-// step_next = step2 + 1
+// step_ = step_ + 1
 // lookup.nn:18
-static void fit_fit_step(std::int32_t* __restrict step_) {
+static void fit_step(std::int32_t* __restrict step_) {
   step_[0] = static_cast<std::int32_t>(step_[0] + 1);
 }
 
-// p_next[i, j] = E[i, j] - 0.1 * df_words_E[i, j]
-// p_next: f32[5, 2], E: f32[5, 2]
-// prelude.nn:113
-static void fit_f_words_E(const float* __restrict E2, float* __restrict E) {
+// E[i, j] = E[i, j] - 0.1 * dE[i, j]
+// E: f32[5, 2], dE: f32[5, 2]
+// lookup.nn:20
+static void fit_f_words_E(const float* __restrict dE, float* __restrict E) {
   for (std::int64_t i = 0; i < 5; ++i) {
     for (std::int64_t j = 0; j < 2; ++j) {
-      E[i * 2 + j] = E[i * 2 + j] - 0.1f * E2[i * 2 + j];
+      E[i * 2 + j] = E[i * 2 + j] - 0.1f * dE[i * 2 + j];
     }
   }
 }
 
-// df_smooth_k[i] = sum[j, k] dsmooth[j, k] * words[i + j - 1, k pad 0]
-// p_next[i] = k[i] - 0.1 * df_smooth_k[i]
-// p_next: f32[3], dsmooth: f32[T, 2], words: f32[T, 2], k: f32[3]
+// dk[i] = sum[t, j] dsmooth[t, j] * words[i + t - 1, j pad 0]
+// k[i] = k[i] - 0.1 * dk[i]
+// k: f32[3], dsmooth: f32[T, 2], words: f32[T, 2]
 // lookup.nn:11
 static void fit_f_smooth_k(std::int64_t T, const float* __restrict dsmooth,
                            const float* __restrict words, float* __restrict k) {
   for (std::int64_t i = 0; i < 3; ++i) {
-    float k2 = 0.0f;
-    for (std::int64_t j = 0; j < T; ++j) {
-      for (std::int64_t k3 = 0; k3 < 2; ++k3) {
-        k2 += dsmooth[j * 2 + k3] * (i + j - 1 >= 0 && i + j - 1 < T ? words[(i + j - 1) * 2 + k3] : 0.0f);
+    float dk = 0.0f;
+    for (std::int64_t t = 0; t < T; ++t) {
+      for (std::int64_t j = 0; j < 2; ++j) {
+        dk += dsmooth[t * 2 + j] * (i + t - 1 >= 0 && i + t - 1 < T ? words[(i + t - 1) * 2 + j] : 0.0f);
       }
     }
-    const float p_next = k[i] - 0.1f * k2;
+    const float p_next = k[i] - 0.1f * dk;
     k[i] = p_next;
   }
 }
@@ -257,14 +258,14 @@ fit_result fit(Parameters& parameters, State& state, Workspace& workspace, std::
   auto* const dsmooth = gradc::place<float>(workspace.data, 128);  // f32[T, 2]
   auto* const smooth = gradc::place<float>(workspace.data, 64);  // f32[T, 2]
   auto* const dwords = gradc::place<float>(workspace.data, 64);  // f32[T, 2]
-  auto* const E = gradc::place<float>(workspace.data, 192);  // f32[5, 2]
+  auto* const dE = gradc::place<float>(workspace.data, 192);  // f32[5, 2]
   f_words(T, parameters.f_words_E, ids, words);
   fit_dsmooth(T, parameters.f_smooth_k, words, t, dsmooth, smooth);
   fit_loss(T, smooth, t, &result.loss);
-  fit_fit_step(state.fit_step);
+  lookup::fit_step(state.fit_step);
   f_dwords(T, dsmooth, parameters.f_smooth_k, dwords);
-  f_dE(T, ids, dwords, E);
-  fit_f_words_E(E, parameters.f_words_E);
+  f_dE(T, ids, dwords, dE);
+  fit_f_words_E(dE, parameters.f_words_E);
   fit_f_smooth_k(T, dsmooth, words, parameters.f_smooth_k);
   return result;
 }

@@ -1,0 +1,76 @@
+// Do not edit: edit the spec and run gradc again.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "gradc/cuda.h"
+#include "gradc/model.h"
+
+#if GRADC_RUNTIME_VERSION != 1
+#error "this file was generated for version 1 of gradc's runtime headers: generate it again"
+#endif
+
+namespace affine {
+
+// Sizes chosen at every call, from 1 to the bound.
+constexpr std::int64_t max_B = 4;
+
+// Everything that is learnt: 8 numbers. Tensors are row-major.
+struct Parameters {
+  alignas(64) float f_only_W[3 * 2];  // f.only.W: f32[3, 2]
+  alignas(64) float f_only_b[2];  // f.only.b: f32[2]
+};
+
+// What the optimizers keep from one step to the next: 1 numbers.
+struct State {
+  alignas(64) std::int32_t fit_step[1];  // fit.step: i32[]
+};
+
+// Memory for intermediate values. One workspace serves every function, one call at a time; its contents need
+// not be set. A thread of its own needs a workspace of its own.
+struct Workspace {
+  alignas(64) unsigned char data[128];
+};
+
+// All of it as one piece of device memory: `gradc::OnDevice<Arena> arena(device, "name")` allocates it, and
+// `arena->parameters` and so on are what the functions take. They and all pointers are addresses on the device; a
+// function returns when its kernels are in the stream of `device`, which runs them in that order.
+struct Arena {
+  Parameters parameters;
+  Parameters gradients;
+  State state;
+  Workspace workspace;
+};
+
+// Gives every parameter and state its initial value; the same seed gives the same values.
+void init(gradc::Device& device, Parameters& parameters, State& state, std::uint64_t seed);
+
+// net f (affine.nn:10).
+//   reads   x: f32[B, 3]
+//   writes  y: f32[B, 2]
+void f_forward(gradc::Device& device, const Parameters& parameters, Workspace& workspace, std::int64_t B, const float* x, float* y);
+
+// The gradients of net f, after its forward function ran with the same workspace, dims and inputs:
+// it reads what that left in the workspace. Sets the members of `gradients` the net uses.
+//   reads   x: f32[B, 3], dy: f32[B, 2]
+//   writes  dx: f32[B, 3]
+void f_backward(gradc::Device& device, const Parameters& parameters, Workspace& workspace, std::int64_t B, const float* x, const float* dy, Parameters& gradients, float* dx);
+
+// What step fit reports.
+struct fit_result {
+  float loss;
+};
+
+// step fit (affine.nn:14): computes, differentiates and updates; returns what it reports.
+//   reads   x: f32[B, 3], t: f32[B, 2]
+void fit(gradc::Device& device, Parameters& parameters, State& state, Workspace& workspace, std::int64_t B, const float* x, const float* t, std::uint64_t seed, fit_result* result);
+
+// What step fit reports, without changing anything.
+//   reads   x: f32[B, 3], t: f32[B, 2]
+void fit_evaluate(gradc::Device& device, const Parameters& parameters, const State& state, Workspace& workspace, std::int64_t B, const float* x, const float* t, fit_result* result);
+
+// The tables by which the runtime's driver and checkpoints know this network.
+const gradc::Model& model();
+
+}  // namespace affine
