@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# Long because it holds a reference for every definition of the prelude, in one place.
 """Writes ops/*.json: what JAX and optax say of the specs in tests/ops/samples.
 
     pip install jax optax && python3 tests/data/ops.py
