@@ -8,10 +8,10 @@
 
 #include <algorithm>
 
+#include "codegen/drop_unused.h"
 #include "codegen/folds.h"
 #include "codegen/grid_nest.h"
 #include "codegen/product_to_grid.h"
-#include "codegen/prune.h"
 
 namespace gradc {
 
@@ -194,7 +194,7 @@ WrittenKernel kernel_to_grid(const LoopContext& context, const KernelPlan& plan,
   const Launch launch = plan.form == Form::product ? product_to_grid(k, target, arrays)
                                                    : write_runs(k, target);
   WrittenKernel written = k.finish();
-  prune(written.kernel.body);
+  drop_unused(written.kernel.body);
   written.kernel.launch = launch;
   written.kernel.arrays = std::move(arrays);
   return written;
