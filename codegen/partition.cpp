@@ -62,12 +62,14 @@ class Partitioner {
   // The node that stands for `id` now; it is stored, a leaf, or a reshape of one.
   NodeId now(NodeId id) const { return stored_.at(id); }
 
-  NodeId copy_of(NodeId id) {
+  // Equal nodes are one node, so further copies of the same tensor are marked as such.
+  NodeId copy_of(NodeId id, int further) {
     const TensorType type = g_[id].type;
     std::vector<ScalarId> subscripts;
     for (std::uint32_t k = 0; k < type.rank(); ++k) subscripts.push_back(g_.index(k));
-    const NodeId copy = g_.comprehension(type.rank(), type.shape, Reduction::none,
-                                         g_.read(id, std::move(subscripts)));
+    ScalarId element = g_.read(id, std::move(subscripts));
+    for (; further > 0; --further) element = g_.apply(Fn::detach, {element});
+    const NodeId copy = g_.comprehension(type.rank(), type.shape, Reduction::none, element);
     label(copy, g_.label(id));
     return copy;
   }
@@ -237,21 +239,27 @@ class Homes {
 
   // The node that computes `value` into `home`.
   void place(NodeId value, Home home) {
-    NodeId owner = storage_of(g_, value);
-    if (is_computed(g_[owner]) && !homes_.contains(owner)) {
-      homes_[owner] = home;
-      roots_.push_back(owner);
-      return;
-    }
-    place_copy(value, home);
+    const NodeId owner = storage_of(g_, value);
+    put(is_free(owner) ? owner : fresh_copy(value), home);
   }
 
   // As place, but the value itself stays where it is.
-  void place_copy(NodeId value, Home home) {
-    NodeId copy = partitioner_.copy_of(value);
-    while (homes_.contains(copy)) copy = partitioner_.copy_of(copy);
-    homes_[copy] = home;
-    roots_.push_back(copy);
+  void place_copy(NodeId value, Home home) { put(fresh_copy(value), home); }
+
+  // Computed, and without a home so far.
+  bool is_free(NodeId owner) const { return is_computed(g_[owner]) && !homes_.contains(owner); }
+
+  // From the value rather than from another copy, which may be out of reach where this one is made.
+  NodeId fresh_copy(NodeId value) {
+    int further = 0;
+    NodeId copy = partitioner_.copy_of(value, further);
+    while (homes_.contains(copy)) copy = partitioner_.copy_of(value, ++further);
+    return copy;
+  }
+
+  void put(NodeId owner, Home home) {
+    homes_[owner] = home;
+    roots_.push_back(owner);
   }
 
   void keep_in_workspace(NodeId owner) { homes_[owner] = Home{}; }
@@ -291,21 +299,37 @@ bool reads_in_place(const Graph& g, NodeId id, NodeId target) {
   return in_place;
 }
 
+// Updates computed right into what they are the next value of: target by node.
+using Overwriters = std::map<NodeId, NodeId>;
+
+bool reads(const Graph& g, NodeId id, NodeId source) {
+  const auto from = sources(g, id);
+  return std::find(from.begin(), from.end(), source) != from.end();
+}
+
 // True if the value can be written over its target while the old one is still needed by others: nobody
-// who reads the old one needs the new one first.
-bool may_overwrite(const Graph& g, NodeId owner, NodeId target, const std::vector<NodeId>& order) {
-  const auto needs = sources(g, owner);
-  if (std::find(needs.begin(), needs.end(), target) != needs.end() &&
-      !reads_in_place(g, owner, target)) {
-    return false;
-  }
+// who reads the old one needs the new one first, or waits for it because of another such update.
+bool may_overwrite(const Graph& g, NodeId owner, NodeId target, const std::vector<NodeId>& order,
+                   const Overwriters& others) {
+  if (reads(g, owner, target) && !reads_in_place(g, owner, target)) return false;
   std::set<NodeId> after{owner};
-  for (NodeId id : order) {
-    if (!is_computed(g[id]) || id == owner) continue;
+  auto waits = [&](NodeId id) {
     const auto from = sources(g, id);
-    if (std::none_of(from.begin(), from.end(), [&](NodeId f) { return after.contains(f); })) continue;
-    after.insert(id);
-    if (std::find(from.begin(), from.end(), target) != from.end()) return false;
+    if (std::any_of(from.begin(), from.end(), [&](NodeId f) { return after.contains(f); })) return true;
+    const auto other = others.find(id);
+    return other != others.end() && std::any_of(after.begin(), after.end(), [&](NodeId reader) {
+             return reads(g, reader, other->second);
+           });
+  };
+  for (bool grown = true; grown;) {
+    grown = false;
+    for (NodeId id : order) {
+      if (!is_computed(g[id]) || after.contains(id) || !waits(id)) continue;
+      if (reads(g, id, target)) return false;
+      after.insert(id);
+      // What waits for data stands later in the order, what waits for an overwriting may not.
+      grown = !others.empty();
+    }
   }
   return true;
 }
@@ -375,18 +399,24 @@ FunctionPlan plan_step(Graph& g, Partitioner& p, const Function& f, FunctionPlan
 
   std::vector<NodeId> everything = outputs;
   for (const Update& u : f.updates) everything.push_back(p.now(u.value));
-  const auto order = topological_order(g, everything);
+  auto order = topological_order(g, everything);
+  Overwriters overwriters;
   for (const Update& u : f.updates) {
     const NodeId value = p.now(u.value);
     if (value == u.target) continue;
     const Storage storage =
         g[u.target].kind == NodeKind::parameter ? Storage::parameter : Storage::state;
     const Home home{storage, u.target, 0};
-    const NodeId owner = storage_of(g, value);
-    if (is_computed(g[owner]) && may_overwrite(g, owner, u.target, order)) {
-      homes.place(value, home);
+    NodeId owner = storage_of(g, value);
+    if (!homes.is_free(owner)) {
+      owner = homes.fresh_copy(value);
+      order.push_back(owner);
+    }
+    if (may_overwrite(g, owner, u.target, order, overwriters)) {
+      homes.put(owner, home);
+      overwriters.emplace(owner, u.target);
     } else {
-      homes.place_copy(value, home);
+      homes.place_copy(owner, home);
     }
   }
   append(plan.stored, g, topological_order(g, homes.roots()), homes, done);
