@@ -51,7 +51,11 @@ void name_function(Graph& g, const FunctionPlan& plan) {
   auto rename = [&](NodeId id, const std::string& to) {
     if (!to.empty() && g.label(id).name.empty()) g.label(id).name = to;
   };
+  auto overwrites = [](const StoredNode& s) {
+    return s.home.storage == loops::Storage::parameter || s.home.storage == loops::Storage::state;
+  };
   for (const StoredNode& s : plan.stored) {
+    if (overwrites(s)) rename(s.node, last_word(g, s.home.target));
     const Node& n = g[s.node];
     if (n.kind != NodeKind::comprehension || !g.label(s.node).name.empty()) continue;
     rename(s.node, copy_name(g, n));
@@ -59,9 +63,7 @@ void name_function(Graph& g, const FunctionPlan& plan) {
   }
   // Users first, so that a name reaches through several values.
   for (auto user = plan.stored.rbegin(); user != plan.stored.rend(); ++user) {
-    const bool update = user->home.storage == loops::Storage::parameter ||
-                        user->home.storage == loops::Storage::state;
-    const std::string word = last_word(g, update ? user->home.target : user->node);
+    const std::string word = last_word(g, overwrites(*user) ? user->home.target : user->node);
     if (word.empty()) continue;
     for (NodeId read : operands_of(g, user->node)) {
       const NodeId made = storage_of(g, read);

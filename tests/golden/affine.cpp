@@ -14,27 +14,27 @@
 
 namespace affine {
 
-// t[i, j] = normal(0, 0.8164966)
-// t: f32[3, 2]
-static void init_f_only_W(std::uint64_t seed, std::uint32_t step, float* __restrict t) {
+// W[i, j] = normal(0, 0.8164966)
+// W: f32[3, 2]
+static void init_f_only_W(std::uint64_t seed, std::uint32_t step, float* __restrict W) {
   for (std::int64_t i = 0; i < 3; ++i) {
     for (std::int64_t j = 0; j < 2; ++j) {
-      t[i * 2 + j] = gradc::random_normal(seed, step, 2887886452u, static_cast<std::uint64_t>(i * 2 + j), 0.0f, 0.8164966f);
+      W[i * 2 + j] = gradc::random_normal(seed, step, 2887886452u, static_cast<std::uint64_t>(i * 2 + j), 0.0f, 0.8164966f);
     }
   }
 }
 
-// t[i] = 0
-// t: f32[2]
-static void init_f_only_b(float* __restrict t) {
+// b[i] = 0
+// b: f32[2]
+static void init_f_only_b(float* __restrict b) {
   for (std::int64_t i = 0; i < 2; ++i) {
-    t[i] = 0.0f;
+    b[i] = 0.0f;
   }
 }
 
-// t = 0
-static void init_fit_step(std::int32_t* __restrict t) {
-  t[0] = 0;
+// step_ = 0
+static void init_fit_step(std::int32_t* __restrict step_) {
+  step_[0] = 0;
 }
 
 // out[m, n] = sum[k] a[m, k] * b[k, n] in register tiles

@@ -11,32 +11,32 @@
 
 namespace affine {
 
-// t[i, j] = normal(0, 0.8164966)
-// t: f32[3, 2]
+// W[i, j] = normal(0, 0.8164966)
+// W: f32[3, 2]
 static __global__ void init_f_only_W(std::uint64_t seed, const std::int32_t* counter,
-                                     float* __restrict t) {
+                                     float* __restrict W) {
   const std::uint32_t step = gradc::step_of(counter);
   if (const std::int64_t element = gradc::thread_of_all(); element < 6) {
     const std::int64_t i = element / 2;
     const std::int64_t j = element - i * 2;
-    t[i * 2 + j] = gradc::random_normal(seed, step, 2887886452u, static_cast<std::uint64_t>(i * 2 + j), 0.0f, 0.8164966f);
+    W[i * 2 + j] = gradc::random_normal(seed, step, 2887886452u, static_cast<std::uint64_t>(i * 2 + j), 0.0f, 0.8164966f);
   }
 }
 
-// t[i] = 0
-// t: f32[2]
-static __global__ void init_f_only_b(float* __restrict t) {
+// b[i] = 0
+// b: f32[2]
+static __global__ void init_f_only_b(float* __restrict b) {
   if (const std::int64_t i = gradc::thread_of_all(); i < 2) {
-    t[i] = 0.0f;
+    b[i] = 0.0f;
   }
 }
 
-// t = 0
-static __global__ void init_fit_step(std::int32_t* __restrict t) {
+// step_ = 0
+static __global__ void init_fit_step(std::int32_t* __restrict step_) {
   if (const std::int64_t element = gradc::block(); element < 1) {
     __syncthreads();
     if (gradc::thread() == 0) {
-      t[0] = 0;
+      step_[0] = 0;
     }
   }
 }

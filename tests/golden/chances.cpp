@@ -14,19 +14,19 @@
 
 namespace chances {
 
-// t[i, j] = normal(0, 0.8164966)
-// t: f32[3, 3]
-static void init_f_dense1_W(std::uint64_t seed, std::uint32_t step, float* __restrict t) {
+// W[i, j] = normal(0, 0.8164966)
+// W: f32[3, 3]
+static void init_f_dense1_W(std::uint64_t seed, std::uint32_t step, float* __restrict W) {
   for (std::int64_t i = 0; i < 3; ++i) {
     for (std::int64_t j = 0; j < 3; ++j) {
-      t[i * 3 + j] = gradc::random_normal(seed, step, 2008941984u, static_cast<std::uint64_t>(i * 3 + j), 0.0f, 0.8164966f);
+      W[i * 3 + j] = gradc::random_normal(seed, step, 2008941984u, static_cast<std::uint64_t>(i * 3 + j), 0.0f, 0.8164966f);
     }
   }
 }
 
-// t = 0
-static void init_fit_step(std::int32_t* __restrict t) {
-  t[0] = 0;
+// step_ = 0
+static void init_fit_step(std::int32_t* __restrict step_) {
+  step_[0] = 0;
 }
 
 // out[m, n] = sum[k] a[m, k] * b[k, n] in register tiles

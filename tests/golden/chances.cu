@@ -11,24 +11,24 @@
 
 namespace chances {
 
-// t[i, j] = normal(0, 0.8164966)
-// t: f32[3, 3]
+// W[i, j] = normal(0, 0.8164966)
+// W: f32[3, 3]
 static __global__ void init_f_dense1_W(std::uint64_t seed, const std::int32_t* counter,
-                                       float* __restrict t) {
+                                       float* __restrict W) {
   const std::uint32_t step = gradc::step_of(counter);
   if (const std::int64_t element = gradc::thread_of_all(); element < 9) {
     const std::int64_t i = element / 3;
     const std::int64_t j = element - i * 3;
-    t[i * 3 + j] = gradc::random_normal(seed, step, 2008941984u, static_cast<std::uint64_t>(i * 3 + j), 0.0f, 0.8164966f);
+    W[i * 3 + j] = gradc::random_normal(seed, step, 2008941984u, static_cast<std::uint64_t>(i * 3 + j), 0.0f, 0.8164966f);
   }
 }
 
-// t = 0
-static __global__ void init_fit_step(std::int32_t* __restrict t) {
+// step_ = 0
+static __global__ void init_fit_step(std::int32_t* __restrict step_) {
   if (const std::int64_t element = gradc::block(); element < 1) {
     __syncthreads();
     if (gradc::thread() == 0) {
-      t[0] = 0;
+      step_[0] = 0;
     }
   }
 }

@@ -68,6 +68,10 @@ TEST_CASE("every stage of the golden specs is as it was") {
     for (const std::string extension : {".hpp", ".cpp"})
       compare(fs::path(spec).replace_extension(extension),
               lasting(read_text(folder.path() / "out" / (spec.stem().string() + extension))));
+    run({"--target=cuda", "--no-format", "-o", "cuda"});
+    for (const std::string extension : {".hpp", ".cu"})
+      compare(fs::path(spec).replace_extension(extension == ".cu" ? ".cu" : ".cuda.hpp"),
+              lasting(read_text(folder.path() / "cuda" / (spec.stem().string() + extension))));
   }
 }
 

@@ -14,27 +14,27 @@
 
 namespace lookup {
 
-// t[i, j] = normal(0, 1)
-// t: f32[5, 2]
-static void init_f_words_E(std::uint64_t seed, std::uint32_t step, float* __restrict t) {
+// E[i, j] = normal(0, 1)
+// E: f32[5, 2]
+static void init_f_words_E(std::uint64_t seed, std::uint32_t step, float* __restrict E) {
   for (std::int64_t i = 0; i < 5; ++i) {
     for (std::int64_t j = 0; j < 2; ++j) {
-      t[i * 2 + j] = gradc::random_normal(seed, step, 3964311387u, static_cast<std::uint64_t>(i * 2 + j), 0.0f, 1.0f);
+      E[i * 2 + j] = gradc::random_normal(seed, step, 3964311387u, static_cast<std::uint64_t>(i * 2 + j), 0.0f, 1.0f);
     }
   }
 }
 
-// t[i] = 1
-// t: f32[3]
-static void init_f_smooth_k(float* __restrict t) {
+// k[i] = 1
+// k: f32[3]
+static void init_f_smooth_k(float* __restrict k) {
   for (std::int64_t i = 0; i < 3; ++i) {
-    t[i] = 1.0f;
+    k[i] = 1.0f;
   }
 }
 
-// t = 0
-static void init_fit_step(std::int32_t* __restrict t) {
-  t[0] = 0;
+// step_ = 0
+static void init_fit_step(std::int32_t* __restrict step_) {
+  step_[0] = 0;
 }
 
 // words[i, d] = E[ids[i], d]

@@ -11,32 +11,32 @@
 
 namespace lookup {
 
-// t[i, j] = normal(0, 1)
-// t: f32[5, 2]
+// E[i, j] = normal(0, 1)
+// E: f32[5, 2]
 static __global__ void init_f_words_E(std::uint64_t seed, const std::int32_t* counter,
-                                      float* __restrict t) {
+                                      float* __restrict E) {
   const std::uint32_t step = gradc::step_of(counter);
   if (const std::int64_t element = gradc::thread_of_all(); element < 10) {
     const std::int64_t i = element / 2;
     const std::int64_t j = element - i * 2;
-    t[i * 2 + j] = gradc::random_normal(seed, step, 3964311387u, static_cast<std::uint64_t>(i * 2 + j), 0.0f, 1.0f);
+    E[i * 2 + j] = gradc::random_normal(seed, step, 3964311387u, static_cast<std::uint64_t>(i * 2 + j), 0.0f, 1.0f);
   }
 }
 
-// t[i] = 1
-// t: f32[3]
-static __global__ void init_f_smooth_k(float* __restrict t) {
+// k[i] = 1
+// k: f32[3]
+static __global__ void init_f_smooth_k(float* __restrict k) {
   if (const std::int64_t i = gradc::thread_of_all(); i < 3) {
-    t[i] = 1.0f;
+    k[i] = 1.0f;
   }
 }
 
-// t = 0
-static __global__ void init_fit_step(std::int32_t* __restrict t) {
+// step_ = 0
+static __global__ void init_fit_step(std::int32_t* __restrict step_) {
   if (const std::int64_t element = gradc::block(); element < 1) {
     __syncthreads();
     if (gradc::thread() == 0) {
-      t[0] = 0;
+      step_[0] = 0;
     }
   }
 }
