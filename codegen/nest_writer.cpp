@@ -162,9 +162,8 @@ bool NestWriter::is_safe(ScalarId id) {
       safe = stays_inside(g_, s.args[k], shape[k], ranges_);
     }
   }
-  // A select or a padded read guards its own operands.
-  const bool guards = (s.kind == ScalarKind::apply && s.fn == Fn::select) || s.zero_outside;
-  for (std::size_t k = 0; safe && k < (guards ? 1 : s.args.size()); ++k) safe = is_safe(s.args[k]);
+  // What a select chooses may be read only where some select around it holds: its own condition proves nothing.
+  for (std::size_t k = 0; safe && k < s.args.size(); ++k) safe = is_safe(s.args[k]);
   safe_.emplace(id, safe);
   return safe;
 }
