@@ -261,7 +261,7 @@ class Lexer {
                 fmt::format("'{}' is no number: numbers are written as in 64, 0.5 or 1e-3",
                             text_from(begin_).substr(0, 40)));
       if (is_letter(text_[end]) && text_[end] != '_' && text_.substr(begin_, 2) != "0x")
-        d.notes.push_back({span(end, at_), "a product needs its '*'"});
+        d.notes.push_back({span(end, at_), fmt::format("a product needs its '*'")});
       return;
     }
     const double value = number_value(text_from(begin_));

@@ -252,7 +252,8 @@ EmittedResult Emitted::call(const std::string& function, EmittedKind kind,
                       sizes.data(),
                       in.data(),
                       out.data(),
-                      seed};
+                      seed,
+                      nullptr};
   found->run(call);
 
   EmittedResult result;
