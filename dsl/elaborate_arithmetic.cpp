@@ -44,102 +44,12 @@ bool is_rounding(Fn fn) {
   return fn == Fn::floor || fn == Fn::ceil || fn == Fn::round;
 }
 
-double floored(double x, double y) {
-  return std::floor(x / y);
-}
-
-double smaller(double x, double y) {
-  return std::isnan(x) || x < y ? x : y;
-}
-double larger(double x, double y) {
-  return std::isnan(x) || x > y ? x : y;
-}
-
 double fold(Fn fn, const std::vector<Value>& args) {
   const double x = args[0].number;
   const double y = args.size() > 1 ? args[1].number : 0;
-  switch (fn) {
-    case Fn::neg:
-      return -x;
-    case Fn::add:
-      return x + y;
-    case Fn::sub:
-      return x - y;
-    case Fn::mul:
-      return x * y;
-    case Fn::div:
-      return x / y;
-    case Fn::floor_div:
-      return floored(x, y);
-    case Fn::mod:
-      return x - floored(x, y) * y;
-    case Fn::pow:
-      return std::pow(x, y);
-    case Fn::min:
-      return smaller(x, y);
-    case Fn::max:
-      return larger(x, y);
-    case Fn::eq:
-      return x == y;
-    case Fn::ne:
-      return x != y;
-    case Fn::lt:
-      return x < y;
-    case Fn::le:
-      return x <= y;
-    case Fn::gt:
-      return x > y;
-    case Fn::ge:
-      return x >= y;
-    case Fn::logical_and:
-      return x != 0 && y != 0;
-    case Fn::logical_or:
-      return x != 0 || y != 0;
-    case Fn::logical_not:
-      return x == 0;
-    case Fn::select:
-      return x != 0 ? y : args[2].number;
-    case Fn::exp:
-      return std::exp(x);
-    case Fn::expm1:
-      return std::expm1(x);
-    case Fn::log:
-      return std::log(x);
-    case Fn::log1p:
-      return std::log1p(x);
-    case Fn::sqrt:
-      return std::sqrt(x);
-    case Fn::sin:
-      return std::sin(x);
-    case Fn::cos:
-      return std::cos(x);
-    case Fn::tan:
-      return std::tan(x);
-    case Fn::atan:
-      return std::atan(x);
-    case Fn::tanh:
-      return std::tanh(x);
-    case Fn::erf:
-      return std::erf(x);
-    case Fn::logistic:
-      return 1 / (1 + std::exp(-x));
-    case Fn::log1pexp:
-      return x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x));
-    case Fn::abs:
-      return std::fabs(x);
-    case Fn::sign:
-      return x > 0 ? 1 : x < 0 ? -1 : x;
-    case Fn::floor:
-      return std::floor(x);
-    case Fn::ceil:
-      return std::ceil(x);
-    case Fn::round:
-      return std::nearbyint(x);
-    case Fn::cast:
-    case Fn::detach:
-      return x;
-  }
-  GRADC_UNREACHABLE("scalar function");
+  if (fn == Fn::cast) return x;
+  if (fn == Fn::select) return x != 0 ? y : args[2].number;
+  return evaluate(fn, x, y);
 }
 
 Value fold_constants(Elaboration& e, Fn fn, const std::vector<Value>& args, const Operands& where) {

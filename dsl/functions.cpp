@@ -1,7 +1,9 @@
 // functions.cpp: the table of scalar functions.
 #include "dsl/functions.h"
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "dsl/check.h"
 
@@ -77,6 +79,91 @@ std::string_view name(DType t) {
 }
 
 const FnInfo& info(Fn fn) { return table[static_cast<std::size_t>(fn)]; }
+
+double evaluate(Fn fn, double x, double y) {
+  switch (fn) {
+    case Fn::neg:
+      return -x;
+    case Fn::add:
+      return x + y;
+    case Fn::sub:
+      return x - y;
+    case Fn::mul:
+      return x * y;
+    case Fn::div:
+      return x / y;
+    case Fn::floor_div:
+      return std::floor(x / y);
+    case Fn::mod:
+      return x - y * std::floor(x / y);
+    case Fn::pow:
+      return std::pow(x, y);
+    case Fn::min:
+      return std::isnan(x) || x < y ? x : y;
+    case Fn::max:
+      return std::isnan(x) || x > y ? x : y;
+    case Fn::eq:
+      return x == y;
+    case Fn::ne:
+      return x != y;
+    case Fn::lt:
+      return x < y;
+    case Fn::le:
+      return x <= y;
+    case Fn::gt:
+      return x > y;
+    case Fn::ge:
+      return x >= y;
+    case Fn::logical_and:
+      return x != 0 && y != 0;
+    case Fn::logical_or:
+      return x != 0 || y != 0;
+    case Fn::logical_not:
+      return x == 0;
+    case Fn::exp:
+      return std::exp(x);
+    case Fn::expm1:
+      return std::expm1(x);
+    case Fn::log:
+      return std::log(x);
+    case Fn::log1p:
+      return std::log1p(x);
+    case Fn::sqrt:
+      return std::sqrt(x);
+    case Fn::sin:
+      return std::sin(x);
+    case Fn::cos:
+      return std::cos(x);
+    case Fn::tan:
+      return std::tan(x);
+    case Fn::atan:
+      return std::atan(x);
+    case Fn::tanh:
+      return std::tanh(x);
+    case Fn::erf:
+      return std::erf(x);
+    case Fn::logistic:
+      return x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x));
+    case Fn::log1pexp:
+      return std::max(x, 0.0) + std::log1p(std::exp(-std::fabs(x)));
+    case Fn::abs:
+      return std::fabs(x);
+    case Fn::sign:
+      return x > 0 ? 1 : x < 0 ? -1 : x;
+    case Fn::floor:
+      return std::floor(x);
+    case Fn::ceil:
+      return std::ceil(x);
+    case Fn::round:
+      return std::nearbyint(x);
+    case Fn::detach:
+      return x;
+    case Fn::select:
+    case Fn::cast:
+      break;
+  }
+  GRADC_UNREACHABLE("a function whose value depends on more than two numbers");
+}
 
 std::optional<Fn> function_named(std::string_view name) {
   for (const FnInfo& row : table) {

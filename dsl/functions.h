@@ -46,6 +46,8 @@ struct FnInfo {
 };
 
 const FnInfo& info(Fn);
+// Of numbers known at compile time; all but select and cast. (The interpreter has its own: it is the oracle of this.)
+double evaluate(Fn, double x, double y);
 std::optional<Fn> function_named(std::string_view name);  // only those a spec may call by name
 
 }  // namespace gradc

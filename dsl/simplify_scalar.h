@@ -26,7 +26,4 @@ bool is_cheap(const Graph&, ScalarId);
 // True if `id` names an index numbered in first … last-1.
 bool uses_index(const Graph&, ScalarId, std::uint32_t first, std::uint32_t last);
 
-// The value of a function of numbers.
-double evaluate(Fn, double x, double y);
-
 }  // namespace gradc
