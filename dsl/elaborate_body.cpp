@@ -126,8 +126,9 @@ Value initial_value(Elaboration& e, Scope& scope, const ast::Expr& x, const Tens
   return spread(e, v, type, x.span, in_quotes(name));
 }
 
-Value make_parameter(Elaboration& e, Scope& scope, const ast::Param& p, const std::string& path) {
-  const auto type = declared_type(e, scope, p.type, p.name);
+Value make_parameter(Elaboration& e, Scope& scope, const ast::Param& p, const ast::Type& declared,
+                     const std::string& path) {
+  const auto type = declared_type(e, scope, declared, p.name);
   if (!type) return {};
   const bool fixed = std::all_of(type->shape.begin(), type->shape.end(),
                                  [](const Extent& x) { return x.is_fixed(); });
@@ -164,11 +165,20 @@ void parameter(Elaboration& e, Scope& scope, const ast::Param& p, Span span) {
   }
   if (left_out(e, scope, p.name, p.condition)) return;
   const std::string path = scope.path + "." + p.name.text;
+  ast::Type type = p.type;
+  if (has_open_extents(type)) {
+    const auto closed = close_extents(e, scope, p, scope.first_subscripts[p.name.text]);
+    if (!closed) {
+      bind(e, scope, p.name, {});
+      return;
+    }
+    type = *closed;
+  }
   const auto known = e.parameters.find(path);
   // A use of a net after its first shares what the first made.
   const Value v = known != e.parameters.end() && scope.locals.count(p.name.text) == 0
                       ? node_value(e, known->second)
-                      : make_parameter(e, scope, p, path);
+                      : make_parameter(e, scope, p, type, path);
   if (v.is(ValueKind::tensor)) {
     const NodeId id = e.graph[v.body].tensor;
     scope.own_parameters.push_back(id);

@@ -180,6 +180,13 @@ Value evaluate_subscript(Elaboration& e, Scope& scope, const ast::Expr& x) {
   const TensorType type = element_already ? TensorType{dtype_of(e, base), {}} : base.type;
   if (!expand_subscripts(e, scope, x, type, subscripts, spans)) return {};
   if (element_already) return base;
+  if (const auto first = scope.first_subscripts.find(x.name.text);
+      first != scope.first_subscripts.end()) {
+    for (std::size_t k = 0; k < subscripts.size(); ++k)
+      subscripts[k] = e.graph.apply(
+          Fn::sub, {subscripts[k],
+                    e.graph.literal(static_cast<double>(first->second[k]), DType::i32)});
+  }
   const NodeId tensor = materialize(e, base);
   const ReadCheck check = check_read(e, tensor, subscripts, spans, x.name.text, !x.pad.empty());
   if (!check.ok) return {};

@@ -102,6 +102,8 @@ struct Scope {
   std::map<std::string, int> layer_counts;
   std::map<std::string, Span> layer_labels;
   std::vector<NodeId> own_parameters;  // in order, for LayerUse
+  // Of parameters whose extents were inferred: where the subscripts of each dim begin.
+  std::map<std::string, std::vector<std::int64_t>> first_subscripts;
 };
 
 struct ActiveIndex {
@@ -248,6 +250,11 @@ struct IndexRanges {
 };
 IndexRanges infer_ranges(Elaboration&, Scope&, const std::vector<ast::Index>&,
                          const ast::Expr& body, const std::optional<Shape>& declared);
+// `param W: f32[_, _]`: its type with what the ranges of its subscripts say in place of each `_`, and
+// where they begin; nothing if reported (infer_extents.cpp).
+bool has_open_extents(const ast::Type&);
+std::optional<ast::Type> close_extents(Elaboration&, Scope&, const ast::Param&,
+                                       std::vector<std::int64_t>& first_subscripts);
 // False (reported) if subscript k of a read of `tensor` can leave it. `padded` gets true where it
 // can and a pad says what stands there.
 struct ReadCheck {
