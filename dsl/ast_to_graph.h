@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dsl/ast.h"
@@ -22,6 +23,9 @@ struct LayerUse {
   std::vector<NodeId> parameters;  // it owns itself, not those of nested layers
   std::vector<NodeId> inputs;      // the tensors given to it; what lies between these and the results is its work
   std::vector<NodeId> results;
+  // Its compile-time values: those given, defaults, and what its body works out from them, as
+  // ("k", "5") in the order of the text.
+  std::vector<std::pair<std::string, std::string>> constants;
   Span span;                       // of the call
 };
 

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "dsl/elaboration.h"
 
@@ -55,16 +56,61 @@ std::string layer_path(Elaboration& e, Scope& scope, const ast::Definition& d,
   return scope.path + "." + label;
 }
 
-void record_use(Elaboration& e, const ast::Definition& d, const std::string& path,
-                const std::vector<NodeId>& parameters, const std::vector<CallArgument>& args,
-                const Value& result, Span span) {
+// How a compile-time value reads: by the name it was given, as in `pad = same`, or as itself.
+std::string constant_text(const Value& v, const ast::Expr* written) {
+  if (written != nullptr && written->kind == ast::ExprKind::name) return written->name.text;
+  if (v.is(ValueKind::text)) return "\"" + v.text + "\"";
+  if (v.is(ValueKind::boolean)) return v.number != 0 ? "true" : "false";
+  return fmt::format("{:.7g}", v.number);
+}
+
+// The compile-time values of a use: its arguments, then what the body works out from them.
+std::vector<std::pair<std::string, std::string>> constants_of(const Scope& callee,
+                                                              const std::vector<CallArgument>& args,
+                                                              const ast::Expr& call) {
+  std::vector<std::pair<std::string, std::string>> result;
+  std::set<std::string> seen;
+  const auto& parameters = callee.definition->parameters;
+  std::size_t position = 0;
+  std::vector<const ast::Expr*> written(parameters.size(), nullptr);
+  for (const ast::Argument& a : call.arguments) {
+    std::size_t at = position;
+    if (a.name)
+      for (at = 0; at < parameters.size() && parameters[at].name.text != a.name->text;) ++at;
+    else
+      ++position;
+    if (at < parameters.size()) written[at] = &a.value;
+  }
+  const auto is_constant = [](const Value& v) { return v.constant() || v.is(ValueKind::text); };
+  for (std::size_t k = 0; k < parameters.size(); ++k) {
+    const ast::Parameter& p = parameters[k];
+    seen.insert(p.name.text);
+    const auto local = callee.locals.find(p.name.text);
+    if (local == callee.locals.end() || !is_constant(local->second.value)) continue;
+    if (!args[k].given && !p.default_value.empty()) written[k] = &p.default_value.front();
+    result.emplace_back(p.name.text, constant_text(local->second.value, written[k]));
+  }
+  std::vector<std::pair<std::uint32_t, std::string>> worked_out;
+  for (const auto& [name, binding] : callee.locals)
+    if (is_constant(binding.value) && seen.count(name) == 0 && callee.origins.count(name) == 0)
+      worked_out.emplace_back(binding.span.begin, name);
+  std::sort(worked_out.begin(), worked_out.end());
+  for (const auto& [place, name] : worked_out)
+    result.emplace_back(name, constant_text(callee.locals.at(name).value, nullptr));
+  return result;
+}
+
+void record_use(Elaboration& e, const Scope& callee, const std::vector<CallArgument>& args,
+                const Value& result, const ast::Expr& call) {
+  const std::string& path = callee.path;
   const std::string root = path.substr(0, path.find('.'));
   if (root != e.unit.name) return;  // recorded where its net is elaborated for itself
   LayerUse use;
   use.path = path;
-  use.definition = d.name.text;
-  use.parameters = parameters;
-  use.span = span;
+  use.definition = callee.definition->name.text;
+  use.parameters = callee.own_parameters;
+  use.constants = constants_of(callee, args, call);
+  use.span = call.span;
   for (const CallArgument& a : args) {
     if (a.given && a.value.is(ValueKind::tensor)) use.inputs.push_back(materialize(e, a.value));
   }
@@ -119,7 +165,7 @@ Value call_definition(Elaboration& e, Scope& scope, const ast::Definition& d,
         e.graph.label(id).name = callee.path.substr(callee.path.rfind('.') + 1);
       }
     }
-    record_use(e, d, callee.path, callee.own_parameters, args, result, call.span);
+    record_use(e, callee, args, result, call);
   }
   return result;
 }

@@ -156,7 +156,7 @@ std::vector<LayerCount> count_layers(const Spec& spec, const DimSizes& dims) {
     for (const LayerUse* use : uses) {
       if (net_of(use->path) != function.name) continue;
       any = true;
-      LayerCount row{use->path, use->definition, "", 0, {}};
+      LayerCount row{use->path, use->definition, "", use->constants, 0, {}};
       for (const NodeId result : use->results)
         row.shapes += (row.shapes.empty() ? "" : ", ") + type_text(graph, graph[result].type);
       for (const NodeId parameter : use->parameters)
@@ -171,10 +171,14 @@ std::vector<LayerCount> count_layers(const Spec& spec, const DimSizes& dims) {
       rows.push_back(std::move(row));
     }
     if (function.kind == FunctionKind::step && !any) continue;
-    LayerCount rest{function.name, "", "", 0,
+    LayerCount rest{function.name, "", "", {}, 0,
                     count_piece(graph, between_roots, between_leaves, dims)};
     for (const Output& output : function.outputs)
       rest.shapes += (rest.shapes.empty() ? "" : ", ") + type_text(graph, graph[output.node].type);
+    for (const LayerUse& use : spec.layers)  // a net may own parameters, apart from its layers
+      if (use.path == function.name)
+        for (const NodeId parameter : use.parameters)
+          rest.parameters += elements_at(graph, graph[parameter].type.shape, dims);
     rows.push_back(std::move(rest));
   }
   return rows;

@@ -35,6 +35,7 @@ struct LayerCount {
   std::string path;  // "classify.dense1"; of a row for what lies between the layers, the net's name
   std::string definition;  // "dense"; "" for what lies between
   std::string shapes;      // of the results
+  std::vector<std::pair<std::string, std::string>> constants;  // LayerUse::constants
   std::int64_t parameters = 0;
   Operations operations;
 };

@@ -80,18 +80,21 @@ std::string dims_text(const Graph& graph, const DimSizes& dims) {
 
 void print_text(const Spec& spec, const Stats& stats, const DimSizes& dims) {
   std::vector<std::vector<std::string>> rows = {
-      {"layer", "kind", "output", "parameters", "MACs", "FLOPs"}};
+      {"layer", "kind", "output", "parameters", "MACs", "FLOPs", "with"}};
   Operations total;
   for (const LayerCount& layer : stats.layers) {
     total += layer.operations;
     const bool between = layer.definition.empty();
+    std::string with;
+    for (const auto& [name, value] : layer.constants)
+      with += fmt::format("{}{} = {}", with.empty() ? "" : ", ", name, value);
     rows.push_back({layer.path, between ? "(between layers)" : layer.definition, layer.shapes,
-                    between ? "" : grouped(layer.parameters), grouped(layer.operations.macs),
-                    grouped(layer.operations.flops)});
+                    between && layer.parameters == 0 ? "" : grouped(layer.parameters), grouped(layer.operations.macs),
+                    grouped(layer.operations.flops), with});
   }
   rows.push_back(
-      {"total", "", "", grouped(stats.parameters), grouped(total.macs), grouped(total.flops)});
-  fmt::print("{}\n", columns(rows, {false, false, false, true, true, true}));
+      {"total", "", "", grouped(stats.parameters), grouped(total.macs), grouped(total.flops), ""});
+  fmt::print("{}\n", columns(rows, {false, false, false, true, true, true, false}));
 
   rows = {{"function", "", "MACs", "FLOPs"}};
   for (const FunctionCount& f : stats.functions)
@@ -134,9 +137,11 @@ void print_json(const Spec& spec, const Stats& stats, const DimSizes& dims) {
         {{"path", layer.path},
          {"kind", layer.definition.empty() ? "between layers" : layer.definition},
          {"output", layer.shapes},
+         {"with", nlohmann::ordered_json::object()},
          {"parameters", layer.parameters},
          {"macs", layer.operations.macs},
          {"flops", layer.operations.flops}});
+    for (const auto& [name, value] : layer.constants) json["layers"].back()["with"][name] = value;
   }
   json["total"] = {{"parameters", stats.parameters},
                    {"macs", total.macs},
