@@ -325,11 +325,18 @@ void ModuleBuilder::add(const FunctionPlan& plan, const std::vector<KernelPlan>&
     const std::uint32_t at = share(std::move(written.kernel), [&] {
       return kernel_name(plan, kernel, registers);
     });
-    f.calls.push_back({at, written.buffers});
-    const bool reported = std::all_of(kernel.members.begin(), kernel.members.end(), [&](auto& m) {
+    const auto needed = std::count_if(kernel.members.begin(), kernel.members.end(), [&](auto& m) {
       return std::any_of(plan.stored.begin(), plan.stored.begin() + forward_count,
                          [&](auto& stored) { return stored.node == m.node; });
     });
+    const bool reported = needed == std::ssize(kernel.members);
+    const bool gives = std::any_of(kernel.members.begin(), kernel.members.end(),
+                                   [](auto& m) { return m.home.storage == Storage::output; });
+    using loops::Part;
+    f.calls.push_back({at, written.buffers,
+                       gives || (needed > 0 && !reported) ? Part::report
+                       : reported                         ? Part::forward
+                                                          : Part::backward});
     if (reported && f.forward_calls + 1 == f.calls.size()) ++f.forward_calls;
   }
   if (plan.entry == Entry::step || plan.entry == Entry::evaluate) {

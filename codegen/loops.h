@@ -176,9 +176,14 @@ struct Kernel {
   std::string place;                 // in the spec: "digits.nn:8", or empty
 };
 
+// What a call of a step is for: values on the way to the reports; a report, and what shares a pass with
+// it; gradients and updates.
+enum class Part : std::uint8_t { forward, report, backward };
+
 struct Invocation {
   std::uint32_t kernel = 0;            // index into Module::kernels
   std::vector<std::uint32_t> buffers;  // index into Module::buffers, one per argument
+  Part part = Part::forward;
 };
 
 enum class Entry : std::uint8_t { init, forward, backward, step, evaluate };

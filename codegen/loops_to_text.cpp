@@ -368,7 +368,13 @@ std::string body_to_text(const Module& module, const loops::Function& f, const T
                          type_text(module, buffer.type));
     }
   }
+  const Invocation* before = nullptr;
   for (const Invocation& call : f.calls) {
+    if (f.entry == Entry::step && (!before || before->part != call.part)) {
+      constexpr std::string_view parts[] = {"forward", "loss", "backward and update"};
+      out += fmt::format("\n  // {}\n", parts[static_cast<std::size_t>(call.part)]);
+    }
+    before = &call;
     const Kernel& kernel = module.kernels[call.kernel];
     std::string args;
     auto add = [&](const std::string& arg) { args += (args.empty() ? "" : ", ") + arg; };

@@ -445,8 +445,12 @@ fit_result fit(Parameters& parameters, State& state, Workspace& workspace, std::
   auto* const dW_term = gradc::place<float>(workspace.data, 64);  // f32[B, 2]
   auto* const b_sum_sum = gradc::place<float>(workspace.data, 0);  // f32[B, 2]
   auto* const dW = gradc::place<float>(workspace.data, 128);  // f32[3, 2]
+
+  // loss
   fit_dW_term(B, x, parameters.f_only_W, parameters.f_only_b, t, dW_term, b_sum_sum);
   fit_loss(B, b_sum_sum, parameters.f_only_b, t, &result.loss);
+
+  // backward and update
   affine::fit_step(state.fit_step);
   fit_f_only_W(B, x, dW_term, parameters.f_only_W, dW);
   fit_f_only_b(B, b_sum_sum, t, parameters.f_only_b);

@@ -464,8 +464,12 @@ void f_backward(gradc::Device& device, const Parameters& parameters, Workspace& 
 void fit(gradc::Device& device, Parameters& parameters, State& state, Workspace& workspace, std::int64_t B, const float* x, const float* t, std::uint64_t /*seed*/, fit_result* result) {
   auto* const dW_term = gradc::place<float>(workspace.data, 64);  // f32[B, 2]
   auto* const b_sum_sum = gradc::place<float>(workspace.data, 0);  // f32[B, 2]
+
+  // loss
   device.launch({"fit_dW_term", "affine.nn:7"}, (B + 31) / 32, 256, fit_dW_term, B, x, parameters.f_only_W, parameters.f_only_b, t, dW_term, b_sum_sum);
   device.launch({"fit_loss", "affine.nn:16"}, 1, 32, fit_loss, B, b_sum_sum, parameters.f_only_b, t, &result->loss);
+
+  // backward and update
   device.launch({"fit_step", "affine.nn:14"}, 1, 32, affine::fit_step, state.fit_step);
   device.launch({"fit_f_only_W", "affine.nn:7"}, 1, 256, fit_f_only_W, B, x, dW_term, parameters.f_only_W);
   device.launch({"fit_f_only_b", "affine.nn:17"}, 1, 256, fit_f_only_b, B, b_sum_sum, t, parameters.f_only_b);

@@ -400,9 +400,15 @@ fit_result fit(Parameters& parameters, State& state, Workspace& workspace, std::
   auto* const m = gradc::place<float>(workspace.data, 64);  // f32[B]
   auto* const ddense1 = gradc::place<float>(workspace.data, 192);  // f32[B, 3]
   auto* const dW = gradc::place<float>(workspace.data, 0);  // f32[3, 3]
+
+  // forward
   f_dense1(B, x, parameters.f_dense1_W, dense1);
   fit_s(B, dense1, s, m);
+
+  // loss
   fit_loss(B, t, dense1, m, s, &result.loss);
+
+  // backward and update
   chances::fit_step(state.fit_step);
   fit_ddense1(B, t, dense1, m, s, ddense1);
   fit_f_dense1_W(B, x, ddense1, parameters.f_dense1_W, dW);

@@ -413,9 +413,15 @@ void fit(gradc::Device& device, Parameters& parameters, State& state, Workspace&
   auto* const s = gradc::place<float>(workspace.data, 128);  // f32[B]
   auto* const m = gradc::place<float>(workspace.data, 64);  // f32[B]
   auto* const ddense1 = gradc::place<float>(workspace.data, 192);  // f32[B, 3]
+
+  // forward
   device.launch({"f_dense1", "chances.nn:5"}, (B + 31) / 32, 256, f_dense1, B, x, parameters.f_dense1_W, dense1);
   device.launch({"fit_s", "chances.nn:5"}, (B + 255) / 256, 256, fit_s, B, dense1, s, m);
+
+  // loss
   device.launch({"fit_loss", "chances.nn:10"}, 1, 32, fit_loss, B, t, dense1, m, s, &result->loss);
+
+  // backward and update
   device.launch({"fit_step", "chances.nn:8"}, 1, 32, chances::fit_step, state.fit_step);
   device.launch({"fit_ddense1", "chances.nn:5"}, (B + 255) / 256, 256, fit_ddense1, B, t, dense1, m, s, ddense1);
   device.launch({"fit_f_dense1_W", "chances.nn:5"}, 1, 256, fit_f_dense1_W, B, x, ddense1, parameters.f_dense1_W);

@@ -259,9 +259,15 @@ fit_result fit(Parameters& parameters, State& state, Workspace& workspace, std::
   auto* const smooth = gradc::place<float>(workspace.data, 64);  // f32[T, 2]
   auto* const dwords = gradc::place<float>(workspace.data, 64);  // f32[T, 2]
   auto* const dE = gradc::place<float>(workspace.data, 192);  // f32[5, 2]
+
+  // forward
   f_words(T, parameters.f_words_E, ids, words);
+
+  // loss
   fit_dsmooth(T, parameters.f_smooth_k, words, t, dsmooth, smooth);
   fit_loss(T, smooth, t, &result.loss);
+
+  // backward and update
   lookup::fit_step(state.fit_step);
   f_dwords(T, dsmooth, parameters.f_smooth_k, dwords);
   f_dE(T, ids, dwords, dE);

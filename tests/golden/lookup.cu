@@ -284,9 +284,15 @@ void fit(gradc::Device& device, Parameters& parameters, State& state, Workspace&
   auto* const smooth = gradc::place<float>(workspace.data, 64);  // f32[T, 2]
   auto* const dwords = gradc::place<float>(workspace.data, 64);  // f32[T, 2]
   auto* const dE = gradc::place<float>(workspace.data, 192);  // f32[5, 2]
+
+  // forward
   device.launch({"f_words", "lookup.nn:6"}, (T * 2 + 255) / 256, 256, f_words, T, parameters.f_words_E, ids, words);
+
+  // loss
   device.launch({"fit_dsmooth", "lookup.nn:11"}, (T * 2 + 255) / 256, 256, fit_dsmooth, T, parameters.f_smooth_k, words, t, dsmooth, smooth);
   device.launch({"fit_loss", "lookup.nn:19"}, 1, 32, fit_loss, T, smooth, t, &result->loss);
+
+  // backward and update
   device.launch({"fit_step", "lookup.nn:18"}, 1, 32, lookup::fit_step, state.fit_step);
   device.launch({"f_dwords", "lookup.nn:11"}, (T * 2 + 255) / 256, 256, f_dwords, T, dsmooth, parameters.f_smooth_k, dwords);
   device.launch({"f_dE", "lookup.nn:6"}, 1, 256, f_dE, T, ids, dwords, dE);
