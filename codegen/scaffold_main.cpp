@@ -28,7 +28,7 @@ namespace {
 $tables$
 }  // namespace
 
-int main(int argc, char** argv) {
+$training$int main(int argc, char** argv) {
 $drive$
 }
 )";
@@ -48,6 +48,26 @@ std::string number(double value) {
   return text;
 }
 
+// Gradient descent in the words of a textbook, and who does what.
+std::string training(const std::string& module, const Program& program) {
+  std::string steps;
+  for (const auto& what : program.actions) {
+    const auto* fit = std::get_if<Fit>(&what);
+    if (!fit) continue;
+    const std::string part = fit->data.part.empty() ? "" : "." + fit->data.part;
+    steps += fmt::format(
+        "//   forward, loss, backward and update:  {}::{}, a batch of {}{}\n"
+        "//   repeat:      for every batch, and that {} time{}\n",
+        module, comment_text(fit->step), comment_text(fit->data.data), comment_text(part),
+        fit->epochs, fit->epochs == 1 ? "" : "s");
+  }
+  if (steps.empty()) return "";
+  return fmt::format(
+      "// How it trains; gradc::drive runs the loop:\n"
+      "//   initialise:  {}::init, parameters and what optimizers keep\n{}",
+      module, steps);
+}
+
 std::string optional_literal(const std::string& text) {
   return text.empty() ? "nullptr" : string_literal(text);
 }
@@ -56,9 +76,21 @@ std::string table(const std::string& type, const std::string& name, const std::s
   return entries.empty() ? "" : fmt::format("const {} {}[] = {{\n{}}};\n\n", type, name, entries);
 }
 
-std::string action(const std::variant<Fit, Test, Save>& what) {
+std::string action(const std::variant<Fit, Test, Show, Score, Save>& what, std::size_t k) {
   constexpr std::string_view entry =
       "    {{gradc::ActionKind::{}, {}, {}, {}, {}, {}, {}, {}, {}}},\n";
+  constexpr std::string_view longer =
+      "    {{gradc::ActionKind::{}, {}, {}, {}, 0, 0, false, 0u, {}, {}, {}, {}, {}, {}, {}}},\n";
+  if (const auto* show = std::get_if<Show>(&what))
+    return fmt::format(longer, "show", string_literal(show->net), string_literal(show->data.data),
+                       optional_literal(show->data.part), optional_literal(show->path),
+                       show->examples, "nullptr", "nullptr", "0.0", "nullptr", 0);
+  if (const auto* score = std::get_if<Score>(&what))
+    return fmt::format(longer, "score", string_literal(score->net),
+                       string_literal(score->data.data), optional_literal(score->data.part),
+                       "nullptr", 0, string_literal(score->output), string_literal(score->target),
+                       number(score->threshold), fmt::format("metrics_{}", k),
+                       score->metrics.size());
   if (const auto* fit = std::get_if<Fit>(&what))
     return fmt::format(entry, "fit", string_literal(fit->step), string_literal(fit->data.data),
                        optional_literal(fit->data.part), fit->epochs, fit->batch, fit->shuffle,
@@ -71,20 +103,35 @@ std::string action(const std::variant<Fit, Test, Save>& what) {
 }
 
 std::string tables(const Program& program) {
-  static constexpr const char* formats[] = {"csv", "idx", "npy"};
+  static constexpr const char* formats[] = {"csv", "idx", "npy", "values", "random"};
   std::string text, sources, splits, actions;
   for (std::size_t k = 0; k < program.data.size(); ++k) {
     const DataSource& data = program.data[k];
     std::string fields;
-    for (const DataField& field : data.fields)
-      fields += fmt::format("    {{{}, {}, {}, {}, {}, {}}},\n", string_literal(field.name),
+    static constexpr const char* draws[] = {"none", "normal", "uniform"};
+    for (std::size_t f = 0; f < data.fields.size(); ++f) {
+      const DataField& field = data.fields[f];
+      std::string values, more;
+      for (const double value : field.values)
+        values += (values.empty() ? "    " : ", ") + number(value);
+      const std::string name = fmt::format("values_{}_{}", k, f);
+      if (!values.empty()) {
+        text += table("double", name, values + ",\n");
+        more = fmt::format(", {}, {}", name, field.values.size());
+      } else if (field.draw != Draw::none) {
+        more = fmt::format(", nullptr, 0, gradc::Draw::{}",
+                           draws[static_cast<std::size_t>(field.draw)]);
+      }
+      fields += fmt::format("    {{{}, {}, {}, {}, {}, {}{}}},\n", string_literal(field.name),
                             optional_literal(field.path), field.first, field.last,
-                            number(field.scale), number(field.shift));
+                            number(field.scale), number(field.shift), more);
+    }
     text += table("gradc::Field", fmt::format("fields_{}", k), fields);
     sources += fmt::format(
-        "    {{{}, gradc::DataFormat::{}, {}, {}, {}, {}}},\n", string_literal(data.name),
+        "    {{{}, gradc::DataFormat::{}, {}, {}, {}, {}{}}},\n", string_literal(data.name),
         formats[static_cast<std::size_t>(data.format)], optional_literal(data.path), data.header,
-        fields.empty() ? "nullptr" : fmt::format("fields_{}", k), data.fields.size());
+        fields.empty() ? "nullptr" : fmt::format("fields_{}", k), data.fields.size(),
+        data.rows == 0 ? "" : fmt::format(", {}, {}u", data.rows, data.seed));
   }
   for (std::size_t k = 0; k < program.splits.size(); ++k) {
     const Split& split = program.splits[k];
@@ -96,7 +143,15 @@ std::string tables(const Program& program) {
                           parts.empty() ? "nullptr" : fmt::format("parts_{}", k),
                           split.parts.size(), split.seed);
   }
-  for (const auto& what : program.actions) actions += action(what);
+  for (std::size_t k = 0; k < program.actions.size(); ++k) {
+    if (const auto* score = std::get_if<Score>(&program.actions[k])) {
+      std::string metrics;
+      for (const std::string& metric : score->metrics)
+        metrics += fmt::format("    {},\n", string_literal(metric));
+      text += table("char* const", fmt::format("metrics_{}", k), metrics);
+    }
+    actions += action(program.actions[k], k);
+  }
   text += table("gradc::DataSource", "the_data", sources) +
           table("gradc::Split", "the_splits", splits) +
           table("gradc::Action", "the_actions", actions);
@@ -119,6 +174,7 @@ std::string main_text(const ScaffoldInput& input) {
   return fill(main_template, {{"banner", banner(input.provenance, module + "_main.cpp")},
                               {"module", module},
                               {"version_check", version_check()},
+                              {"training", training(module, input.program)},
                               {"tables", tables(input.program)},
                               {"other_model", other},
                               {"drive", drive}});

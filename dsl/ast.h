@@ -150,7 +150,7 @@ struct Import {
 // program { … }: words and expressions as written; ast_to_graph checks them against the steps.
 struct DataDecl {
   Name name;
-  Expr source;  // a call: csv(…), idx(…), npy(…)
+  Expr source;  // a call: csv(…), idx(…), npy(…), values(…), random(…)
 };
 struct SplitDecl {
   struct Part {
@@ -175,12 +175,27 @@ struct TestDecl {
   Name step;
   DataName on;
 };
+// Runs a net on data and prints what it gives, or writes it to a file.
+struct ShowDecl {
+  Name net;
+  DataName on;
+  std::vector<Expr> examples, path;  // none or one each
+};
+// What is measured over all of the data at once: `score f1 of classify against label on d`
+struct ScoreDecl {
+  std::vector<Name> metrics;
+  Name net;
+  std::optional<Name> output;  // of the net, if it has several
+  Name target;                 // a field of the data
+  DataName on;
+  std::vector<Expr> threshold;  // none or one
+};
 struct SaveDecl {
   Expr path;
 };
 struct ProgramStatement {
   Span span;
-  std::variant<Broken, DataDecl, SplitDecl, FitDecl, TestDecl, SaveDecl> what;
+  std::variant<Broken, DataDecl, SplitDecl, FitDecl, TestDecl, ShowDecl, ScoreDecl, SaveDecl> what;
 };
 struct ProgramDecl {
   std::vector<ProgramStatement> statements;

@@ -1,249 +1,18 @@
-// ast_to_program.cpp: the program block, checked against the steps whose inputs it feeds.
+// ast_to_program.cpp: the program block, checked against the steps and nets whose inputs it feeds.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
-#include "dsl/elaboration.h"
+#include "dsl/program_builder.h"
+#include "gradc/metrics.h"
 
 namespace gradc {
 namespace {
 
-struct Builder {
-  Elaboration& e;
-  Scope scope;
-  Program program{};
-  std::map<std::string, const ast::DataDecl*> data{};
-  std::map<std::string, std::map<std::string, Span>>
-      fields{};                                         // by data: where each field is written
-  std::map<std::string, std::set<std::string>> used{};  // by data: fields some step takes
-};
-
-std::optional<std::int64_t> whole(Builder& b, const ast::Expr& x, std::int64_t low,
-                                  std::int64_t high, std::string_view what) {
-  const Value v = evaluate(b.e, b.scope, x, Position::integer);
-  if (v.poisoned()) return std::nullopt;
-  if (v.is(ValueKind::number) && v.integer && v.number >= static_cast<double>(low) &&
-      v.number <= static_cast<double>(high)) {
-    return static_cast<std::int64_t>(v.number);
-  }
-  b.e.error(
-      "bad-program-value", x.span,
-      fmt::format("{} is a whole number from {} to {}, not {}", what, low, high, describe(b.e, v)));
-  return std::nullopt;
-}
-
-bool contains_source(const ast::Expr& x) {
-  return x.kind == ast::ExprKind::string || x.kind == ast::ExprKind::call ||
-         std::any_of(x.args.begin(), x.args.end(), contains_source);
-}
-
-// A field is a source scaled and shifted by numbers; gives the source.
-const ast::Expr* affine_field(Builder& b, const ast::Expr& x, DataField& f) {
-  if (x.kind == ast::ExprKind::call || x.kind == ast::ExprKind::string) return &x;
-  if (x.kind == ast::ExprKind::unary && x.op == "-" && contains_source(x)) {
-    const ast::Expr* source = affine_field(b, x.args[0], f);
-    f.scale = -f.scale;
-    f.shift = -f.shift;
-    return source;
-  }
-  const bool binary =
-      x.kind == ast::ExprKind::binary && (x.op == "+" || x.op == "-" || x.op == "*" || x.op == "/");
-  const bool left = binary && contains_source(x.args[0]);
-  const bool right = binary && contains_source(x.args[1]);
-  if (left == right || (right && x.op == "/")) {
-    b.e.error(
-        "bad-field", x.span,
-        "a field is a column or file, scaled and shifted by numbers, as in 'columns(0, 63) / 16'");
-    return nullptr;
-  }
-  const ast::Expr* source = affine_field(b, x.args[left ? 0 : 1], f);
-  const ast::Expr& other = x.args[left ? 1 : 0];
-  const Value v = evaluate(b.e, b.scope, other);
-  if (v.poisoned() || source == nullptr) return nullptr;
-  const bool zero_division = x.op == "/" && v.number == 0;
-  if (!v.constant() || !std::isfinite(v.number) || zero_division) {
-    b.e.error("bad-field", other.span,
-              fmt::format("a field is scaled by {}number known at compile time, not {}",
-                          zero_division ? "a non-zero " : "a ", describe(b.e, v)));
-    return nullptr;
-  }
-  const double n = v.number;
-  if (x.op == "*" || x.op == "/") {
-    const double factor = x.op == "*" ? n : 1 / n;
-    f.scale *= factor;
-    f.shift = x.op == "*" ? f.shift * n : f.shift / n;
-  } else if (x.op == "+") {
-    f.shift += n;
-  } else {
-    if (right) {
-      f.scale = -f.scale;
-      f.shift = -f.shift;
-    }
-    f.shift += left ? -n : n;
-  }
-  return source;
-}
-
-bool csv_columns(Builder& b, const ast::Expr& source, DataField& f) {
-  const bool one = source.kind == ast::ExprKind::call && source.name.text == "column";
-  const bool several = source.kind == ast::ExprKind::call && source.name.text == "columns";
-  if ((!one && !several) || source.arguments.size() != (one ? 1u : 2u)) {
-    b.e.error("bad-field", source.span,
-              "a field of a csv is 'column(n)' or 'columns(first, last)'");
-    return false;
-  }
-  constexpr std::int64_t last_column = 1'000'000;
-  const auto first = whole(b, source.arguments[0].value, 0, last_column, "a column");
-  const auto last = one ? first : whole(b, source.arguments[1].value, 0, last_column, "a column");
-  if (!first || !last) return false;
-  if (*last < *first) {
-    b.e.error("bad-field", source.span,
-              fmt::format("columns {} to {} are none; the first comes first", *first, *last));
-    return false;
-  }
-  f.first = *first;
-  f.last = *last;
-  return true;
-}
-
-bool add_field(Builder& b, DataSource& source, const ast::Argument& a) {
-  const ast::Name& name = *a.name;
-  if (const auto [it, fresh] = b.fields[source.name].emplace(name.text, name.span); !fresh) {
-    b.e.error("duplicate-name", name.span,
-              fmt::format("field {} is given twice", in_quotes(name.text)),
-              {{it->second, "first here"}});
-    return false;
-  }
-  DataField f;
-  f.name = name.text;
-  const ast::Expr* core = affine_field(b, a.value, f);
-  if (core == nullptr) return false;
-  if (source.format == DataFormat::csv) {
-    if (!csv_columns(b, *core, f)) return false;
-  } else if (core->kind != ast::ExprKind::string) {
-    b.e.error("bad-field", core->span, "a field of idx or npy is the name of a file, in quotes");
-    return false;
-  } else {
-    f.path = core->name.text;
-  }
-  source.fields.push_back(std::move(f));
-  return true;
-}
-
-void add_data(Builder& b, const ast::DataDecl& d, Span span) {
-  if (const auto [it, fresh] = b.data.emplace(d.name.text, &d); !fresh) {
-    b.e.error("duplicate-name", d.name.span,
-              fmt::format("data {} is declared twice", in_quotes(d.name.text)),
-              {{it->second->name.span, "first here"}});
-    return;
-  }
-  DataSource s;
-  s.name = d.name.text;
-  s.span = span;
-  const std::string& format = d.source.name.text;
-  if (d.source.kind != ast::ExprKind::call ||
-      (format != "csv" && format != "idx" && format != "npy")) {
-    b.e.error("bad-data-source", d.source.span, "data is read by 'csv(…)', 'idx(…)' or 'npy(…)'");
-    return;
-  }
-  s.format = format == "csv"   ? DataFormat::csv
-             : format == "idx" ? DataFormat::idx
-                               : DataFormat::npy;
-  bool has_path = s.format != DataFormat::csv;
-  for (const ast::Argument& a : d.source.arguments) {
-    if (!a.name) {
-      const bool path = !has_path && a.value.kind == ast::ExprKind::string;
-      if (path)
-        s.path = a.value.name.text;
-      else
-        b.e.error("bad-data-source", a.value.span, "fields are named, as in 'x = …'");
-      has_path = true;
-    } else if (s.format == DataFormat::csv && a.name->text == "header") {
-      s.header = evaluate_condition(b.e, b.scope, a.value).value_or(false);
-    } else {
-      add_field(b, s, a);
-    }
-  }
-  if (!has_path)
-    b.e.error("bad-data-source", d.source.span, "'csv' needs the name of its file first");
-  if (s.format == DataFormat::csv) {
-    for (std::size_t k = 0; k < s.path.size() && has_path; ++k) {
-      if (s.path[k] != '\0') continue;
-      b.e.error("bad-data-source", d.source.span, "the name of a file holds no NUL");
-      break;
-    }
-  }
-  b.program.data.push_back(std::move(s));
-}
-
-std::vector<std::string> data_names(const Builder& b) {
-  std::vector<std::string> names;
-  for (const auto& [name, decl] : b.data) names.push_back(name);
-  return names;
-}
-
-bool known_data(Builder& b, const ast::Name& name) {
-  if (b.data.count(name.text) != 0) return true;
-  unknown_name(b.e, b.scope, "unknown-data", name,
-               fmt::format("there is no data {}", in_quotes(name.text)), data_names(b));
-  return false;
-}
-
-void add_split(Builder& b, const ast::SplitDecl& d, Span span) {
-  if (!known_data(b, d.data)) return;
-  for (const Split& other : b.program.splits) {
-    if (other.data != d.data.text) continue;
-    b.e.error("bad-split", d.data.span, fmt::format("{} is split already", in_quotes(d.data.text)));
-    return;
-  }
-  Split s;
-  s.data = d.data.text;
-  double total = 0;
-  for (const ast::SplitDecl::Part& p : d.parts) {
-    const bool twice = std::any_of(s.parts.begin(), s.parts.end(),
-                                   [&](const DataPart& q) { return q.name == p.name.text; });
-    if (twice) {
-      b.e.error("duplicate-name", p.name.span,
-                fmt::format("part {} is given twice", in_quotes(p.name.text)));
-    }
-    if (!(p.percent > 0 && p.percent <= 100)) {
-      b.e.error("bad-split", p.name.span,
-                fmt::format("part {} is {}%; a part is more than 0% and at most 100%",
-                            in_quotes(p.name.text), p.percent));
-    }
-    total += p.percent;
-    s.parts.push_back({p.name.text, p.percent / 100});
-  }
-  if (total > 100 + 1e-9) {
-    b.e.error("bad-split", span, fmt::format("the parts add up to {}%, more than there is", total));
-  }
-  if (!d.seed.empty()) {
-    s.seed = static_cast<std::uint64_t>(
-        whole(b, d.seed.front(), 0, std::int64_t{1} << 53, "a seed").value_or(0));
-  }
-  b.program.splits.push_back(std::move(s));
-}
-
-std::optional<DataReference> data_reference(Builder& b, const ast::DataName& d) {
-  if (!known_data(b, d.data)) return std::nullopt;
-  if (!d.part) return DataReference{d.data.text, ""};
-  std::vector<std::string> names;
-  for (const Split& s : b.program.splits) {
-    if (s.data != d.data.text) continue;
-    for (const DataPart& p : s.parts) names.push_back(p.name);
-  }
-  if (std::find(names.begin(), names.end(), d.part->text) == names.end()) {
-    unknown_name(b.e, b.scope, "unknown-data", *d.part,
-                 fmt::format("{} has no part {}", in_quotes(d.data.text), in_quotes(d.part->text)),
-                 names);
-    return std::nullopt;
-  }
-  return DataReference{d.data.text, d.part->text};
-}
-
 // The step meant; a net stands for the one step that trains it. Empty if reported.
-std::string step_meant(Builder& b, const ast::Name& name, bool net_allowed) {
+std::string step_meant(ProgramBuilder& b, const ast::Name& name, bool net_allowed) {
   const auto it = b.e.user.definitions.find(name.text);
   const ast::Definition* d = it == b.e.user.definitions.end() ? nullptr : it->second;
   if (d != nullptr && d->kind == ast::DefinitionKind::step) return name.text;
@@ -270,7 +39,7 @@ std::string step_meant(Builder& b, const ast::Name& name, bool net_allowed) {
 }
 
 // Every input of the step has a field that fits it. Gives the leading dim, which is the batch.
-std::optional<Extent> check_feeds(Builder& b, const std::string& step, const DataReference& from,
+std::optional<Extent> check_feeds(ProgramBuilder& b, const std::string& step, const DataReference& from,
                                   Span span) {
   const Graph& g = b.e.graph;
   const auto f = std::find_if(g.functions.begin(), g.functions.end(),
@@ -316,7 +85,7 @@ std::optional<Extent> check_feeds(Builder& b, const std::string& step, const Dat
     if (field == source->fields.end()) {
       if (b.fields[from.data].count(name) == 0) {
         b.e.error("bad-feed", span,
-                  fmt::format("{} has no field {}, which step {} takes", in_quotes(from.data),
+                  fmt::format("{} has no field {}, which {} takes", in_quotes(from.data),
                               in_quotes(name), in_quotes(step)),
                   {{source->span, "the fields are named here"}});
       }
@@ -325,7 +94,7 @@ std::optional<Extent> check_feeds(Builder& b, const std::string& step, const Dat
     const std::int64_t columns = field->last - field->first + 1;
     if (source->format == DataFormat::csv && columns != elements) {
       b.e.error("bad-feed", b.fields[from.data][name],
-                fmt::format("field {} is {} column{}, but {} of step {} is {}: {} for each example",
+                fmt::format("field {} is {} column{}, but {} of {} is {}: {} for each example",
                             in_quotes(name), columns, columns == 1 ? "" : "s", in_quotes(name),
                             in_quotes(step), text(g, g[id].type), elements),
                 {{g.label(id).span, "declared here"}});
@@ -334,7 +103,7 @@ std::optional<Extent> check_feeds(Builder& b, const std::string& step, const Dat
   return batch;
 }
 
-void add_fit(Builder& b, const ast::FitDecl& d) {
+void add_fit(ProgramBuilder& b, const ast::FitDecl& d) {
   Fit f;
   f.step = step_meant(b, d.step, false);
   const auto from = data_reference(b, d.on);
@@ -363,7 +132,7 @@ void add_fit(Builder& b, const ast::FitDecl& d) {
   b.program.actions.emplace_back(std::move(f));
 }
 
-void add_test(Builder& b, const ast::TestDecl& d) {
+void add_test(ProgramBuilder& b, const ast::TestDecl& d) {
   Test t;
   t.step = step_meant(b, d.step, true);
   const auto from = data_reference(b, d.on);
@@ -373,18 +142,146 @@ void add_test(Builder& b, const ast::TestDecl& d) {
   b.program.actions.emplace_back(std::move(t));
 }
 
-void add_save(Builder& b, const ast::SaveDecl& d) {
-  const Value v = evaluate(b.e, b.scope, d.path);
-  if (v.poisoned()) return;
-  if (!v.is(ValueKind::text) || v.text.empty() || v.text.find('\0') != std::string::npos) {
-    b.e.error("bad-program-value", d.path.span, "'save' needs the name of a file, in quotes");
+const Function* net_meant(ProgramBuilder& b, const ast::Name& name) {
+  for (const Function& f : b.e.graph.functions)
+    if (f.kind == FunctionKind::net && f.name == name.text) return &f;
+  std::vector<std::string> names;
+  bool defined = false;
+  for (const ast::Definition* d : b.e.emitted) {
+    if (d->kind != ast::DefinitionKind::net) continue;
+    names.push_back(d->name.text);
+    defined |= d->name.text == name.text;
+  }
+  if (!defined)  // else it has an error of its own
+    unknown_name(b.e, b.scope, "unknown-net", name,
+                 fmt::format("there is no net {}", in_quotes(name.text)), names);
+  return nullptr;
+}
+
+// The name of a file, in quotes; nothing if reported.
+std::optional<std::string> file_name(ProgramBuilder& b, const ast::Expr& x, std::string_view what) {
+  const Value v = evaluate(b.e, b.scope, x);
+  if (v.poisoned()) return std::nullopt;
+  if (v.is(ValueKind::text) && !v.text.empty() && v.text.find('\0') == std::string::npos)
+    return v.text;
+  b.e.error("bad-program-value", x.span,
+            fmt::format("'{}' needs the name of a file, in quotes", what));
+  return std::nullopt;
+}
+
+void add_show(ProgramBuilder& b, const ast::ShowDecl& d) {
+  Show s;
+  const Function* net = net_meant(b, d.net);
+  const auto from = data_reference(b, d.on);
+  if (!d.examples.empty())
+    s.examples =
+        whole(b, d.examples.front(), 1, 1'000'000'000, "the number of examples").value_or(1);
+  if (!d.path.empty()) {
+    s.path = file_name(b, d.path.front(), "as").value_or("");
+    const bool known = s.path.ends_with(".png") || s.path.ends_with(".csv") ||
+                       s.path.ends_with(".npy");
+    if (!s.path.empty() && !known)
+      b.e.error("bad-program-value", d.path.front().span,
+                "the name ends in .png for a picture, in .csv or .npy for numbers");
+  }
+  if (net == nullptr || !from) return;
+  s.net = net->name;
+  s.data = *from;
+  check_feeds(b, s.net, *from, d.net.span);
+  b.program.actions.emplace_back(std::move(s));
+}
+
+// Numbers of an output for each example; nothing if it has none for each.
+std::optional<std::int64_t> width_of(const Graph& g, NodeId output) {
+  const Shape& shape = g[output].type.shape;
+  if (shape.empty()) return std::nullopt;
+  std::int64_t width = 1;
+  for (std::size_t k = 1; k < shape.size(); ++k) {
+    if (!shape[k].is_fixed()) return std::nullopt;
+    width *= shape[k].offset;
+  }
+  return width;
+}
+
+void add_score(ProgramBuilder& b, const ast::ScoreDecl& d) {
+  Score s;
+  const Graph& g = b.e.graph;
+  const Function* net = net_meant(b, d.net);
+  const auto from = data_reference(b, d.on);
+  if (!d.threshold.empty()) {
+    const Value v = evaluate(b.e, b.scope, d.threshold.front());
+    if (!v.poisoned() && !(v.is(ValueKind::number) && std::isfinite(v.number)))
+      b.e.error("bad-program-value", d.threshold.front().span,
+                fmt::format("the threshold is a number, not {}", describe(b.e, v)));
+    s.threshold = v.number;
+  }
+  if (net == nullptr || !from) return;
+  s.net = net->name;
+  s.data = *from;
+  check_feeds(b, s.net, *from, d.net.span);
+  std::vector<std::string> names;
+  for (const Output& output : net->outputs) names.push_back(output.name);
+  const std::string wanted = d.output ? d.output->text : names.size() == 1 ? names[0] : "";
+  const auto output = std::find(names.begin(), names.end(), wanted);
+  if (output == names.end()) {
+    if (d.output)
+      unknown_name(b.e, b.scope, "bad-score", *d.output,
+                   fmt::format("{} has no output {}", in_quotes(s.net), in_quotes(wanted)), names);
+    else
+      b.e.error("bad-score", d.net.span,
+                fmt::format("{} has several outputs; say which, as in '{}.{}'", in_quotes(s.net),
+                            s.net, names[0]));
     return;
   }
-  b.program.actions.emplace_back(Save{v.text});
+  s.output = wanted;
+  const NodeId node = net->outputs[static_cast<std::size_t>(output - names.begin())].node;
+  const auto width = width_of(g, node);
+  if (!width) {
+    b.e.error("bad-score", d.net.span,
+              fmt::format("{} of {} is {}: it has no numbers for each example", in_quotes(wanted),
+                          in_quotes(s.net), text(g, g[node].type)));
+    return;
+  }
+  s.target = d.target.text;
+  b.used[from->data].insert(s.target);
+  if (b.fields[from->data].count(s.target) == 0) {
+    std::vector<std::string> fields;
+    for (const auto& [field, span] : b.fields[from->data]) fields.push_back(field);
+    unknown_name(b.e, b.scope, "bad-score", d.target,
+                 fmt::format("{} has no field {}", in_quotes(from->data), in_quotes(s.target)),
+                 fields);
+    return;
+  }
+  for (const ast::Name& name : d.metrics) {
+    const auto metric = std::find_if(std::begin(metric_kinds), std::end(metric_kinds),
+                                     [&](const MetricKind& m) { return m.name == name.text; });
+    if (metric == std::end(metric_kinds)) {
+      std::vector<std::string> known;
+      for (const MetricKind& m : metric_kinds) known.emplace_back(m.name);
+      unknown_name(b.e, b.scope, "bad-score", name,
+                   fmt::format("there is no metric {}", in_quotes(name.text)), known);
+      continue;
+    }
+    if (metric->of_one && *width != 1)
+      b.e.error("bad-score", name.span,
+                fmt::format("{} takes one number for each example; {} has {}", in_quotes(name.text),
+                            in_quotes(wanted), *width));
+    if (metric->of_classes && *width == 1 && d.threshold.empty())
+      b.e.error("bad-score", name.span,
+                fmt::format("{} is one number for each example: say above which it stands for the "
+                            "second class, as in 'at 0.5'",
+                            in_quotes(wanted)));
+    s.metrics.push_back(name.text);
+  }
+  b.program.actions.emplace_back(std::move(s));
+}
+
+void add_save(ProgramBuilder& b, const ast::SaveDecl& d) {
+  if (const auto path = file_name(b, d.path, "save")) b.program.actions.emplace_back(Save{*path});
 }
 
 // A field that no step takes is most likely misspelt.
-void check_unused_fields(Builder& b) {
+void check_unused_fields(ProgramBuilder& b) {
   for (const auto& [data, fields] : b.fields) {
     const auto used = b.used.find(data);
     if (used == b.used.end()) continue;
@@ -402,7 +299,7 @@ void check_unused_fields(Builder& b) {
 }  // namespace
 
 Program ast_to_program(Elaboration& e, const ast::ProgramDecl& p, Span span) {
-  Builder b{e, {}};
+  ProgramBuilder b{e, {}};
   b.program.span = span;
   b.program.present = true;
   for (const ast::ProgramStatement& s : p.statements) {
@@ -411,6 +308,8 @@ Program ast_to_program(Elaboration& e, const ast::ProgramDecl& p, Span span) {
     if (const auto* d = std::get_if<ast::SplitDecl>(&s.what)) add_split(b, *d, s.span);
     if (const auto* d = std::get_if<ast::FitDecl>(&s.what)) add_fit(b, *d);
     if (const auto* d = std::get_if<ast::TestDecl>(&s.what)) add_test(b, *d);
+    if (const auto* d = std::get_if<ast::ShowDecl>(&s.what)) add_show(b, *d);
+    if (const auto* d = std::get_if<ast::ScoreDecl>(&s.what)) add_score(b, *d);
     if (const auto* d = std::get_if<ast::SaveDecl>(&s.what)) add_save(b, *d);
   }
   check_unused_fields(b);

@@ -232,6 +232,17 @@ std::string text(const ast::FitDecl& f) {
 std::string text(const ast::TestDecl& t) {
   return fmt::format("test {} on {}", t.step.text, data_name(t.on));
 }
+std::string text(const ast::ShowDecl& s) {
+  std::string text = fmt::format("show {} on {}", s.net.text, data_name(s.on));
+  if (!s.examples.empty()) text += " for " + print(s.examples[0]) + " examples";
+  if (!s.path.empty()) text += " as " + print(s.path[0]);
+  return text;
+}
+std::string text(const ast::ScoreDecl& s) {
+  return fmt::format("score {} of {}{} against {} on {}{}", joined(s.metrics, name_text),
+                     s.net.text, s.output ? "." + s.output->text : "", s.target.text,
+                     data_name(s.on), s.threshold.empty() ? "" : " at " + print(s.threshold[0]));
+}
 std::string text(const ast::SaveDecl& s) {
   return "save " + print(s.path);
 }

@@ -10,13 +10,16 @@
 
 namespace gradc {
 
-enum class DataFormat : std::uint8_t { csv, idx, npy };
+enum class DataFormat : std::uint8_t { csv, idx, npy, values, random };
+enum class Draw : std::uint8_t { none, normal, uniform };
 
 // One input of a step: where its values come from; value = raw * scale + shift.
 struct DataField {
   std::string name;                // the step's input
   std::string path;                // idx, npy: one file per field
   std::int64_t first = 0, last = 0;  // csv: columns, both included
+  std::vector<double> values;        // values: of all examples, row-major
+  Draw draw = Draw::none;            // random: raw is of mean 0 and deviation 1, or from 0 to 1
   double scale = 1, shift = 0;
 };
 
@@ -25,6 +28,8 @@ struct DataSource {
   DataFormat format = DataFormat::csv;
   std::string path;      // csv
   bool header = false;   // csv: the first line is names
+  std::int64_t rows = 0;   // values, random
+  std::uint64_t seed = 0;  // random
   std::vector<DataField> fields;
   Span span;
 };
@@ -58,6 +63,23 @@ struct Test {
   DataReference data;
 };
 
+// Prints what a net gives for data, or writes it to a file.
+struct Show {
+  std::string net;
+  DataReference data;
+  std::int64_t examples = 0;  // the first so many; 0: all
+  std::string path;           // empty: printed
+};
+
+// Measures over all of the data at once, which no mean over batches gives.
+struct Score {
+  std::vector<std::string> metrics;  // names in gradc/metrics.h
+  std::string net, output;   // one output of a net
+  std::string target;        // and the field of the data it is measured against
+  DataReference data;
+  double threshold = 0;      // where one number an example stands for two classes
+};
+
 struct Save {
   std::string path;
 };
@@ -65,7 +87,7 @@ struct Save {
 struct Program {
   std::vector<DataSource> data;
   std::vector<Split> splits;
-  std::vector<std::variant<Fit, Test, Save>> actions;  // in order
+  std::vector<std::variant<Fit, Test, Show, Score, Save>> actions;  // in order
   Span span;
   bool present = false;
 };

@@ -46,9 +46,11 @@ constexpr Foreign foreign_items[] = {{"class", "net"}, {"def", "op"},         {"
                                      {"func", "op"},   {"function", "op"},    {"let", "const"},
                                      {"model", "net"}, {"module", "net"},     {"network", "net"},
                                      {"var", "const"}, {"include", "import"}, {"main", "program"}};
-constexpr std::string_view program_words[] = {"data", "fit", "save", "split", "test"};
+constexpr std::string_view program_words[] = {"data",  "fit",   "save", "score",
+                                              "show", "split", "test"};
 constexpr Foreign foreign_program_words[] = {
-    {"load", "data"}, {"train", "fit"}, {"eval", "test"}, {"evaluate", "test"}, {"write", "save"}};
+    {"load", "data"}, {"train", "fit"}, {"eval", "test"}, {"evaluate", "test"}, {"write", "save"},
+    {"print", "show"}, {"plot", "show"}, {"picture", "show"}, {"predict", "show"}};
 constexpr Foreign foreign_statements[] = {
     {"let", "a name needs no word before it: write 'y = …'"},
     {"var", "a name needs no word before it: write 'y = …'"},

@@ -304,9 +304,11 @@ const x3::rule<struct SplitRule, ast::SplitDecl> split = "a split statement";
 const x3::rule<struct DataNameRule, ast::DataName> data_name = "the name of data";
 const x3::rule<struct FitRule, ast::FitDecl> fit = "a fit statement";
 const x3::rule<struct TestRule, ast::TestDecl> test = "a test statement";
+const x3::rule<struct ShowRule, ast::ShowDecl> show = "a show statement";
+const x3::rule<struct ScoreRule, ast::ScoreDecl> score = "a score statement";
 const x3::rule<struct SaveRule, ast::SaveDecl> save = "a save statement";
 const x3::rule<struct ProgramStatementRule, ast::ProgramStatement> program_statement =
-    "data, split, fit, test or save";
+    "data, split, fit, test, show, score or save";
 const x3::rule<struct ProgramRule, ast::ProgramDecl> program = "a program";
 
 const auto data_def = word("data") > name[into(&ast::DataDecl::name)] >
@@ -326,15 +328,26 @@ const auto fit_def = word("fit") > name[into(&ast::FitDecl::step)] >
                      word("on") > data_name[into(&ast::FitDecl::on)] > *fit_clause;
 const auto test_def = word("test") > name[into(&ast::TestDecl::step)] >
                       word("on") > data_name[into(&ast::TestDecl::on)];
+const auto show_def = word("show") > name[into(&ast::ShowDecl::net)] >
+                      word("on") > data_name[into(&ast::ShowDecl::on)] >
+                      -(word("for") > expr[push(&ast::ShowDecl::examples)] > word("examples")) >
+                      -(word("as") > expr[push(&ast::ShowDecl::path)]);
+const auto score_def = word("score") > list_of(name[push(&ast::ScoreDecl::metrics)]) >
+                       word("of") > name[into(&ast::ScoreDecl::net)] >
+                       -(tok(".") > name[into(&ast::ScoreDecl::output)]) >
+                       word("against") > name[into(&ast::ScoreDecl::target)] >
+                       word("on") > data_name[into(&ast::ScoreDecl::on)] >
+                       -(word("at") > expr[push(&ast::ScoreDecl::threshold)]);
 const auto save_def = word("save") > expr[into(&ast::SaveDecl::path)];
 const auto program_statement_def =
-    spanned[data[what] | split[what] | fit[what] | test[what] | save[what]];
+    spanned[data[what] | split[what] | fit[what] | test[what] | show[what] | score[what] | save[what]];
 const auto program_def =
     tok("program") > tok("{") >
     *(!body_end >> recovering_statement[program_statement][push(&ast::ProgramDecl::statements)]) >
     tok("}");
 
-BOOST_SPIRIT_DEFINE(data, part, split, data_name, fit, test, save, program_statement, program)
+BOOST_SPIRIT_DEFINE(data, part, split, data_name, fit, test, show, score, save, program_statement,
+                    program)
 
 // ---- Files ----
 

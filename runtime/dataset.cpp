@@ -17,6 +17,50 @@ const Field& field_for(const DataSource& source, const Tensor& input) {
   refuse("data {} has no field '{}'", source.name, input.name);
 }
 
+// The numbers a spec lists, as if they were a file of so many rows.
+Array listed(const DataSource& source, const Field& field) {
+  Array array;
+  array.path = std::string(source.name) + "." + field.name;
+  if (source.rows < 1 || field.value_count < source.rows || field.value_count % source.rows != 0)
+    fail(Exit::internal, "data {}: {} values are no {} rows", array.path, field.value_count,
+         source.rows);
+  array.shape = {source.rows};
+  const std::int64_t columns = field.value_count / source.rows;
+  if (columns != 1) array.shape.push_back(columns);
+  array.bytes.assign(reinterpret_cast<const char*>(field.values),
+                     static_cast<std::size_t>(field.value_count) * sizeof(double));
+  return array;
+}
+
+// The stream of Philox that random data come from; see permutation.h for its neighbours.
+constexpr std::uint32_t data_stream = order_stream - 2;
+
+// Draws for an input; every number depends on the seed, the field and its place alone.
+Array drawn(const DataSource& source, const Field& field, std::uint32_t number,
+            const Tensor& input) {
+  Array array;
+  array.path = std::string(source.name) + "." + field.name;
+  array.shape = {source.rows};
+  std::int64_t count = source.rows, bytes = 0;
+  for (std::int32_t i = 1; i < input.rank; ++i) {
+    if (input.shape[i].dim >= 0 || !multiply(count, input.shape[i].offset, count))
+      refuse("data {}: a random field has one size for every example", array.path);
+    array.shape.push_back(input.shape[i].offset);
+  }
+  if (source.rows < 1 || source.rows > max_rows || !multiply(count, 8, bytes))
+    refuse("data {}: {} rows are too many", array.path, source.rows);
+  Buffer values(static_cast<std::uint64_t>(bytes), array.path);  // fails where memory has no room
+  auto* const to = reinterpret_cast<double*>(values.data());
+  for (std::int64_t i = 0; i < count; ++i) {
+    const auto element = static_cast<std::uint64_t>(i);
+    to[i] = field.draw == Draw::normal
+                ? static_cast<double>(random_normal(source.seed, number, data_stream, element))
+                : static_cast<double>(random_uniform(source.seed, number, data_stream, element));
+  }
+  array.bytes.assign(reinterpret_cast<const char*>(to), static_cast<std::size_t>(bytes));
+  return array;
+}
+
 }  // namespace
 
 std::string data_path(const DataSource& source, const Field* field, const DataPaths& paths) {
@@ -50,6 +94,10 @@ Dataset load_dataset(const DataSource& source, const Function& function, const D
       arrays.push_back(read_idx(data_path(source, fields[i], paths)));
     if (source.format == DataFormat::npy)
       arrays.push_back(read_npy(data_path(source, fields[i], paths)));
+    if (source.format == DataFormat::values) arrays.push_back(listed(source, *fields[i]));
+    if (source.format == DataFormat::random)
+      arrays.push_back(drawn(source, *fields[i], static_cast<std::uint32_t>(fields[i] - source.fields),
+                             function.inputs[i]));
     result.columns.push_back(
         convert(arrays[i], function.inputs[i], fields[i]->scale, fields[i]->shift, allow_nan));
     arrays[i] = Array();  // the converted values are enough

@@ -1,4 +1,4 @@
-// evaluate.cpp: runs a program's tests on given parameters.
+// evaluate.cpp: runs a program's tests and scores on given parameters.
 #include <algorithm>
 #include <cstring>
 
@@ -60,8 +60,13 @@ void load_parameters(Session& session) {
   std::string path = session.options.checkpoint;
   for (std::int32_t i = 0; i < session.program.action_count && path.empty(); ++i)
     if (session.program.actions[i].kind == ActionKind::save) path = session.program.actions[i].path;
-  if (path.empty()) fail(Exit::usage, "say which parameters to use: --checkpoint FILE");
+  const bool nothing_to_load = session.model.parameter_count == 0;
+  if (path.empty() && !nothing_to_load) fail(Exit::usage, "say which parameters to use: --checkpoint FILE");
   session.runner.init(session.parameters, session.state, 0);  // for state the file does not hold
+  if (path.empty()) {
+    session.runner.to_device(session.parameters, session.state);
+    return;
+  }
   std::string warning;
   load_checkpoint(path, session.model, session.parameters.data(), session.state.data(),
                   Purpose::use, warning);
@@ -72,17 +77,24 @@ void load_parameters(Session& session) {
 
 Exit evaluate(Session& session) {
   load_parameters(session);
-  if (test_count(session.program) == 0) fail(Exit::usage, "the spec's program has no test");
+  const auto measures = [](const Action& action) {
+    return action.kind == ActionKind::test || action.kind == ActionKind::score;
+  };
+  const Action* const actions = session.program.actions;
+  if (std::none_of(actions, actions + session.program.action_count, measures))
+    fail(Exit::usage, "the spec's program has no test or score");
   if (!session.options.metrics.empty()) session.metrics = Metrics(session.options.metrics, false);
   session.metrics.run({session.model.name, session.model.spec_hash, "eval", 0, false, 0});
   for (std::int32_t i = 0; i < session.program.action_count; ++i) {
-    const Action& action = session.program.actions[i];
-    if (action.kind != ActionKind::test) continue;
+    const Action& action = actions[i];
+    if (!measures(action)) continue;
     std::string data = action.data, part = action.part ? action.part : "";
     if (!session.options.on.empty())
       parse_data_name(session.program, session.options.on, data, part);
-    if (run_test(session, action, data.c_str(), part.c_str()) == Exit::interrupted)
-      return Exit::interrupted;
+    const Exit exit = action.kind == ActionKind::test
+                          ? run_test(session, action, data.c_str(), part.c_str())
+                          : run_score(session, action, data.c_str(), part.c_str());
+    if (exit == Exit::interrupted) return exit;
   }
   return Exit::ok;
 }

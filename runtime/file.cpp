@@ -78,6 +78,10 @@ void check_writable(const std::string& path) {
     fail(Exit::input_output, "{}: is a folder", path);
 }
 
+bool ends_with(const std::string& text, const std::string& end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
 std::string read_file(const std::string& path) {
   InputFile file(path);
   if (file.size() > max_file_bytes)

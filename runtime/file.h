@@ -33,6 +33,8 @@ class InputFile {
 // Fails now if a file could not be created at `path` later, after hours of training.
 void check_writable(const std::string& path);
 
+bool ends_with(const std::string& text, const std::string& end);
+
 // The bytes of a file; a name that ends in ".gz" is unpacked.
 std::string read_file(const std::string& path);
 std::string unpack_gz(const std::string& packed, const std::string& path);

@@ -76,9 +76,17 @@ void Metrics::epoch(const EpochRecord& epoch) {
 }
 
 void Metrics::test(const EpochRecord& test) {
+  write_measured("test", test);
+}
+
+void Metrics::score(const EpochRecord& score) {
+  write_measured("score", score);
+}
+
+void Metrics::write_measured(const char* type, const EpochRecord& test) {
   if (!file_) return;
-  write_line(Json{{"type", "test"},
-                  {"test", test.function},
+  write_line(Json{{"type", type},
+                  {type, test.function},
                   {"data", test.data},
                   {"examples", test.examples},
                   {"seconds", test.seconds},

@@ -2,6 +2,7 @@
 //
 //   {"type":"run","schema":1,"model":…,"spec_hash":…,"runtime":…,"verb":…,"seed":…,"resumed":…,"parameters":…,"time":…}
 //   {"type":"epoch","fit":…,"data":…,"epoch":3,"epochs":20,"steps":23,"examples":1437,"seconds":…,"reports":{…}}
+//   {"type":"score","score":…,"data":…,"examples":360,"seconds":…,"reports":{…}}
 //   {"type":"test","test":…,"data":…,"examples":360,"seconds":…,"reports":{…}}
 #pragma once
 
@@ -38,10 +39,12 @@ class Metrics {
   Metrics(const std::string& path, bool append);
   void run(const RunRecord&);
   void epoch(const EpochRecord&);
-  void test(const EpochRecord&);  // epoch, epochs and steps are not written
+  void test(const EpochRecord&);   // epoch, epochs and steps are not written
+  void score(const EpochRecord&);  // likewise
 
  private:
   void write_line(std::string line);
+  void write_measured(const char* type, const EpochRecord&);
   struct Close {
     void operator()(std::FILE* file) const { std::fclose(file); }
   };

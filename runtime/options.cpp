@@ -19,6 +19,7 @@ std::vector<std::string> file_keys(const Program& program) {
   std::vector<std::string> keys;
   for (std::int32_t s = 0; s < program.data_count; ++s) {
     const DataSource& source = program.data[s];
+    if (source.format == DataFormat::values || source.format == DataFormat::random) continue;
     if (source.format == DataFormat::csv) {
       keys.push_back(source.name);
       continue;
@@ -140,7 +141,7 @@ std::optional<Options> parse_options(int argc, char** argv, const Model& model,
   if (options.verb == Verb::predict) {
     app.add_option("--net", options.net, "The net to run, if the spec has several");
     app.add_option("--output", options.output,
-                   "Where to write: .npy or .csv; by default CSV to stdout")
+                   "Where to write: .npy, .csv, or .png for a picture; by default CSV to stdout")
         ->type_name("FILE");
   }
   try {

@@ -47,6 +47,12 @@ Exit predict(Session&);
 // Runs one test and prints its line. An interrupt gives Exit::interrupted.
 Exit run_test(Session&, const Action&, const char* data, const char* part);
 
+// Runs a net and prints or writes what it gives.
+Exit run_show(Session&, const Action&);
+
+// Measures a net against a field of data and prints the line.
+Exit run_score(Session&, const Action&, const char* data, const char* part);
+
 // A line on `out`, in the place of the bar if there is one.
 void print_line(Session&, const std::string&);
 

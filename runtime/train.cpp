@@ -1,4 +1,4 @@
-// train.cpp: runs a program's actions: fits, tests and saves.
+// train.cpp: runs a program's actions: fits, tests, shows, scores and saves.
 #include <algorithm>
 #include <cstring>
 
@@ -216,7 +216,7 @@ Exit train(Session& session) {
   const Options& options = session.options;
   if (!options.checkpoint.empty()) check_writable(options.checkpoint);
   for (std::int32_t i = 0; i < program.action_count; ++i)
-    if (program.actions[i].kind == ActionKind::save) check_writable(program.actions[i].path);
+    if (program.actions[i].path != nullptr) check_writable(program.actions[i].path);
   Position position = starting_position(session);
   if (!options.metrics.empty()) session.metrics = Metrics(options.metrics, options.resume);
   const std::int64_t scalars = scalar_count(session.model);
@@ -244,6 +244,13 @@ Exit train(Session& session) {
       }
       case ActionKind::test:
         if (run_test(session, action, action.data, action.part) == Exit::interrupted)
+          return Exit::interrupted;
+        break;
+      case ActionKind::show:
+        if (run_show(session, action) == Exit::interrupted) return Exit::interrupted;
+        break;
+      case ActionKind::score:
+        if (run_score(session, action, action.data, action.part) == Exit::interrupted)
           return Exit::interrupted;
         break;
       case ActionKind::save:

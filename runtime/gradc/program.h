@@ -5,13 +5,18 @@
 
 namespace gradc {
 
-enum class DataFormat : std::int32_t { csv, idx, npy };
+enum class DataFormat : std::int32_t { csv, idx, npy, values, random };
+
+enum class Draw : std::int32_t { none, normal, uniform };
 
 struct Field {
   const char* name;            // the step's input it feeds
   const char* path;            // idx, npy
   std::int64_t first, last;    // csv: columns, both included
   double scale, shift;         // value = raw * scale + shift
+  const double* values = nullptr;  // values: row-major, as many for each of the source's rows
+  std::int64_t value_count = 0;
+  Draw draw = Draw::none;          // random: raw is of mean 0 and deviation 1, or from 0 to 1
 };
 
 struct DataSource {
@@ -21,6 +26,8 @@ struct DataSource {
   bool header;                 // csv
   const Field* fields;
   std::int32_t field_count;
+  std::int64_t rows = 0;       // values, random
+  std::uint64_t seed = 0;      // random
 };
 
 struct Part {
@@ -35,17 +42,23 @@ struct Split {
   std::uint64_t seed;          // of the permutation that precedes the cut
 };
 
-enum class ActionKind : std::int32_t { fit, test, save };
+enum class ActionKind : std::int32_t { fit, test, save, show, score };
 
 struct Action {
   ActionKind kind;
-  const char* function;        // fit, test: the step
-  const char* data;            // fit, test
-  const char* part;            // fit, test: or nullptr for all
+  const char* function;        // fit, test: the step; show, score: the net
+  const char* data;            // all but save
+  const char* part;            // or nullptr for all of it
   std::int64_t epochs, batch;  // fit
   bool shuffle;                // fit
   std::uint64_t seed;          // fit
-  const char* path;            // save
+  const char* path;            // save; show: or nullptr to print
+  std::int64_t examples = 0;   // show: the first so many; 0: all
+  const char* output = nullptr;      // score: which output of the net
+  const char* target = nullptr;      // score: the field it is measured against
+  double threshold = 0;              // score: where one number an example stands for two classes
+  const char* const* metrics = nullptr;  // score: names in gradc/metrics.h
+  std::int32_t metric_count = 0;
 };
 
 struct Program {

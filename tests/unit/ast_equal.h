@@ -88,6 +88,14 @@ struct Syntax {
   static bool equal(const ast::TestDecl& a, const ast::TestDecl& b) {
     return equal(a.step, b.step) && equal(a.on, b.on);
   }
+  static bool equal(const ast::ShowDecl& a, const ast::ShowDecl& b) {
+    return equal(a.net, b.net) && equal(a.on, b.on) && equal(a.examples, b.examples) &&
+           equal(a.path, b.path);
+  }
+  static bool equal(const ast::ScoreDecl& a, const ast::ScoreDecl& b) {
+    return equal(a.metrics, b.metrics) && equal(a.net, b.net) && equal(a.output, b.output) &&
+           equal(a.target, b.target) && equal(a.on, b.on) && equal(a.threshold, b.threshold);
+  }
   static bool equal(const ast::SaveDecl& a, const ast::SaveDecl& b) {
     return equal(a.path, b.path);
   }

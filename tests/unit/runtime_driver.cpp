@@ -306,7 +306,7 @@ TEST_CASE("exit codes and messages of what goes wrong", "[driver]") {
   check({"--metrics", points / "no/such/folder"}, 3, "cannot write");
   check({"eval"}, 2, "--checkpoint FILE");
   check({"eval", "--checkpoint", points / "points.csv"}, 1, "points.csv");
-  check({"predict", "--checkpoint", points / "c.st", "--output", "x.txt"}, 2, ".npy or .csv");
+  check({"predict", "--checkpoint", points / "c.st", "--output", "x.txt"}, 2, ".npy, .csv or .png");
   REQUIRE(points.run({"--checkpoint", points / "c.st"}).code == 0);
   check({"predict", "--checkpoint", points / "c.st", "--on", "nothing"}, 2, "there is points");
   check({"predict", "--checkpoint", points / "c.st", "--on", "points.nothing"}, 2,
