@@ -98,6 +98,14 @@ Value evaluate_grad(Elaboration& e, Scope& scope, const ast::Expr& call) {
                     given[1]->kind != ast::ExprKind::name ? "an expression" : describe(e, wrt)));
     return {};
   }
+  // A number known at compile time has become part of the formulas; there is nothing left to vary.
+  if (e.graph[wrt.body].kind == ScalarKind::literal) {
+    e.error("bad-gradient", given[1]->span,
+            fmt::format("{} is a number known at compile time here; the gradient is taken with "
+                        "respect to a tensor",
+                        in_quotes(given[1]->name.text)));
+    return {};
+  }
   Node n;
   n.kind = NodeKind::gradient;
   n.type = wrt.type;
