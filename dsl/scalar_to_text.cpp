@@ -126,6 +126,17 @@ struct Printer {
     if (s.fn == Fn::cast) return cast(s, indices);
     const FnInfo& fn = info(s.fn);
     if (fn.infix.empty()) return call(fn.name, s, indices);
+    if (s.fn == Fn::add && !exact()) {
+      for (const std::size_t k : {1, 0})
+        if (takes_away(s.args[k])) {
+          const ScalarText from = print(s.args[1 - k], indices);
+          const Scalar& choice = g[s.args[k]];
+          return {fmt::format("{} - select({}, {}, 0)", from.at_least(fn.precedence),
+                              print(choice.args[0], indices).text,
+                              number_to_text(-g[choice.args[1]].value, choice.dtype, how.notation)),
+                  fn.precedence};
+        }
+    }
     const ScalarText x = print(s.args[0], indices);
     if (s.fn == Fn::neg) {
       // A minus before a number would be part of the number.
@@ -141,6 +152,15 @@ struct Printer {
     std::string right_text = y.at_least(right ? fn.precedence : fn.precedence + 1);
     const char* space = s.fn == Fn::pow ? "" : " ";
     return {left_text + space + std::string(fn.infix) + space + right_text, fn.precedence};
+  }
+
+  // select(c, -1, 0): added, it is 1 less where c holds.
+  bool takes_away(ScalarId id) const {
+    const Scalar& s = g[id];
+    if (s.kind != ScalarKind::apply || s.fn != Fn::select) return false;
+    const Scalar &yes = g[s.args[1]], &no = g[s.args[2]];
+    return yes.kind == ScalarKind::literal && yes.value < 0 && no.kind == ScalarKind::literal &&
+           no.value == 0;
   }
 
   ScalarText print(ScalarId id, const std::vector<ScalarText>& indices) {

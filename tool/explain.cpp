@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "dsl/check.h"
 #include "dsl/differentiate.h"
@@ -129,7 +130,108 @@ std::vector<NodeId> simplified(Graph& graph, const std::vector<NodeId>& outputs)
   return result;
 }
 
-void print(const Graph& graph, const std::string& title, NodeId node) {
+// Finds in a formula what the spec has a name for: `p[b, i]` says more than what p was made of.
+struct Naming {
+  Graph& graph;
+  std::vector<NodeId> named;
+  std::map<ScalarId, ScalarId> rewritten{};
+  int steps = 100'000;  // a formula may share more than it shows; then it is left as it is
+
+  // Whether `target` is `pattern` with each of its indices replaced as `places` says or is made to.
+  bool match(ScalarId pattern, ScalarId target, std::vector<ScalarId>& places) {
+    if (--steps < 0) return false;
+    const Scalar &p = graph[pattern], &t = graph[target];
+    if (p.kind == ScalarKind::index) {
+      if (t.kind != ScalarKind::index) return false;
+      ScalarId& place = places[p.index];
+      if (!place.valid()) place = target;
+      return place == target;
+    }
+    if (p.args.empty()) return pattern == target;
+    if (p.kind != t.kind || p.fn != t.fn || p.tensor != t.tensor || p.dtype != t.dtype ||
+        p.zero_outside != t.zero_outside || p.args.size() != t.args.size())
+      return false;
+    const auto all = [&](bool swapped) {
+      std::vector<ScalarId> tried = places;
+      for (std::size_t k = 0; k < p.args.size(); ++k)
+        if (!match(p.args[k], t.args[swapped ? 1 - k : k], tried)) return false;
+      places = tried;
+      return true;
+    };
+    const bool commutes = p.kind == ScalarKind::apply && (p.fn == Fn::add || p.fn == Fn::mul);
+    return all(false) || (commutes && all(true));
+  }
+
+  // Not what is as short as a name, or has become something else.
+  bool tells(NodeId name) const {
+    const Node& node = graph[name];
+    if (node.kind != NodeKind::comprehension || node.reduction != Reduction::none) return false;
+    const auto is_apply = [&](ScalarId s) { return graph[s].kind == ScalarKind::apply; };
+    const std::vector<ScalarId>& args = graph[node.body].args;
+    return is_apply(node.body) && std::any_of(args.begin(), args.end(), is_apply);
+  }
+
+  ScalarId rewrite(ScalarId id, NodeId within) {
+    if (const auto done = rewritten.find(id); done != rewritten.end()) return done->second;
+    return rewritten[id] = rewrite_new(id, within);
+  }
+
+  ScalarId rewrite_new(ScalarId id, NodeId within) {
+    for (const NodeId name : named) {
+      if (name == within || !tells(name)) continue;
+      std::vector<ScalarId> places(graph[name].type.rank());
+      if (!match(graph[name].body, id, places)) continue;
+      const bool whole = std::all_of(places.begin(), places.end(), [](ScalarId s) { return s.valid(); });
+      if (whole) return graph.read(name, places);
+    }
+    Scalar scalar = graph[id];
+    if (scalar.kind != ScalarKind::apply) return id;
+    for (ScalarId& arg : scalar.args) arg = rewrite(arg, within);
+    return graph.add(scalar);
+  }
+
+  NodeId operator()(NodeId root) {
+    const Node node = graph[root];
+    if (node.kind != NodeKind::comprehension) return root;
+    const NodeId result = graph.comprehension(node.type.rank(), node.ranges, node.reduction,
+                                              rewrite(node.body, root));
+    if (result != root) graph.label(result) = graph.label(root);
+    return result;
+  }
+};
+
+// Those of a function's values that a formula gives and the spec itself names: its name is what
+// stands where it was made, which for a name of the prelude is a call.
+std::vector<NodeId> named_formulas(const Graph& graph, const Sources& sources,
+                                   const std::vector<NamedValue>& values, const NamedValue& of) {
+  std::vector<NodeId> found;
+  for (const NamedValue& value : values) {
+    const Node& node = graph[value.node];
+    const Label& label = graph.label(value.node);
+    if (value.function == of.function && node.kind == NodeKind::comprehension &&
+        node.reduction == Reduction::none && is_float(node.type.dtype) &&
+        label.span.valid() &&
+        sources.text(label.span.file).substr(label.span.begin).starts_with(label.name))
+      found.push_back(value.node);
+  }
+  std::sort(found.begin(), found.end());
+  found.erase(std::unique(found.begin(), found.end()), found.end());
+  return found;
+}
+
+void print(const Graph& graph, const std::string& title, const std::string& name, NodeId node) {
+  const NodeKind kind = graph[node].kind;
+  if (kind == NodeKind::input || kind == NodeKind::parameter) {  // a gradient may be just that
+    const std::string letters = "ijklmnop";
+    std::string indices;
+    for (std::size_t k = 0; k < graph[node].type.rank(); ++k)
+      indices += (k == 0 ? "" : ", ") + std::string(1, letters[k]);
+    if (!indices.empty()) indices = "[" + indices + "]";
+    const std::string& full = graph[node].name;
+    fmt::print("{}: {}\nd{}{} = {}{}\n", title, type_text(graph, graph[node].type), name, indices,
+               full.substr(full.rfind('.') + 1), indices);
+    return;
+  }
   fmt::print("{}: {}\n{}\n", title, type_text(graph, graph[node].type), formula(graph, node));
 }
 
@@ -147,7 +249,8 @@ int explain(Session& session, const ExplainArguments& options) {
   if (options.wrt.empty()) {
     const std::vector<NodeId> roots = simplified(graph, {value->node});
     if (code = report(session); code != exit_ok) return code;
-    print(graph, with_function(*value), roots[0]);
+    fmt::print("{}: {}\n{}\n", with_function(*value), type_text(graph, graph[roots[0]].type),
+               formula(graph, roots[0]));
     return exit_ok;
   }
 
@@ -160,10 +263,12 @@ int explain(Session& session, const ExplainArguments& options) {
           fmt::format("'{}' is {}: gradients are of and with respect to floating-point values",
                       with_function(*which), type_text(graph, graph[which->node].type)));
   // Seen from here `wrt` is an input: what it was computed from is no part of the gradient.
-  const std::vector<NodeId> seen = cut(graph, {value->node, wrt->node}, {wrt->node});
-  const NodeId leaf = seen[1];
-  NodeId loss = seen[0];
-  loss = simplified(graph, {loss})[0];
+  std::vector<NodeId> roots = named_formulas(graph, session.sources, values, *value);
+  roots.insert(roots.begin(), {value->node, wrt->node});
+  roots = cut(graph, roots, {wrt->node});
+  const NodeId leaf = roots[1];
+  roots = simplified(graph, roots);
+  NodeId loss = roots[0];
   std::string title = fmt::format("d {} / d {}", with_function(*value), wrt->name);
   if (graph[loss].type.rank() > 0) {
     const NodeId weight = cotangent(graph, *value, graph[loss].type);
@@ -172,9 +277,11 @@ int explain(Session& session, const ExplainArguments& options) {
                         wrt->name, value->name, with_function(*value));
   }
   NodeId gradient = gradients(graph, loss, {leaf})[0];
-  gradient = simplified(graph, {gradient})[0];
+  roots[0] = gradient;
+  roots = simplified(graph, roots);
   if (code = report(session); code != exit_ok) return code;
-  print(graph, title, gradient);
+  gradient = Naming{graph, {roots.begin() + 2, roots.end()}}(roots[0]);
+  print(graph, title, wrt->name, gradient);
   return exit_ok;
 }
 
