@@ -1,12 +1,19 @@
 // compile.cpp: the whole compiler, a stage a line.
 #include "codegen/compile.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "codegen/format.h"
+#include "codegen/graph_to_loops.h"
 #include "codegen/loops_to_text.h"
-#include "codegen/lower.h"
+#include "codegen/name_values.h"
+#include "codegen/plan_memory.h"
+#include "codegen/plans_to_text.h"
 #include "codegen/positions.h"
+#include "codegen/schedule.h"
+#include "codegen/verify_loops.h"
+#include "codegen/verify_plans.h"
 #include "dsl/differentiate.h"
 #include "dsl/graph_to_text.h"
 #include "dsl/simplify.h"
@@ -15,80 +22,138 @@
 namespace gradc {
 namespace {
 
-// Takes part in every stage: keeps what was asked for, and says when to stop.
-class Stages {
- public:
-  Stages(const CompileOptions& options, Compiled& result) : options_(options), result_(result) {}
-
-  // After `stage`, whose result is called `name`: true if that was the one to stop at.
-  template <class Print>
-  bool after(const char* stage, const char* name, Print print) {
-    const bool dump = options_.dump_after.contains(stage),
-               stop = !options_.emit.empty() && options_.emit == name;
-    if (!dump && !stop) return false;
-    std::string text = print();
-    if (stop) result_.emitted = text;
-    if (dump) result_.dumps.push_back({stage, std::move(text)});
-    return stop;
-  }
-
- private:
-  const CompileOptions& options_;
-  Compiled& result_;
+// What the stages hand on to one another; each fills or rewrites its part.
+struct Work {
+  CompileInput input;
+  const CompileOptions& options;
+  Diagnostics& diagnostics;
+  Graph& graph = input.graph;
+  std::vector<FunctionPlan> plans = {};
+  std::vector<std::vector<KernelPlan>> kernels = {};  // per plan
+  loops::Module module = {};
+  std::string header = {}, source = {}, main = {};
 };
+
+void stabilize(Work& w) {
+  check_gradients(w.graph, w.diagnostics);
+  if (!w.diagnostics.has_errors()) simplify(w.graph);
+}
+
+void fuse_all(Work& w) {
+  for (const FunctionPlan& plan : w.plans) w.kernels.push_back(fuse(w.graph, plan));
+}
+
+void write_loops(Work& w) {
+  w.module = graph_to_loops(w.graph, w.plans, w.kernels, {w.input.name, w.input.place, w.options.target});
+}
+
+void write_text(Work& w) {
+  ScaffoldInput scaffold{w.module,         w.input.provenance, w.input.program,    position_limits(w.graph), {},
+                         w.options.target, w.input.model_name, w.input.device_module};
+  if (w.input.place)
+    for (const Function& function : w.graph.functions)
+      if (function.span.valid()) scaffold.places[function.name] = w.input.place(function.span);
+  const auto layout = [&](std::string text) { return w.options.format ? format(text) : text; };
+  w.header = layout(header_text(scaffold));
+  w.source = layout(source_text(scaffold));
+  w.main = layout(main_text(scaffold));
+}
+
+// How what a stage left is shown, and what must hold of it.
+std::string graph(const Work& w) { return graph_to_text(w.graph); }
+std::string stored(const Work& w) { return stored_to_text(w.graph, w.plans); }
+std::string forms(const Work& w) { return forms_to_text(w.graph, w.plans); }
+std::string kernels(const Work& w) { return kernels_to_text(w.graph, w.plans, w.kernels); }
+std::string loops(const Work& w) { return loops_to_listing(w.module, w.options.target); }
+std::string memory(const Work& w) { return memory_to_text(w.module); }
+std::string text(const Work& w) { return w.header + "\n" + w.source; }
+
+void legal_graph(const Work& w, const char* stage) { verify(w.graph, stage); }
+void legal_plans(const Work& w, const char* stage) { verify(w.graph, w.plans, stage); }
+void legal_kernels(const Work& w, const char* stage) { verify(w.graph, w.plans, w.kernels, stage); }
+void legal_loops(const Work& w, const char* stage) { verify(w.module, false, stage); }
+void legal_memory(const Work& w, const char* stage) { verify(w.module, true, stage); }
+void any_text(const Work&, const char*) {}
+
+struct Stage {
+  const char* name;    // the word of --dump-after
+  const char* result;  // the word of --emit; that of the last stage is the target's name
+  void (*run)(Work&);
+  std::string (*show)(const Work&);
+  void (*verify)(const Work&, const char* stage);
+};
+
+// The text and its graph are there already (tool/load.cpp): a spec may have errors.
+constexpr Stage stages[] = {
+    {"ast_to_graph", "graph", [](Work&) {}, graph, legal_graph},
+    {"stabilize", "", stabilize, graph, legal_graph},
+    {"differentiate", "grad", [](Work& w) { differentiate(w.graph); }, graph, legal_graph},
+    {"simplify", "simple", [](Work& w) { simplify(w.graph); }, graph, legal_graph},
+    {"partition", "", [](Work& w) { w.plans = partition(w.graph); }, stored, legal_plans},
+    {"name_values", "", [](Work& w) { name_values(w.graph, w.plans); }, stored, legal_plans},
+    {"schedule", "", [](Work& w) { schedule(w.graph, w.plans); }, forms, legal_plans},
+    {"fuse", "", fuse_all, kernels, legal_kernels},
+    {"graph_to_loops", "loops", write_loops, loops, legal_loops},
+    {"plan_memory", "memory", [](Work& w) { plan_memory(w.module); }, memory, legal_memory},
+    {"loops_to_text", nullptr, write_text, text, any_text},
+};
+
+// The stages from `first` to `last`, as far as there is no error and nothing asks for less.
+void run(Work& w, std::string_view first, std::string_view last, Compiled* result) {
+  const auto at = [](std::string_view name) {
+    return std::find_if(std::begin(stages), std::end(stages), [&](const Stage& s) { return s.name == name; });
+  };
+  for (const Stage* stage = at(first); stage <= at(last); ++stage) {
+    stage->run(w);
+    if (w.diagnostics.has_errors()) return;
+    stage->verify(w, stage->name);
+    if (!result) continue;
+    const std::string_view name = stage->result ? stage->result : w.options.target.name;
+    if (w.options.dump_after.contains(stage->name)) result->dumps.push_back({stage->name, stage->show(w)});
+    if (w.options.emit.empty() || w.options.emit != name) continue;
+    result->emitted = stage->show(w);
+    return;
+  }
+}
 
 }  // namespace
 
 const std::vector<StageName>& stage_names() {
-  static const std::vector<StageName> names = {
-      {"text_to_ast", "ast"},    {"ast_to_graph", "graph"}, {"stabilize", ""},
-      {"differentiate", "grad"}, {"simplify", "simple"},    {"graph_to_loops", "loops"},
-      {"loops_to_text", "cpp"},
-  };
+  static const std::vector<StageName> names = [] {
+    std::vector<StageName> all = {{"text_to_ast", "ast"}};
+    for (const Stage& stage : stages) all.push_back({stage.name, stage.result ? stage.result : ""});
+    return all;
+  }();
   return names;
 }
 
 Compiled compile(CompileInput input, const CompileOptions& options, Diagnostics& diagnostics) {
+  Work work{std::move(input), options, diagnostics};
   Compiled result;
-  Stages stages(options, result);
-  Graph& graph = input.graph;
-  const auto print_graph = [&] { return graph_to_text(graph); };
-
-  verify(graph, "ast_to_graph");
-  if (stages.after("ast_to_graph", "graph", print_graph)) return result;
-  check_gradients(graph, diagnostics);
-  if (diagnostics.has_errors()) return result;
-  simplify(graph), verify(graph, "stabilize");
-  if (stages.after("stabilize", "", print_graph)) return result;
-  differentiate(graph), verify(graph, "differentiate");
-  if (stages.after("differentiate", "grad", print_graph)) return result;
-  simplify(graph), verify(graph, "simplify");
-  if (stages.after("simplify", "simple", print_graph)) return result;
-  result.module = lower(graph, {input.name, input.place, options.target});
-  if (stages.after("graph_to_loops", "loops", [&] { return loops_to_listing(result.module, options.target); }))
-    return result;
-
-  ScaffoldInput scaffold{
-      result.module, input.provenance, input.program, position_limits(graph), {}, options.target,
-                         input.model_name, input.device_module};
-  if (input.place)
-    for (const Function& function : graph.functions)
-      if (function.span.valid()) scaffold.places[function.name] = input.place(function.span);
-  const auto layout = [&](std::string text) { return options.format ? format(text) : text; };
-  result.header = layout(header_text(scaffold));
-  result.source = layout(source_text(scaffold));
-  result.main = layout(main_text(scaffold));
-  stages.after("loops_to_text", options.target.name.data(), [&] { return result.header + "\n" + result.source; });
+  run(work, "ast_to_graph", "loops_to_text", &result);
+  result.module = std::move(work.module);
+  result.header = std::move(work.header);
+  result.source = std::move(work.source);
+  result.main = std::move(work.main);
   return result;
 }
 
 void prepare(Graph& graph, Diagnostics& diagnostics) {
-  verify(graph, "ast_to_graph");
-  check_gradients(graph, diagnostics);
-  if (diagnostics.has_errors()) return;
-  simplify(graph), verify(graph, "stabilize");
-  differentiate(graph), verify(graph, "differentiate");
-  simplify(graph), verify(graph, "simplify");
+  const CompileOptions options;
+  Work work{{}, options, diagnostics};
+  work.graph = std::move(graph);
+  run(work, "ast_to_graph", "simplify", nullptr);
+  graph = std::move(work.graph);
+}
+
+loops::Module lower(Graph graph, const std::string& name, const Target& target) {
+  Diagnostics none;
+  const CompileOptions options{"", {}, false, target};
+  Work work{{}, options, none};
+  work.input.name = name;
+  work.graph = std::move(graph);
+  run(work, "partition", "plan_memory", nullptr);
+  return std::move(work.module);
 }
 
 std::int64_t element_count(const Graph& graph, const Shape& shape) {

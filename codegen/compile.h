@@ -24,7 +24,7 @@ struct Dump {
 };
 
 // The stages there are, in order: the words of --dump-after, and those of --emit that name their
-// results.
+// results (none: empty; the last one goes by its target).
 struct StageName {
   std::string_view stage;   // "ast_to_graph"
   std::string_view result;  // "graph"
@@ -59,8 +59,11 @@ struct Compiled {
 // meaningful as far as dumps were made.
 Compiled compile(CompileInput, const CompileOptions&, Diagnostics&);
 
-// The graph stages of the above alone: stabilise, differentiate, simplify, each verified.
+// The stages up to simplify alone.
 void prepare(Graph&, Diagnostics&);
+
+// The stages from partition to plan_memory alone, of a graph without gradient nodes.
+loops::Module lower(Graph, const std::string& name, const Target& = cpp_target());
 
 // Elements with every dim at its bound.
 std::int64_t element_count(const Graph&, const Shape&);

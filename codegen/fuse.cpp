@@ -26,8 +26,6 @@ bool overwrites(const StoredNode& s) {
   return s.home.storage == loops::Storage::parameter || s.home.storage == loops::Storage::state;
 }
 
-bool is_pointwise(const Graph& g, NodeId id) { return form_of(g, id) == Form::pointwise; }
-
 // The plan's tensors with what each must come after, in an order that frees memory early: what overwrites a
 // parameter (and so ends the life of a gradient) comes as soon as it may.
 class Order {
@@ -110,8 +108,7 @@ bool related(const Graph& g, const KernelPlan& kernel, const StoredNode& s) {
 // Loops that the kernel and the tensor can share, or nothing if they should stay apart.
 std::optional<std::size_t> common_loops(const Graph& g, const KernelPlan& kernel,
                                         const StoredNode& s) {
-  const Form form = form_of(g, s.node);
-  if (form != Form::pointwise && form != Form::fold) return std::nullopt;
+  if (s.form != Form::pointwise && s.form != Form::fold) return std::nullopt;
   const Node& n = g[s.node];
   std::size_t depth = std::min(kernel.shared, n.type.rank());
   auto all_share = [&](std::size_t d) {
@@ -122,7 +119,7 @@ std::optional<std::size_t> common_loops(const Graph& g, const KernelPlan& kernel
   if (kernel.form == Form::product) {
     // An epilogue: the product's own elements, each once.
     const Node& product = g[kernel.members[0].node];
-    const bool follows = form == Form::pointwise && n.type.shape == product.type.shape &&
+    const bool follows = s.form == Form::pointwise && n.type.shape == product.type.shape &&
                          all_share(n.type.rank()) && related(g, kernel, s);
     return follows ? std::optional(kernel.shared) : std::nullopt;
   }
@@ -143,13 +140,13 @@ std::optional<std::size_t> common_loops(const Graph& g, const KernelPlan& kernel
 bool may_join(const Graph& g, const Run& run, const StoredNode& s) {
   const Node& n = g[s.node];
   if (ranges_of(n) != run.ranges) return false;
-  const bool pointwise = is_pointwise(g, s.node);
+  const bool pointwise = s.form == Form::pointwise;
   if (!pointwise && n.type.rank() != run.rank && run.rank != run.ranges.size()) return false;
   return std::all_of(run.members.begin(), run.members.end(), [&](const StoredNode& m) {
     // The result of a reduction is not there yet while it runs.
     const auto wanted = sources(g, s.node);
     const bool reads = std::find(wanted.begin(), wanted.end(), m.node) != wanted.end();
-    if (reads && !is_pointwise(g, m.node)) return false;
+    if (reads && m.form != Form::pointwise) return false;
     return may_share(g, m, s, run.ranges.size());
   });
 }
@@ -163,7 +160,7 @@ std::vector<Run> runs_of(const Graph& g, const KernelPlan& kernel) {
     }
     Run& run = runs.back();
     run.members.push_back(s);
-    if (!is_pointwise(g, s.node)) run.rank = n.type.rank();
+    if (s.form != Form::pointwise) run.rank = n.type.rank();
   }
   return runs;
 }
@@ -206,8 +203,7 @@ std::vector<KernelPlan> fuse(const Graph& g, const FunctionPlan& plan) {
     }
     if (!shared) {
       at = kernels.size();
-      const Form form = form_of(g, s.node);
-      kernels.push_back({form, {}, {}, g[s.node].type.rank(), forward});
+      kernels.push_back({s.form, {}, {}, g[s.node].type.rank(), forward});
       shared = kernels[at].shared;
     }
     kernels[at].members.push_back(s);

@@ -24,7 +24,7 @@ struct KernelPlan {
   bool forward = true;          // nets: belongs to the forward half
 };
 
-// The kernels of a function in an order in which every tensor is computed before it is read, and
+// The kernels of a function, whose tensors have forms, in an order in which every tensor is computed before it is read, and
 // every old parameter or state is read before it is overwritten.
 std::vector<KernelPlan> fuse(const Graph&, const FunctionPlan&);
 

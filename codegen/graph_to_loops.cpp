@@ -37,7 +37,7 @@ std::int64_t bytes_of(DType t) {
 
 class ModuleBuilder {
  public:
-  ModuleBuilder(Graph& g, const LowerOptions& options) : g_(g), options_(options) {
+  ModuleBuilder(Graph& g, const ModuleOptions& options) : g_(g), options_(options) {
     module_.name = options.module_name;
     Names dims;
     for (const Dim& dim : g.dims()) module_.dims.push_back({dims.fresh(dim.name), dim.bound});
@@ -77,7 +77,7 @@ class ModuleBuilder {
   void set_dims(loops::Function&) const;
 
   Graph& g_;
-  const LowerOptions& options_;
+  const ModuleOptions& options_;
   Module module_;
   Names names_;  // of the emitted namespace: kernels and tables
   std::map<NodeId, std::uint32_t> leaves_;  // parameters, states, constants
@@ -354,7 +354,7 @@ void ModuleBuilder::add(const FunctionPlan& plan, const std::vector<KernelPlan>&
 
 Module graph_to_loops(Graph& g, const std::vector<FunctionPlan>& plans,
                       const std::vector<std::vector<KernelPlan>>& kernels,
-                      const LowerOptions& options) {
+                      const ModuleOptions& options) {
   ModuleBuilder builder(g, options);
   for (std::size_t k = 0; k < plans.size(); ++k) builder.add(plans[k], kernels[k]);
   return builder.take();

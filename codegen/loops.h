@@ -138,7 +138,7 @@ struct Buffer {
   TensorType type;
   std::int64_t elements = 0;     // with every dim at its bound
   std::int64_t bytes = 0;
-  std::int64_t offset = 0;       // workspace
+  std::int64_t offset = -1;      // workspace; before plan_memory: -1
   std::vector<double> values;    // constant
 };
 

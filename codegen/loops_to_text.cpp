@@ -285,15 +285,6 @@ std::string extent_text(const Module& module, const Extent& e) {
   return out;
 }
 
-std::string type_text(const Module& module, const TensorType& type) {
-  std::string out{name(type.dtype)};
-  out += "[";
-  for (std::size_t k = 0; k < type.shape.size(); ++k) {
-    out += (k > 0 ? ", " : "") + extent_text(module, type.shape[k]);
-  }
-  return out + "]";
-}
-
 // A kernel's start: in how many blocks of how many threads, and what an error is to name.
 std::string launch_text(const Kernel& kernel, const std::string& name, const std::string& args,
                         const Target& target) {
@@ -315,6 +306,15 @@ std::string_view element_type(DType t) {
     case DType::f64: return "double";
   }
   GRADC_UNREACHABLE("dtype");
+}
+
+std::string shape_text(const Module& module, const TensorType& type) {
+  std::string out{name(type.dtype)};
+  out += "[";
+  for (std::size_t k = 0; k < type.shape.size(); ++k) {
+    out += (k > 0 ? ", " : "") + extent_text(module, type.shape[k]);
+  }
+  return out + "]";
 }
 
 std::string kernel_to_text(const Kernel& kernel, const Target& target) {
@@ -363,9 +363,13 @@ std::string body_to_text(const Module& module, const loops::Function& f, const T
       locals.insert(module.buffers[b].name);
       const Buffer& buffer = module.buffers[b];
       if (buffer.storage != Storage::workspace || !declared.insert(b).second) continue;
+      if (buffer.offset < 0) {
+        out += fmt::format("  workspace {}: {}\n", buffer.name, shape_text(module, buffer.type));
+        continue;
+      }
       out += fmt::format("  auto* const {} = gradc::place<{}>(workspace.data, {});  // {}\n", buffer.name,
                          element_type(buffer.type.dtype), buffer.offset,
-                         type_text(module, buffer.type));
+                         shape_text(module, buffer.type));
     }
   }
   const Invocation* before = nullptr;
@@ -414,10 +418,6 @@ std::string loops_to_listing(const Module& module, const Target& target) {
   for (const loops::Function& f : module.functions) {
     out += fmt::format("{} {} {{\n{}}}\n\n", entries[static_cast<int>(f.entry)], f.name,
                        body_to_text(module, f, target));
-  }
-  for (const MemoryReport& m : module.memory) {
-    out += fmt::format("memory {}: {} bytes, at least {} alive at once, {} saved for gradients\n",
-                       m.function, m.peak, m.lower_bound, m.saved);
   }
   return out;
 }

@@ -26,7 +26,10 @@ std::string_view element_type(DType);
 // A number of that type that reads back as the same value: "0.5f", "gradc::infinity<float>()".
 std::string number_to_text(double, loops::Type);
 
-// For people (--emit=loops): every kernel with its loops, every function with its calls and memory.
+// "f32[B, 64]", with the names of the module's dims.
+std::string shape_text(const loops::Module&, const TensorType&);
+
+// For people (--emit=loops): every kernel with its loops, every function with its calls.
 std::string loops_to_listing(const loops::Module&, const Target& = cpp_target());
 
 }  // namespace gradc

@@ -59,6 +59,12 @@ class Partitioner {
     for (NodeId id : order) rewrite_node(id);
   }
 
+  // Why a computed node is stored.
+  std::string_view why(NodeId stored) const {
+    const auto it = reasons_.find(stored);
+    return it == reasons_.end() ? "a copy" : it->second;
+  }
+
   // The node that stands for `id` now; it is stored, a leaf, or a reshape of one.
   NodeId now(NodeId id) const { return stored_.at(id); }
 
@@ -76,7 +82,7 @@ class Partitioner {
 
  private:
   void rewrite_node(NodeId id);
-  bool is_worth_storing(NodeId id, ScalarId body) const;
+  std::string_view reason_to_store(NodeId id, ScalarId body) const;  // none: empty
   bool follows_product(NodeId id, ScalarId body) const;
   ScalarId rewrite_scalar(ScalarId);
   ScalarId reuse(ScalarId, const Shape& ranges);
@@ -91,6 +97,7 @@ class Partitioner {
   Graph& g_;
   std::unordered_map<NodeId, Use> uses_;
   std::unordered_map<NodeId, NodeId> stored_;     // old → new
+  std::unordered_map<NodeId, std::string_view> reasons_;  // by new node
   std::unordered_map<NodeId, ScalarId> inlined_;  // old → body over its free indices
   std::unordered_map<ScalarId, ScalarId> rewritten_;
   // Formula of a stored elementwise node → the node and which of its indices each of the formula's is.
@@ -101,14 +108,17 @@ class Partitioner {
   std::map<std::pair<ScalarId, Shape>, Known> known_;
 };
 
-bool Partitioner::is_worth_storing(NodeId id, ScalarId body) const {
+std::string_view Partitioner::reason_to_store(NodeId id, ScalarId body) const {
   const Use& use = uses_.at(id);
-  if (use.root || use.reshaped || use.padded) return true;
-  if (size_of(g_, body) > largest_inlined) return true;
-  if (g_[id].type.rank() == 0) return false;  // computed once, before the loops of its users
+  if (use.root) return "a result";
+  if (use.reshaped) return "read in another shape";
+  if (use.padded) return "read with zeros around it";
+  if (size_of(g_, body) > largest_inlined) return "too long to repeat";
+  if (g_[id].type.rank() == 0) return "";  // computed once, before the loops of its users
   // In the epilogue of a product a value costs no memory of its own.
-  if (use.users > 1 && follows_product(id, body)) return true;
-  return has_costly(g_, body) && (use.users > 1 || use.misaligned);
+  if (use.users > 1 && follows_product(id, body)) return "read again, and at hand after a product";
+  if (!has_costly(g_, body)) return "";
+  return use.users > 1 ? "costly and read again" : use.misaligned ? "costly and read out of order" : "";
 }
 
 bool Partitioner::follows_product(NodeId id, ScalarId body) const {
@@ -136,21 +146,28 @@ void Partitioner::rewrite_node(NodeId id) {
       return;
     }
     case NodeKind::gradient: GRADC_UNREACHABLE("partition needs a differentiated graph");
+    case NodeKind::random: reasons_[id] = "random numbers"; [[fallthrough]];
     default: stored_[id] = id; return;
   }
   const std::size_t rank = n.type.rank();
   const ScalarId body = reuse(rewrite_scalar(n.body), n.ranges);
+  std::string_view reason = "a reduction";
   if (n.reduction == Reduction::none) {
     inlined_[id] = body;
-    if (!is_worth_storing(id, body)) return;
+    reason = reason_to_store(id, body);
+    if (reason.empty()) return;
   }
   NodeId now = g_.comprehension(rank, n.ranges, n.reduction, body);
   label(now, g_.label(id));
   if (const auto product = make_product(g_, now)) {
     now = product->result;
     label(now, g_.label(id));
-    for (NodeId made : product->operands) remember(made);
+    for (NodeId made : product->operands) {
+      reasons_.try_emplace(made, "for a product");
+      remember(made);
+    }
   }
+  reasons_.try_emplace(now, reason);
   stored_[id] = now;
   remember(now);
 }
@@ -264,9 +281,9 @@ class Homes {
 
   void keep_in_workspace(NodeId owner) { homes_[owner] = Home{}; }
 
-  Home home(NodeId id) const {
+  StoredNode stored(NodeId id) const {
     const auto it = homes_.find(id);
-    return it == homes_.end() ? Home{} : it->second;
+    return {id, it == homes_.end() ? Home{} : it->second, partitioner_.why(id)};
   }
   const std::vector<NodeId>& roots() const { return roots_; }
 
@@ -343,7 +360,7 @@ std::vector<NodeId> now(const Partitioner& p, const std::vector<Output>& outputs
 void append(std::vector<StoredNode>& stored, const Graph& g, const std::vector<NodeId>& order,
             const Homes& homes, std::set<NodeId>& done) {
   for (NodeId id : order) {
-    if (is_computed(g[id]) && done.insert(id).second) stored.push_back({id, homes.home(id)});
+    if (is_computed(g[id]) && done.insert(id).second) stored.push_back(homes.stored(id));
   }
 }
 

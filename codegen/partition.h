@@ -5,6 +5,7 @@
 // would otherwise be computed again and again. Everything else moves into the bodies of its users.
 #pragma once
 
+#include <string_view>
 #include <vector>
 
 #include "codegen/loops.h"
@@ -19,9 +20,13 @@ struct Home {
   std::uint32_t result = 0; // output: its number among the function's results
 };
 
+enum class Form : std::uint8_t;  // schedule.h
+
 struct StoredNode {
   NodeId node;  // a comprehension or random node whose body reads stored nodes, leaves and reshapes of them
   Home home;
+  std::string_view why;  // it is stored, for people
+  Form form{};           // from schedule on
 };
 
 // One emitted function, or the two halves of a net, as a list of tensors to compute, operands first.

@@ -154,4 +154,15 @@ Form form_of(const Graph& g, NodeId id) {
   return prefers_spread(g, n) ? Form::spread : Form::fold;
 }
 
+std::string_view name(Form form) {
+  constexpr std::string_view names[] = {"pointwise", "fold", "spread", "scatter", "product"};
+  return names[static_cast<std::size_t>(form)];
+}
+
+void schedule(const Graph& g, std::vector<FunctionPlan>& plans) {
+  for (FunctionPlan& plan : plans) {
+    for (StoredNode& s : plan.stored) s.form = form_of(g, s.node);
+  }
+}
+
 }  // namespace gradc

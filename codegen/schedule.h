@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "codegen/partition.h"
 #include "codegen/products.h"
 #include "dsl/graph.h"
 
@@ -17,6 +18,10 @@ enum class Form : std::uint8_t {
 };
 
 Form form_of(const Graph&, NodeId);
+std::string_view name(Form);
+
+// The form of every stored tensor of every plan.
+void schedule(const Graph&, std::vector<FunctionPlan>&);
 
 // A scatter: out[…] += value for all indices but the solved ones, which the others determine, wherever the
 // `conditions` hold and the solved positions are inside.

@@ -106,24 +106,6 @@ Signatures signatures(const loops::Module& module, const Target& target) {
   return all;
 }
 
-std::string shape_text(const loops::Module& module, const TensorType& type) {
-  std::string text(name(type.dtype));
-  text += "[";
-  for (std::size_t k = 0; k < type.shape.size(); ++k) {
-    const Extent& extent = type.shape[k];
-    if (k > 0) text += ", ";
-    if (extent.is_fixed()) {
-      text += std::to_string(extent.offset);
-      continue;
-    }
-    const std::string& dim = module.dims[extent.dim.value].name;
-    text += extent.scale == 1 ? dim : fmt::format("{} * {}", extent.scale, dim);
-    if (extent.offset != 0)
-      text += fmt::format(" {} {}", extent.offset < 0 ? '-' : '+', std::abs(extent.offset));
-  }
-  return text + "]";
-}
-
 std::string grouped(std::int64_t number) {
   std::string digits = std::to_string(number);
   for (std::ptrdiff_t at = static_cast<std::ptrdiff_t>(digits.size()) - 3;

@@ -50,9 +50,6 @@ struct Signatures {
 
 Signatures signatures(const loops::Module&, const Target& = cpp_target());
 
-// "f32[B, 64]", with the names of the module's dims.
-std::string shape_text(const loops::Module&, const TensorType&);
-
 // 286725 → "286,725".
 std::string grouped(std::int64_t);
 

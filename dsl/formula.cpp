@@ -126,6 +126,10 @@ std::string equation(const Graph& g, NodeId id) {
   return Writer{g, name_nodes(g, nodes)}.line(id);
 }
 
+std::string equation(const Graph& g, NodeId id, const NodeNames& names) {
+  return Writer{g, names}.line(id);
+}
+
 std::string formula(const Graph& g, NodeId root) {
   const std::vector<NodeId> order = topological_order(g, {root});
   std::unordered_map<NodeId, int> reads;

@@ -5,6 +5,7 @@
 
 #include "dsl/diagnostics.h"
 #include "dsl/graph.h"
+#include "dsl/graph_names.h"
 
 namespace gradc {
 
@@ -20,6 +21,7 @@ std::string formula(const Graph&, NodeId);
 // The first line of that: the node in terms of the tensors it reads, all by name. Inputs, parameters and other
 // leaves give what they are.
 std::string equation(const Graph&, NodeId);
+std::string equation(const Graph&, NodeId, const NodeNames&);  // by names given for it and what it reads
 
 // Reads back what graph_to_text printed. Errors go to the diagnostics with their place in `file`.
 Graph text_to_graph(const Sources&, std::uint32_t file, Diagnostics&);

@@ -23,6 +23,10 @@ class Verifier {
       for (NodeId id : roots_of(f)) roots.push_back(id);
       for (const Minimize& m : f.minimizes) roots.push_back(m.loss);
     }
+    run(roots);
+  }
+
+  void run(const std::vector<NodeId>& roots) {
     for (NodeId id : topological_order(g, roots)) check_node(id);
   }
 
@@ -223,6 +227,10 @@ class Verifier {
 
 void verify(const Graph& g, const char* stage) {
   Verifier(g, stage).run();
+}
+
+void verify(const Graph& g, const std::vector<NodeId>& nodes, const char* stage) {
+  Verifier(g, stage).run(nodes);
 }
 
 }  // namespace gradc

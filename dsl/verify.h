@@ -1,6 +1,8 @@
 // verify.h: what is legal in a graph, as code. Runs after every stage.
 #pragma once
 
+#include <vector>
+
 #include "dsl/graph.h"
 
 namespace gradc {
@@ -9,5 +11,8 @@ namespace gradc {
 // are bound, subscripts are i32 and as many as the tensor's rank, affine reads stay inside unless
 // zero_outside or guarded by a select, gradient losses are scalars, updates match their targets.
 void verify(const Graph&, const char* stage);
+
+// The same for these nodes and what they need.
+void verify(const Graph&, const std::vector<NodeId>&, const char* stage);
 
 }  // namespace gradc

@@ -6,8 +6,8 @@
 #include <cmath>
 #include <map>
 
+#include "codegen/compile.h"
 #include "codegen/loops_to_text.h"
-#include "codegen/lower.h"
 #include "dsl/check.h"
 #include "dsl/graph_to_text.h"
 #include "tests/emitted_programs.h"
@@ -57,7 +57,7 @@ class Case {
  public:
   Case(EmittedCase& c, std::size_t number, const Target& target)
       : case_(c), g_(c.graph), number_(number), target_(target),
-        module_(lower(c.graph, {fmt::format("case{}", number), {}, target})) {
+        module_(lower(c.graph, fmt::format("case{}", number), target)) {
     draw_values(c.environment);
     for (const auto& dims : c.more_dims) {
       Environment another;

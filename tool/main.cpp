@@ -9,6 +9,7 @@
 #include <exception>
 #include <system_error>
 
+#include "codegen/compile.h"
 #include "codegen/format.h"
 #include "codegen/target.h"
 #include "dsl/check.h"
@@ -76,7 +77,9 @@ std::vector<std::string> target_names() {
 
 // What --emit can print: the results of the stages, the last one by the name of a target.
 std::vector<std::string> results() {
-  std::vector<std::string> names = {"ast", "graph", "grad", "simple", "loops"};
+  std::vector<std::string> names;
+  for (const StageName& stage : stage_names())
+    if (!stage.result.empty()) names.emplace_back(stage.result);
   for (const std::string& name : target_names()) names.push_back(name);
   return names;
 }

@@ -191,7 +191,7 @@ int stats(Session& session, const StatsArguments& options) {
   if (code != exit_ok) return code;
   stats.functions = count_functions(simple, options.dims);
   const Compiled compiled =
-      compile(compile_input(session, *spec), {.emit = "loops", .dump_after = {}, .format = false},
+      compile(compile_input(session, *spec), {.emit = "memory", .dump_after = {}, .format = false},
               session.diagnostics);
   const loops::Module& module = compiled.module;
   stats.memory = module.memory;

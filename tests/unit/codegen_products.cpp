@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include "codegen/loops_to_text.h"
-#include "codegen/lower.h"
 #include "tests/catch.h"
 #include "tests/emitted_cases.h"
 

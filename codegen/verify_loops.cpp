@@ -1,0 +1,304 @@
+// verify_loops.cpp: the rules of legal loops: names in kernels, then the memory of functions.
+#include "codegen/verify_loops.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "dsl/check.h"
+
+namespace gradc {
+
+using namespace loops;
+
+namespace {
+
+// What a kernel does with one of its arguments.
+struct Access {
+  bool reads = false;  // some element, before the kernel has written any
+  bool writes = false;
+};
+
+struct Checker {
+  const Module& module;
+  const char* stage;
+  std::string place = {};
+
+  void require(bool condition, const std::string& what) const {
+    GRADC_CHECK(condition, fmt::format("after {}: {}: {}", stage, place, what));
+  }
+};
+
+// ---------------------------------------------------------------- names
+
+class KernelWalk {
+ public:
+  KernelWalk(const Checker& c, const Kernel& kernel,
+             const std::map<std::string, const Kernel*>& known,
+             const std::map<std::string, std::vector<Access>>& accesses)
+      : c_(c), kernel_(kernel), known_(known), called_(accesses) {
+    for (const std::string& count : kernel.counts) declare(count, false);
+    for (std::size_t k = 0; k < kernel.arguments.size(); ++k) {
+      declare(kernel.arguments[k].name, false);
+      arguments_[kernel.arguments[k].name] = k;
+    }
+    for (const Array& a : kernel.arrays) declare(a.name, false);
+    accesses_.resize(kernel.arguments.size());
+  }
+
+  std::vector<Access> run() {
+    for (const Launch& l = kernel_.launch; const Expr& e : l.blocks) expr(e);
+    block(kernel_.body);
+    return accesses_;
+  }
+
+ private:
+  void require(bool condition, const std::string& what) const { c_.require(condition, what); }
+
+  void declare(const std::string& name, bool changes) {
+    require(names_.emplace(name, changes).second,
+            fmt::format("'{}' hides another of its name", name));
+  }
+  bool changes(const std::string& name) const {
+    const auto it = names_.find(name);
+    return it != names_.end() && it->second;
+  }
+
+  void block(const Block& statements) {
+    const auto outer = names_;
+    for (const Stmt& s : statements) std::visit([&](const auto& it) { statement(it); }, s.it);
+    names_ = outer;
+  }
+
+  void statement(const For& s) {
+    for (const Expr& e : s.begin) expr(e);
+    expr(s.end);
+    require(s.step > 0, "a loop does not advance");
+    if (s.begin.empty())
+      require(changes(s.variable),
+              fmt::format("a loop goes on over '{}', which is none", s.variable));
+    const auto outer = names_;
+    if (!s.begin.empty()) declare(s.variable, false);
+    block(s.body);
+    names_ = outer;
+  }
+  void statement(const Let& s) {
+    expr(s.value);
+    declare(s.name, s.changes);
+  }
+  void statement(const Accumulate& s) { change(s.name, s.value); }
+  void statement(const Assign& s) { change(s.name, s.value); }
+  void change(const std::string& name, const Expr& value) {
+    expr(value);
+    require(changes(name), fmt::format("'{}' is changed and no register that changes", name));
+  }
+  void statement(const Store& s) {
+    expr(s.index);
+    expr(s.value);
+    if (s.accumulates) touch(s.buffer, false);
+    touch(s.buffer, true);
+  }
+  void statement(const If& s) {
+    expr(s.condition);
+    block(s.body);
+  }
+  void statement(const Call& s) {
+    const auto it = known_.find(s.kernel);
+    require(it != known_.end(),
+            fmt::format("it calls '{}', which does not stand before it", s.kernel));
+    const Kernel& called = *it->second;
+    const std::vector<Access>& accesses = called_.at(s.kernel);
+    require(!called.draws && s.args.size() == called.counts.size() + called.arguments.size(),
+            fmt::format("its call does not fit '{}'", s.kernel));
+    for (std::size_t k = 0; k < s.args.size(); ++k) {
+      const Expr& arg = s.args[k];
+      if (k < called.counts.size()) {
+        expr(arg);
+        continue;
+      }
+      require(arg.kind == ExprKind::pointer, "a buffer is passed as a number");
+      for (const Expr& a : arg.args) expr(a);
+      const Access& access = accesses[k - called.counts.size()];
+      if (access.reads) touch(arg.name, false);
+      if (access.writes) touch(arg.name, true);
+    }
+  }
+  void statement(const Barrier&) {}
+  void statement(const Comment&) {}
+  void statement(const Combine& s) {
+    require(changes(s.name), fmt::format("'{}' is combined and no register that changes", s.name));
+    if (s.fn == Fn::gt || s.fn == Fn::lt)
+      require(changes(s.position),
+              fmt::format("'{}' is combined and no register that changes", s.position));
+  }
+
+  void expr(const Expr& e) {
+    for (const Expr& a : e.args) expr(a);
+    if (e.kind == ExprKind::variable) {
+      require(names_.contains(e.name) && !arguments_.contains(e.name),
+              fmt::format("'{}' is used and not declared", e.name));
+    }
+    if (e.kind == ExprKind::load) touch(e.name, false);
+    if (e.kind == ExprKind::random) require(kernel_.draws, "it draws without a seed");
+  }
+
+  void touch(const std::string& buffer, bool writes) {
+    const auto it = arguments_.find(buffer);
+    if (it == arguments_.end()) {
+      const bool own = std::any_of(kernel_.arrays.begin(), kernel_.arrays.end(),
+                                   [&](const Array& a) { return a.name == buffer; });
+      return require(own, fmt::format("'{}' is no buffer of its", buffer));
+    }
+    Access& access = accesses_[it->second];
+    if (writes) {
+      require(kernel_.arguments[it->second].written,
+              fmt::format("it writes '{}', which is not to be written", buffer));
+      access.writes = true;
+    } else if (!access.writes) {
+      access.reads = true;
+    }
+  }
+
+  const Checker& c_;
+  const Kernel& kernel_;
+  const std::map<std::string, const Kernel*>& known_;
+  const std::map<std::string, std::vector<Access>>& called_;
+  std::map<std::string, bool> names_;  // in scope; whether they change
+  std::map<std::string, std::size_t> arguments_;
+  std::vector<Access> accesses_;
+};
+
+// ---------------------------------------------------------------- memory
+
+bool overlap(const Buffer& a, const Buffer& b) {
+  return a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes;
+}
+
+// What holds a value while the calls of a function run, and after its forward half those of its
+// backward half.
+class FunctionWalk {
+ public:
+  FunctionWalk(Checker& c, bool placed, const std::map<std::string, std::vector<Access>>& accesses)
+      : c_(c), module_(c.module), placed_(placed), accesses_(accesses) {}
+
+  void run(const loops::Function& f) {
+    c_.place = fmt::format("function '{}'", f.name);
+    init_ = f.entry == Entry::init;
+    updates_ = init_ || f.entry == Entry::step;
+    inputs_ = std::set<std::uint32_t>(f.inputs.begin(), f.inputs.end());
+    for (const Invocation& call : f.calls) invoke(call);
+    for (const auto* results : {&f.outputs, &f.gradients})
+      for (std::uint32_t b : *results)
+        require(holds_.contains(b), b, "is a result and never written");
+  }
+
+ private:
+  void require(bool condition, std::uint32_t b, const char* what) const {
+    c_.require(condition, fmt::format("'{}' {}", module_.buffers[b].name, what));
+  }
+
+  bool given(std::uint32_t b) const {
+    switch (module_.buffers[b].storage) {
+      case Storage::input:
+        return inputs_.contains(b);
+      case Storage::constant:
+        return true;
+      case Storage::parameter:
+      case Storage::state:
+        return !init_;
+      default:
+        return false;
+    }
+  }
+  bool may_be_written(std::uint32_t b) const {
+    switch (module_.buffers[b].storage) {
+      case Storage::input:
+      case Storage::constant:
+        return false;
+      case Storage::parameter:
+      case Storage::state:
+        return updates_;
+      default:
+        return true;
+    }
+  }
+
+  void invoke(const Invocation& call) {
+    c_.require(call.kernel < module_.kernels.size(), "it calls a kernel that does not exist");
+    const Kernel& kernel = module_.kernels[call.kernel];
+    c_.require(call.buffers.size() == kernel.arguments.size(),
+               fmt::format("its call does not fit '{}'", kernel.name));
+    const std::vector<Access>& accesses = accesses_.at(kernel.name);
+    for (std::size_t k = 0; k < call.buffers.size(); ++k) {
+      const std::uint32_t b = call.buffers[k];
+      require(module_.buffers[b].type.dtype == kernel.arguments[k].dtype, b,
+              "is passed as another type");
+      require(std::count(call.buffers.begin(), call.buffers.end(), b) == 1, b, "is passed twice");
+      if (accesses[k].reads)
+        require(given(b) || holds_.contains(b), b, "is read and holds nothing yet");
+    }
+    for (std::size_t k = 0; k < call.buffers.size(); ++k) {
+      const std::uint32_t b = call.buffers[k];
+      if (!accesses[k].writes) continue;
+      require(may_be_written(b), b, "is written and not to be changed");
+      write(b);
+    }
+    // What the kernel reads or writes is still there when it ends.
+    for (std::size_t k = 0; k < call.buffers.size(); ++k) {
+      const bool used = accesses[k].reads || accesses[k].writes;
+      if (used)
+        require(given(call.buffers[k]) || holds_.contains(call.buffers[k]), call.buffers[k],
+                "is overwritten while in use");
+    }
+  }
+
+  // A value in the workspace ends those whose memory it takes.
+  void write(std::uint32_t b) {
+    const Buffer& buffer = module_.buffers[b];
+    if (placed_ && buffer.storage == Storage::workspace) {
+      require(buffer.offset >= 0 && buffer.offset % 64 == 0 &&
+                  buffer.offset + buffer.bytes <= module_.workspace_bytes,
+              b, "has no place of its own in the workspace");
+      std::erase_if(holds_, [&](std::uint32_t other) {
+        const Buffer& o = module_.buffers[other];
+        if (other == b || o.storage != Storage::workspace || !overlap(o, buffer)) return false;
+        require(o.type.dtype == buffer.type.dtype, b, "shares memory with another type");
+        return true;
+      });
+    }
+    holds_.insert(b);
+  }
+
+  Checker& c_;
+  const Module& module_;
+  bool placed_;
+  const std::map<std::string, std::vector<Access>>& accesses_;
+  bool init_ = false, updates_ = false;
+  std::set<std::uint32_t> inputs_;
+  std::set<std::uint32_t> holds_;  // buffers with a value
+};
+
+}  // namespace
+
+void verify(const Module& module, bool placed, const char* stage) {
+  Checker checker{module, stage};
+  std::map<std::string, const Kernel*> known;
+  std::map<std::string, std::vector<Access>> accesses;
+  for (const Kernel& kernel : module.kernels) {
+    checker.place = fmt::format("kernel '{}'", kernel.name);
+    checker.require(!known.contains(kernel.name), "another has its name");
+    accesses[kernel.name] = KernelWalk(checker, kernel, known, accesses).run();
+    known[kernel.name] = &kernel;
+  }
+  for (std::size_t k = 0; k < module.functions.size(); ++k) {
+    FunctionWalk walk(checker, placed, accesses);
+    walk.run(module.functions[k]);
+    const bool two =
+        k + 1 < module.functions.size() && module.functions[k + 1].entry == Entry::backward;
+    if (two) walk.run(module.functions[++k]);
+  }
+}
+
+}  // namespace gradc

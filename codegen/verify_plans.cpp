@@ -1,0 +1,87 @@
+// verify_plans.cpp: the rules of a legal plan.
+#include "codegen/verify_plans.h"
+
+#include <fmt/format.h>
+
+#include <set>
+
+#include "dsl/check.h"
+#include "dsl/verify.h"
+
+namespace gradc {
+namespace {
+
+using loops::Storage;
+
+// Meets the tensors of one function in the order in which they are computed.
+class Walk {
+ public:
+  Walk(const Graph& graph, const FunctionPlan& plan, const char* stage)
+      : g(graph), plan_(plan), stage_(stage) {}
+
+  void require(bool condition, NodeId id, const char* what) const {
+    GRADC_CHECK(condition,
+                fmt::format("after {}: {}, node {} '{}': {}", stage_,
+                            g.functions[plan_.function].name, id.value, g.label(id).name, what));
+  }
+
+  // `overwritten`: values that have taken their target's place before this one is computed.
+  void meet(const StoredNode& s, const std::set<NodeId>& overwritten) {
+    const NodeKind kind = g[s.node].kind;
+    require(kind == NodeKind::comprehension || kind == NodeKind::random, s.node,
+            "nothing computes it");
+    for (NodeId operand : operands_of(g, s.node)) {
+      const NodeId owner = storage_of(g, operand);
+      const bool computed =
+          g[owner].kind == NodeKind::comprehension || g[owner].kind == NodeKind::random;
+      require(!computed || met_.contains(owner), s.node, "it reads what is not computed yet");
+      require(!overwritten.contains(owner), s.node, "it reads what is overwritten by then");
+    }
+    require(met_.insert(s.node).second, s.node, "it is computed twice");
+  }
+
+  std::size_t count() const { return met_.size(); }
+
+ private:
+  const Graph& g;
+  const FunctionPlan& plan_;
+  const char* stage_;
+  std::set<NodeId> met_;
+};
+
+}  // namespace
+
+void verify(const Graph& g, const std::vector<FunctionPlan>& plans, const char* stage) {
+  std::vector<NodeId> all;
+  for (const FunctionPlan& plan : plans) {
+    Walk walk(g, plan, stage);
+    for (const StoredNode& s : plan.stored) {
+      walk.meet(s, {});
+      all.push_back(s.node);
+    }
+  }
+  verify(g, all, stage);
+}
+
+void verify(const Graph& g, const std::vector<FunctionPlan>& plans,
+            const std::vector<std::vector<KernelPlan>>& kernels, const char* stage) {
+  for (std::size_t k = 0; k < plans.size(); ++k) {
+    Walk walk(g, plans[k], stage);
+    std::set<NodeId> overwritten;
+    for (const KernelPlan& kernel : kernels[k]) {
+      // Within a kernel an element is read before it is overwritten: that is what sharing loops
+      // asks for.
+      for (const StoredNode& s : kernel.members) walk.meet(s, overwritten);
+      for (const StoredNode& s : kernel.members) {
+        const bool takes_over =
+            s.home.storage == Storage::parameter || s.home.storage == Storage::state;
+        if (takes_over) overwritten.insert(s.home.target);
+      }
+    }
+    GRADC_CHECK(walk.count() == plans[k].stored.size(),
+                fmt::format("after {}: {}: a tensor is in no kernel", stage,
+                            g.functions[plans[k].function].name));
+  }
+}
+
+}  // namespace gradc
