@@ -57,7 +57,7 @@ std::string training(const std::string& module, const Program& program) {
     const std::string part = fit->data.part.empty() ? "" : "." + fit->data.part;
     steps += fmt::format(
         "//   forward, loss, backward and update:  {}::{}, a batch of {}{}\n"
-        "//   repeat:      for every batch, and that {} time{}\n",
+        "//   repeat:      for every batch, in {} epoch{}\n",
         module, comment_text(fit->step), comment_text(fit->data.data), comment_text(part),
         fit->epochs, fit->epochs == 1 ? "" : "s");
   }

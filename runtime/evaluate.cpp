@@ -50,8 +50,9 @@ Exit run_test(Session& session, const Action& action, const char* data_source, c
   const Reports averaged = averages(function, sums, count);
   const std::string name = data_name(data_source, part);
   // One test needs no telling apart.
+  const std::string which = fmt::format(", {} on {}", function.name, name);
   print_line(session, fmt::format("test {} ({} examples{})", reports_text(averaged), count,
-                                  test_count(session.program) > 1 ? " of " + name : ""));
+                                  test_count(session.program) > 1 ? which : ""));
   session.metrics.test({function.name, name, 0, 0, 0, count, now_seconds() - started, averaged});
   return Exit::ok;
 }
