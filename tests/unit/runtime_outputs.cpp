@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <nlohmann/json.hpp>
 
 #include "runtime/picture.h"
 #include "runtime/score.h"
@@ -96,6 +97,32 @@ TEST_CASE("R squared is what a mean leaves unexplained", "[score]") {
   // every second number: t = 1 3, y = 2 3: spread 2, missed 1
   CHECK(r_squared({2, 0, 3, 0}, {1, 9, 3, 9}, 0, 2) == Approx(0.5));
   CHECK(std::isnan(r_squared({1, 2}, {3, 3}, 0, 1)));
+}
+
+TEST_CASE("scores are those of scikit-learn", "[score]") {
+  const auto stored = nlohmann::json::parse(test::read(GRADC_SOURCE_DIR "/tests/data/scores.json"));
+  for (const auto& one : stored["cases"]) {
+    const Confusion counts =
+        confusion_matrix(one["guess"].get<std::vector<std::int64_t>>(),
+                         one["answer"].get<std::vector<std::int64_t>>(), one["classes"]);
+    CHECK(counts == one["confusion"].get<Confusion>());
+    const ClassScores scores = class_scores(counts, false);
+    CHECK(scores.accuracy == Approx(one["accuracy"].get<double>()));
+    CHECK(scores.precision == Approx(one["precision"].get<double>()));
+    CHECK(scores.recall == Approx(one["recall"].get<double>()));
+    CHECK(scores.f1 == Approx(one["f1"].get<double>()));
+  }
+  for (const auto& one : stored["ranked"])
+    CHECK(roc_auc(one["score"].get<std::vector<double>>(),
+                  one["positive"].get<std::vector<bool>>()) ==
+          Approx(one["roc_auc"].get<double>()));
+  for (const auto& one : stored["fitted"]) {
+    const auto y = one["y"].get<std::vector<double>>(), t = one["t"].get<std::vector<double>>();
+    const std::size_t columns = one["columns"];
+    double sum = 0;  // over columns, as a score of the program
+    for (std::size_t k = 0; k < columns; ++k) sum += r_squared(y, t, k, columns);
+    CHECK(sum / static_cast<double>(columns) == Approx(one["r_squared"].get<double>()));
+  }
 }
 
 TEST_CASE("pictures stand in a grid, or in a column for each example", "[picture]") {
