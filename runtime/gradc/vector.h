@@ -12,9 +12,9 @@
 
 namespace gradc {
 
-#if defined(__GNUC__) && !defined(__clang__)
-// Vectors wider than the machine's would be passed in another way with other flags, says GCC of every function
-// that takes one; these are all inlined.
+#if defined(__GNUC__)
+// Vectors wider than the machine's would be passed in another way with other flags, say the compilers of every function
+// that takes or returns one; these are all inlined.
 #pragma GCC diagnostic ignored "-Wpsabi"
 #endif
 
