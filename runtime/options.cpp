@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 #include <iterator>
 #include <vector>
@@ -13,6 +14,18 @@
 
 namespace gradc::driver {
 namespace {
+
+// Numbers from `least` on.
+CLI::Validator whole_number(std::int64_t least) {
+  const auto check = [least](std::string& text) -> std::string {
+    std::int64_t number = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stop, failed] = std::from_chars(text.data(), end, number);
+    if (failed == std::errc{} && stop == end && number >= least) return "";
+    return fmt::format("must be a whole number from {} on, not '{}'", least, text);
+  };
+  return {check, ""};
+}
 
 // The names under which --data takes files, in the order of the program.
 std::vector<std::string> file_keys(const Program& program) {
@@ -105,7 +118,9 @@ std::optional<Options> parse_options(int argc, char** argv, const Model& model,
                  train ? "Save parameters and state here after every epoch"
                        : "Parameters to use; by default what the spec saves")
       ->type_name("FILE");
-  app.add_option("--batch", options.batch, "Examples per batch")->check(CLI::PositiveNumber);
+  app.add_option("--batch", options.batch, "Examples per batch")
+      ->check(whole_number(1))
+      ->type_name("COUNT");
   app.add_option("--progress", progress, "What is shown on stderr while it runs")
       ->type_name("auto|bar|plain|none");
   if (devices.size() > 1)
@@ -119,17 +134,17 @@ std::optional<Options> parse_options(int argc, char** argv, const Model& model,
         ->type_name("FILE");
   if (train) {
     app.add_option("--epochs", options.epochs, "Epochs of every fit")
-        ->check(CLI::NonNegativeNumber);
+        ->check(whole_number(0))->type_name("COUNT");
     app.add_option("--seed", options.seed,
                    "Seed of initialisation, random numbers and orders of examples");
     app.add_flag("--resume", options.resume, "Continue from --checkpoint, bit for bit");
     app.add_option("--save-every", options.save_every,
                    "Save the checkpoint every so many steps, too")
-        ->check(CLI::PositiveNumber)
+        ->check(whole_number(1))
         ->type_name("STEPS");
     app.add_option("--max-steps", options.max_steps,
                    "Stop after so many steps of this run, as an interrupt would")
-        ->check(CLI::PositiveNumber)
+        ->check(whole_number(1))
         ->type_name("STEPS");
   } else {
     app.add_option("--on", options.on,
