@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "dsl/check.h"
 #include "dsl/elaboration.h"
@@ -86,6 +87,8 @@ Value evaluate_list(Elaboration& e, Scope& scope, const ast::Expr& x) {
 Value evaluate_kind(Elaboration& e, Scope& scope, const ast::Expr& x, Position position) {
   switch (x.kind) {
     case ast::ExprKind::number:
+      // Beyond what numbers can hold: reported where it was read.
+      if (x.integer ? x.number > 0x1p53 : !std::isfinite(x.number)) return {};
       return number_value(x.number, x.integer);
     case ast::ExprKind::string:
       return text_value(x.name.text);
