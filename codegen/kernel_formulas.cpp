@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 
 #include "dsl/scalar_to_text.h"
@@ -12,11 +13,12 @@ namespace {
 
 constexpr std::size_t width = 96;
 
-// Breaks at spaces; what goes on is indented.
-void append_wrapped(std::vector<std::string>& lines, std::string text) {
+// Breaks at spaces, those after `before` if there is one; what goes on is indented.
+void append_wrapped(std::vector<std::string>& lines, std::string text, std::string_view before = "") {
   std::string indent;
   while (indent.size() + text.size() > width) {
-    std::size_t at = text.rfind(' ', width - indent.size());
+    std::size_t at = text.rfind(std::string(before) + " ", width - indent.size() - before.size());
+    if (at != std::string::npos) at += before.size();
     if (at == std::string::npos || at == 0) at = text.find(' ', 1);
     if (at == std::string::npos) break;
     lines.push_back(indent + text.substr(0, at));
@@ -37,7 +39,7 @@ class Formulas {
     }
     std::vector<std::string> result;
     for (const StoredNode& s : k_.plan.members) append_wrapped(result, formula(s.node));
-    append_wrapped(result, shapes());
+    append_wrapped(result, shapes(), "],");
     if (result.back().empty()) result.pop_back();
     return result;
   }
@@ -71,9 +73,9 @@ class Formulas {
     const Node& n = g_[id];
     std::vector<ScalarText> indices;
     std::string free, bound;
-    const Shape& ranges = ranges_of(n);
-    for (std::uint32_t i = 0; i < ranges.size(); ++i) {
-      const std::string index = k_.index_name(id, i);
+    const std::vector<std::string> words = k_.index_names(id);
+    for (std::uint32_t i = 0; i < words.size(); ++i) {
+      const std::string& index = words[i];
       indices.push_back({index});
       std::string& list = i < n.type.rank() ? free : bound;
       list += (list.empty() ? "" : ", ") + index;
@@ -85,7 +87,13 @@ class Formulas {
                                number_to_text(n.a, DType::f32, Notation::brief),
                                number_to_text(n.b, DType::f32, Notation::brief));
     }
-    const ScalarToText text{g_, names_, Notation::brief};
+    // A value that others are copies of is shown in their place if it is a number.
+    const auto is_number = [&](NodeId read) {
+      const bool member = std::any_of(k_.plan.members.begin(), k_.plan.members.end(),
+                                      [&](const StoredNode& s) { return s.node == read; });
+      return member && g_[read].kind == NodeKind::comprehension && g_[g_[read].body].kind == ScalarKind::literal;
+    };
+    const ScalarToText text{g_, names_, Notation::brief, is_number, true};
     const ScalarText body = text(n.body, indices);
     if (n.reduction == Reduction::none) return out + body.text;
     return out + fmt::format("{}[{}] {}", gradc::name(n.reduction), bound, body.at_least(7));

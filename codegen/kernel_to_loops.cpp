@@ -50,10 +50,54 @@ void KernelWriter::bind(NodeId id, bool written) {
   nest.bind(id, at->argument.name, at->argument.dtype);
 }
 
-std::string KernelWriter::index_name(NodeId id, std::uint32_t k) const {
-  if (g[id].kind == NodeKind::comprehension) return name_indices(g, id, {})[k];
-  static constexpr std::string_view letters = "ijklmnpqrsuvw";
+namespace {
+
+std::string letter(std::size_t k) {
+  constexpr std::string_view letters = "ijklmnpqrsuvw";
   return k < letters.size() ? std::string(1, letters[k]) : "i" + std::to_string(k);
+}
+
+std::vector<std::string> own_index_names(const Graph& g, NodeId id) {
+  if (g[id].kind == NodeKind::comprehension) return name_indices(g, id, {});
+  std::vector<std::string> names;
+  for (std::size_t k = 0; k < g[id].type.rank(); ++k) names.push_back(letter(k));
+  return names;
+}
+
+}  // namespace
+
+std::vector<std::string> KernelWriter::index_names(NodeId id) const {
+  // The first member names the loops that all share, the first of a run the others.
+  const NodeId first = plan.members[0].node;
+  const std::size_t shared = plan.runs.empty() ? g[first].type.rank() : plan.shared;
+  NodeId leader = id;
+  for (const Run& run : plan.runs) {
+    for (const StoredNode& s : run.members) {
+      if (s.node == id) leader = run.members[0].node;
+    }
+  }
+  std::vector<std::string> names = own_index_names(g, leader);
+  std::vector<bool> settled(names.size());
+  // No index goes by the name of a tensor or of a dim.
+  std::set<std::string> taken(context.dim_names.begin(), context.dim_names.end());
+  for (const Bound& b : arguments) taken.insert(b.argument.name);
+  for (const StoredNode& s : plan.members) taken.insert(context.short_name(s.node));
+  if (leader != first) {
+    const std::vector<std::string> outer = index_names(first);
+    for (std::size_t k = 0; k < std::min({shared, names.size(), outer.size()}); ++k) {
+      taken.insert(names[k] = outer[k]);
+      settled[k] = true;
+    }
+  }
+  for (std::size_t k = 0; k < names.size(); ++k) settled[k] = settled[k] || taken.insert(names[k]).second;
+  std::size_t next = 0;
+  for (std::size_t k = 0; k < names.size(); ++k) {
+    while (!settled[k]) {
+      names[k] = letter(next++);
+      settled[k] = taken.insert(names[k]).second;
+    }
+  }
+  return names;
 }
 
 void KernelWriter::store(NodeId id, Expr value) {

@@ -20,7 +20,9 @@ struct KernelWriter {
   };
 
   void bind(NodeId, bool written);
-  std::string index_name(NodeId, std::uint32_t index) const;
+  // A name for each index of a member: what its loop is called, so that members in the same loop agree.
+  std::vector<std::string> index_names(NodeId) const;
+  std::string index_name(NodeId id, std::uint32_t index) const { return index_names(id)[index]; }
   void store(NodeId, loops::Expr value);  // at the node's own indices
   loops::Expr draw(NodeId);
   WrittenKernel finish();

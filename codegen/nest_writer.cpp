@@ -188,6 +188,14 @@ std::string NestWriter::name_for(ScalarId id) const {
     }
     return name;
   }
+  if (s.kind == ScalarKind::size) return s.extent.is_fixed() ? "size" : dim_names_[s.extent.dim.value];
+  if (s.kind == ScalarKind::index) {
+    const auto at = indices_.find(s.index);
+    return at != indices_.end() && at->second.value.kind == ExprKind::variable ? at->second.value.name : "index";
+  }
+  if (s.kind == ScalarKind::apply && s.fn == Fn::cast) {
+    return name_for(s.args[0]) + "_" + std::string(gradc::name(s.dtype));
+  }
   return info(s.fn).infix.empty() ? std::string(info(s.fn).name) + "_" : "t";
 }
 

@@ -124,6 +124,7 @@ struct Printer {
 
   ScalarText apply(const Scalar& s, const std::vector<ScalarText>& indices) {
     if (s.fn == Fn::cast) return cast(s, indices);
+    if (s.fn == Fn::detach && how.values_only) return print(s.args[0], indices);
     const FnInfo& fn = info(s.fn);
     if (fn.infix.empty()) return call(fn.name, s, indices);
     if (s.fn == Fn::add && !exact()) {

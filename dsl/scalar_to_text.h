@@ -30,6 +30,7 @@ struct ScalarToText {
   Notation notation = Notation::exact;
   // Tensors whose element is shown as its definition rather than by name; none if empty.
   std::function<bool(NodeId)> shown_inline = {};
+  bool values_only = false;  // leaves out detach, which changes no value
 
   // `indices`: what stands for each bound index.
   ScalarText operator()(ScalarId, const std::vector<ScalarText>& indices) const;

@@ -117,18 +117,18 @@ static void product(std::int64_t rows, const float* __restrict a, const float* _
   }
 }
 
-// y_sum[b, o] = sum[i] x[b, i] * W[i, o]
-// y[b, o] = y_sum[b, o] + b[o]
+// y_sum[j, o] = sum[i] x[j, i] * W[i, o]
+// y[j, o] = y_sum[j, o] + b[o]
 // y: f32[B, 2], x: f32[B, 3], W: f32[3, 2], b: f32[2]
 // affine.nn:7
 static void f_y(std::int64_t B, const float* __restrict x, const float* __restrict W,
                 const float* __restrict b, float* __restrict y) {
-  for (std::int64_t b0 = 0; b0 < B; b0 += 8) {
-    const std::int64_t rows = gradc::min(8, B - b0);
-    product(rows, x + b0 * 3, W, y + b0 * 2);
-    for (std::int64_t b2 = b0; b2 < b0 + rows; ++b2) {
+  for (std::int64_t j0 = 0; j0 < B; j0 += 8) {
+    const std::int64_t rows = gradc::min(8, B - j0);
+    product(rows, x + j0 * 3, W, y + j0 * 2);
+    for (std::int64_t j = j0; j < j0 + rows; ++j) {
       for (std::int64_t o = 0; o < 2; ++o) {
-        y[b2 * 2 + o] = y[b2 * 2 + o] + b[o];
+        y[j * 2 + o] = y[j * 2 + o] + b[o];
       }
     }
   }
@@ -338,35 +338,35 @@ static void f_db(std::int64_t B, const float* __restrict dy, float* __restrict d
   }
 }
 
-// b_sum_sum[b, o] = sum[i] x[b, i] * W[i, o]
-// dW_term[b, o] = (b_sum_sum[b, o] + b[o] - t[b, o]) / B
+// b_sum_sum[j, o] = sum[i] x[j, i] * W[i, o]
+// dW_term[j, o] = (b_sum_sum[j, o] + b[o] - t[j, o]) / B
 // b_sum_sum: f32[B, 2], dW_term: f32[B, 2], x: f32[B, 3], W: f32[3, 2], b: f32[2], t: f32[B, 2]
 // affine.nn:7
 static void fit_dW_term(std::int64_t B, const float* __restrict x, const float* __restrict W,
                         const float* __restrict b, const float* __restrict t,
                         float* __restrict dW_term, float* __restrict b_sum_sum) {
-  const float cast = static_cast<float>(B);
-  for (std::int64_t b0 = 0; b0 < B; b0 += 8) {
-    const std::int64_t rows = gradc::min(8, B - b0);
-    product(rows, x + b0 * 3, W, b_sum_sum + b0 * 2);
-    for (std::int64_t b2 = b0; b2 < b0 + rows; ++b2) {
+  const float B_f32 = static_cast<float>(B);
+  for (std::int64_t j0 = 0; j0 < B; j0 += 8) {
+    const std::int64_t rows = gradc::min(8, B - j0);
+    product(rows, x + j0 * 3, W, b_sum_sum + j0 * 2);
+    for (std::int64_t j = j0; j < j0 + rows; ++j) {
       for (std::int64_t o = 0; o < 2; ++o) {
-        dW_term[b2 * 2 + o] = (b_sum_sum[b2 * 2 + o] + b[o] - t[b2 * 2 + o]) / cast;
+        dW_term[j * 2 + o] = (b_sum_sum[j * 2 + o] + b[o] - t[j * 2 + o]) / B_f32;
       }
     }
   }
 }
 
-// loss_sum = sum[b, o] (b_sum_sum[b, o] + b[o] - t[b, o]) * (b_sum_sum[b, o] + b[o] - t[b, o])
+// loss_sum = sum[i, o] (b_sum_sum[i, o] + b[o] - t[i, o]) * (b_sum_sum[i, o] + b[o] - t[i, o])
 // loss = 0.5 * loss_sum / B
 // b_sum_sum: f32[B, 2], b: f32[2], t: f32[B, 2]
 // affine.nn:16
 static void fit_loss(std::int64_t B, const float* __restrict b_sum_sum, const float* __restrict b,
                      const float* __restrict t, float* __restrict loss) {
   float loss_sum = 0.0f;
-  for (std::int64_t b2 = 0; b2 < B; ++b2) {
+  for (std::int64_t i = 0; i < B; ++i) {
     for (std::int64_t o = 0; o < 2; ++o) {
-      const float t2 = b_sum_sum[b2 * 2 + o] + b[o] - t[b2 * 2 + o];
+      const float t2 = b_sum_sum[i * 2 + o] + b[o] - t[i * 2 + o];
       loss_sum += t2 * t2;
     }
   }
@@ -395,19 +395,19 @@ static void fit_f_only_W(std::int64_t B, const float* __restrict x,
   }
 }
 
-// b_sum[i] = sum[b] (b_sum_sum[b, i] - t[b, i])
+// b_sum[i] = sum[j] (b_sum_sum[j, i] - t[j, i])
 // b[i] = 0.9 * b[i] - 0.1 * b_sum[i] / B
 // b: f32[2], b_sum_sum: f32[B, 2], t: f32[B, 2]
 // affine.nn:17
 static void fit_f_only_b(std::int64_t B, const float* __restrict b_sum_sum,
                          const float* __restrict t, float* __restrict b) {
-  const float cast = static_cast<float>(B);
+  const float B_f32 = static_cast<float>(B);
   for (std::int64_t i = 0; i < 2; ++i) {
     float b_sum = 0.0f;
-    for (std::int64_t b2 = 0; b2 < B; ++b2) {
-      b_sum += b_sum_sum[b2 * 2 + i] - t[b2 * 2 + i];
+    for (std::int64_t j = 0; j < B; ++j) {
+      b_sum += b_sum_sum[j * 2 + i] - t[j * 2 + i];
     }
-    const float p_next = 0.9f * b[i] - 0.1f * b_sum / cast;
+    const float p_next = 0.9f * b[i] - 0.1f * b_sum / B_f32;
     b[i] = p_next;
   }
 }

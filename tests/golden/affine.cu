@@ -41,8 +41,8 @@ static __global__ void init_fit_step(std::int32_t* __restrict step_) {
   }
 }
 
-// y_sum[b, o] = sum[i] x[b, i] * W[i, o]
-// y[b, o] = y_sum[b, o] + b[o]
+// y_sum[j, o] = sum[i] x[j, i] * W[i, o]
+// y[j, o] = y_sum[j, o] + b[o]
 // y: f32[B, 2], x: f32[B, 3], W: f32[3, 2], b: f32[2]
 // affine.nn:7
 static __global__ void f_y(std::int64_t B, const float* __restrict x, const float* __restrict W,
@@ -85,10 +85,10 @@ static __global__ void f_y(std::int64_t B, const float* __restrict x, const floa
     }
 #pragma unroll
     for (std::int64_t r = 0; r < 4; ++r) {
-      if (const std::int64_t b2 = row0 + warp + r * 8; b2 < B) {
+      if (const std::int64_t j = row0 + warp + r * 8; j < B) {
         if (const std::int64_t o = lane; o < 2) {
           const float y_sum = sum[r];
-          y[b2 * 2 + o] = y_sum + b[o];
+          y[j * 2 + o] = y_sum + b[o];
         }
       }
     }
@@ -222,8 +222,8 @@ static __global__ void f_db(std::int64_t B, const float* __restrict dy, float* _
   }
 }
 
-// b_sum_sum[b, o] = sum[i] x[b, i] * W[i, o]
-// dW_term[b, o] = (b_sum_sum[b, o] + b[o] - t[b, o]) / B
+// b_sum_sum[j, o] = sum[i] x[j, i] * W[i, o]
+// dW_term[j, o] = (b_sum_sum[j, o] + b[o] - t[j, o]) / B
 // b_sum_sum: f32[B, 2], dW_term: f32[B, 2], x: f32[B, 3], W: f32[3, 2], b: f32[2], t: f32[B, 2]
 // affine.nn:7
 static __global__ void fit_dW_term(std::int64_t B, const float* __restrict x,
@@ -233,7 +233,7 @@ static __global__ void fit_dW_term(std::int64_t B, const float* __restrict x,
   __shared__ float a_tile[1056];
   __shared__ float b_tile[1024];
   float sum[4];
-  const float cast = static_cast<float>(B);
+  const float B_f32 = static_cast<float>(B);
   if (const std::int64_t tile = gradc::block(); tile < (B + 31) / 32) {
     const std::int64_t row0 = tile * 32;
     const std::int64_t warp = gradc::thread() / 32;
@@ -269,18 +269,18 @@ static __global__ void fit_dW_term(std::int64_t B, const float* __restrict x,
     }
 #pragma unroll
     for (std::int64_t r = 0; r < 4; ++r) {
-      if (const std::int64_t b2 = row0 + warp + r * 8; b2 < B) {
+      if (const std::int64_t j = row0 + warp + r * 8; j < B) {
         if (const std::int64_t o = lane; o < 2) {
           const float b_sum_sum2 = sum[r];
-          b_sum_sum[b2 * 2 + o] = b_sum_sum2;
-          dW_term[b2 * 2 + o] = (b_sum_sum2 + b[o] - t[b2 * 2 + o]) / cast;
+          b_sum_sum[j * 2 + o] = b_sum_sum2;
+          dW_term[j * 2 + o] = (b_sum_sum2 + b[o] - t[j * 2 + o]) / B_f32;
         }
       }
     }
   }
 }
 
-// loss_sum = sum[b, o] (b_sum_sum[b, o] + b[o] - t[b, o]) * (b_sum_sum[b, o] + b[o] - t[b, o])
+// loss_sum = sum[i, o] (b_sum_sum[i, o] + b[o] - t[i, o]) * (b_sum_sum[i, o] + b[o] - t[i, o])
 // loss = 0.5 * loss_sum / B
 // b_sum_sum: f32[B, 2], b: f32[2], t: f32[B, 2]
 // affine.nn:16
@@ -288,18 +288,18 @@ static __global__ void fit_loss(std::int64_t B, const float* __restrict b_sum_su
                                 const float* __restrict b, const float* __restrict t,
                                 float* __restrict loss) {
   __shared__ gradc::Partial<float> partial_f32;
-  const float cast = static_cast<float>(B);
+  const float B_f32 = static_cast<float>(B);
   if (const std::int64_t element = gradc::block(); element < 1) {
     float loss_sum = 0.0f;
     for (std::int64_t element2 = gradc::thread(); element2 < B * 2; element2 += 32) {
-      const std::int64_t b2 = element2 / 2;
-      const std::int64_t o = element2 - b2 * 2;
-      const float t2 = b_sum_sum[b2 * 2 + o] + b[o] - t[b2 * 2 + o];
+      const std::int64_t i = element2 / 2;
+      const std::int64_t o = element2 - i * 2;
+      const float t2 = b_sum_sum[i * 2 + o] + b[o] - t[i * 2 + o];
       loss_sum += t2 * t2;
     }
     loss_sum = gradc::block_sum(loss_sum, partial_f32);
     __syncthreads();
-    const float loss2 = 0.5f * loss_sum / cast;
+    const float loss2 = 0.5f * loss_sum / B_f32;
     __syncthreads();
     if (gradc::thread() == 0) {
       loss[0] = loss2;
@@ -373,19 +373,19 @@ static __global__ void fit_f_only_W(std::int64_t B, const float* __restrict x,
   }
 }
 
-// b_sum[i] = sum[b] (b_sum_sum[b, i] - t[b, i])
+// b_sum[i] = sum[j] (b_sum_sum[j, i] - t[j, i])
 // b[i] = 0.9 * b[i] - 0.1 * b_sum[i] / B
 // b: f32[2], b_sum_sum: f32[B, 2], t: f32[B, 2]
 // affine.nn:17
 static __global__ void fit_f_only_b(std::int64_t B, const float* __restrict b_sum_sum,
                                     const float* __restrict t, float* __restrict b) {
-  const float cast = static_cast<float>(B);
+  const float B_f32 = static_cast<float>(B);
   if (const std::int64_t i = gradc::thread_of_all(); i < 2) {
     float b_sum = 0.0f;
-    for (std::int64_t b2 = 0; b2 < B; ++b2) {
-      b_sum += b_sum_sum[b2 * 2 + i] - t[b2 * 2 + i];
+    for (std::int64_t j = 0; j < B; ++j) {
+      b_sum += b_sum_sum[j * 2 + i] - t[j * 2 + i];
     }
-    b[i] = 0.9f * b[i] - 0.1f * b_sum / cast;
+    b[i] = 0.9f * b[i] - 0.1f * b_sum / B_f32;
   }
 }
 

@@ -87,7 +87,7 @@ static __global__ void f_dense1(std::int64_t B, const float* __restrict x,
 
 // m[b] = max[k] dense1[b, k]
 // e[b, i] = exp(dense1[b, i] - m[b])
-// s[b] = sum[k] e[b, k]
+// s[b] = sum[i] e[b, i]
 // p2[b, i] = e[b, i] / s[b]
 // p[b, i] = p2[b, i]
 // e: f32[B, 3], s: f32[B], p2: f32[B, 3], p: f32[B, 3], dense1: f32[B, 3]
@@ -275,7 +275,7 @@ static __global__ void fit_loss(std::int64_t B, const float* __restrict t,
                                 const float* __restrict dense1, const float* __restrict m,
                                 const float* __restrict s, float* __restrict loss) {
   __shared__ gradc::Partial<float> partial_f32;
-  const float cast = static_cast<float>(B);
+  const float B_f32 = static_cast<float>(B);
   if (const std::int64_t element = gradc::block(); element < 1) {
     float loss_sum = 0.0f;
     for (std::int64_t element2 = gradc::thread(); element2 < B * 3; element2 += 32) {
@@ -285,7 +285,7 @@ static __global__ void fit_loss(std::int64_t B, const float* __restrict t,
     }
     loss_sum = gradc::block_sum(loss_sum, partial_f32);
     __syncthreads();
-    const float loss2 = -(loss_sum / cast);
+    const float loss2 = -(loss_sum / B_f32);
     __syncthreads();
     if (gradc::thread() == 0) {
       loss[0] = loss2;
@@ -313,7 +313,7 @@ static __global__ void fit_step(std::int32_t* __restrict step_) {
 static __global__ void fit_ddense1(std::int64_t B, const float* __restrict t,
                                    const float* __restrict dense1, const float* __restrict m,
                                    const float* __restrict s, float* __restrict ddense1) {
-  const float cast = static_cast<float>(B);
+  const float B_f32 = static_cast<float>(B);
   if (const std::int64_t b = gradc::thread_of_all(); b < B) {
     float ddense1_sum = 0.0f;
     for (std::int64_t i = 0; i < 3; ++i) {
@@ -322,7 +322,7 @@ static __global__ void fit_ddense1(std::int64_t B, const float* __restrict t,
     const float m_b = m[b];
     const float s_b = s[b];
     for (std::int64_t o = 0; o < 3; ++o) {
-      ddense1[b * 3 + o] = (gradc::exp(dense1[b * 3 + o] - m_b) * ddense1_sum / s_b - t[b * 3 + o]) / cast;
+      ddense1[b * 3 + o] = (gradc::exp(dense1[b * 3 + o] - m_b) * ddense1_sum / s_b - t[b * 3 + o]) / B_f32;
     }
   }
 }

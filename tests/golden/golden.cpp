@@ -85,6 +85,28 @@ TEST_CASE("every stage of the golden specs is as it was") {
   }
 }
 
+TEST_CASE("emitted code is what a person would sign") {
+  const TemporaryFolder folder;
+  const fs::path spec = fs::path(GRADC_SOURCE_DIR) / "examples/digits/digits.nn";
+  REQUIRE(run_program({GRADC_TOOL, "build", spec.string(), "-o", "out"}, {folder.path(), {}}).exit_code == 0);
+  const std::string source = read_text(folder.path() / "out/digits.cpp");
+  // Formulas have the indices of the loops, which no tensor is called, and nothing of how the compiler came to them.
+  CHECK_THAT(source, contains("// relu_sum[j, o] = sum[i] x[j, i] * W[i, o]\n// relu[j, o] = max(relu_sum[j, o] + b[o], 0)"));
+  CHECK_THAT(source, contains("// m[i] = 0\n// v[i] = 0\n"));
+  CHECK(source.find("detach") == std::string::npos);
+  CHECK(source.find("float cast") == std::string::npos);
+  // Without a flag for wide vectors, of which Clang would say that they change how functions are called.
+  for (const std::string compiler : {"g++", "clang++-19"}) {
+    if (run_program({compiler, "--version"}, {folder.path(), {}}).exit_code != 0) continue;
+    const Finished compiled =
+        run_program({compiler, "-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror",
+                     "-I" GRADC_SOURCE_DIR "/runtime", "-c", "out/digits.cpp", "-o", "digits.o"},
+                    {folder.path(), {}});
+    INFO(compiler << "\n" << compiled.err);
+    CHECK(compiled.exit_code == 0);
+  }
+}
+
 TEST_CASE("the golden specs compute what they say") {
   for (const fs::path& spec : specs()) {
     const TemporaryFolder folder;

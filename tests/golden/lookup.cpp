@@ -51,8 +51,8 @@ static void f_words(std::int64_t T, const float* __restrict E, const std::int32_
 }
 
 // smooth[i, d] = sum[u] k[u] * words[i + u - 1, d pad 0]
-// y2[t, i] = tanh(smooth[t, i])
-// y[t, i] = y2[t, i]
+// y2[i, d] = tanh(smooth[i, d])
+// y[i, d] = y2[i, d]
 // y2: f32[T, 2], y: f32[T, 2], k: f32[3], words: f32[T, 2]
 // lookup.nn:11
 static void f_y(std::int64_t T, const float* __restrict k, const float* __restrict words,
@@ -143,7 +143,7 @@ static void f_dk(std::int64_t T, const float* __restrict dsmooth, const float* _
 static void fit_dsmooth(std::int64_t T, const float* __restrict k, const float* __restrict words,
                         const float* __restrict t, float* __restrict dsmooth,
                         float* __restrict smooth) {
-  const float cast = static_cast<float>(T);
+  const float T_f32 = static_cast<float>(T);
   for (std::int64_t i = 0; i < T; ++i) {
     for (std::int64_t d = 0; d < 2; ++d) {
       float smooth2 = 0.0f;
@@ -152,23 +152,23 @@ static void fit_dsmooth(std::int64_t T, const float* __restrict k, const float* 
       }
       smooth[i * 2 + d] = smooth2;
       const float tanh = gradc::tanh(smooth2);
-      const float dsmooth2 = (tanh - t[i * 2 + d]) / cast * (1.0f - tanh * tanh);
+      const float dsmooth2 = (tanh - t[i * 2 + d]) / T_f32 * (1.0f - tanh * tanh);
       dsmooth[i * 2 + d] = dsmooth2;
     }
   }
 }
 
-// loss_sum = sum[t, i] (tanh(smooth[t, i]) - t[t, i]) * (tanh(smooth[t, i]) - t[t, i])
+// loss_sum = sum[j, i] (tanh(smooth[j, i]) - t[j, i]) * (tanh(smooth[j, i]) - t[j, i])
 // loss = 0.5 * loss_sum / T
 // smooth: f32[T, 2], t: f32[T, 2]
 // lookup.nn:19
 static void fit_loss(std::int64_t T, const float* __restrict smooth, const float* __restrict t,
                      float* __restrict loss) {
   float loss_sum = 0.0f;
-  for (std::int64_t t2 = 0; t2 < T; ++t2) {
+  for (std::int64_t j = 0; j < T; ++j) {
     for (std::int64_t i = 0; i < 2; ++i) {
-      const float t3 = gradc::tanh(smooth[t2 * 2 + i]) - t[t2 * 2 + i];
-      loss_sum += t3 * t3;
+      const float t2 = gradc::tanh(smooth[j * 2 + i]) - t[j * 2 + i];
+      loss_sum += t2 * t2;
     }
   }
   const float loss2 = 0.5f * loss_sum / static_cast<float>(T);

@@ -54,8 +54,8 @@ static __global__ void f_words(std::int64_t T, const float* __restrict E,
 }
 
 // smooth[i, d] = sum[u] k[u] * words[i + u - 1, d pad 0]
-// y2[t, i] = tanh(smooth[t, i])
-// y[t, i] = y2[t, i]
+// y2[i, d] = tanh(smooth[i, d])
+// y[i, d] = y2[i, d]
 // y2: f32[T, 2], y: f32[T, 2], k: f32[3], words: f32[T, 2]
 // lookup.nn:11
 static __global__ void f_y(std::int64_t T, const float* __restrict k,
@@ -148,7 +148,7 @@ static __global__ void f_dk(std::int64_t T, const float* __restrict dsmooth,
 static __global__ void fit_dsmooth(std::int64_t T, const float* __restrict k,
                                    const float* __restrict words, const float* __restrict t,
                                    float* __restrict dsmooth, float* __restrict smooth) {
-  const float cast = static_cast<float>(T);
+  const float T_f32 = static_cast<float>(T);
   if (const std::int64_t element = gradc::thread_of_all(); element < T * 2) {
     const std::int64_t i = element / 2;
     const std::int64_t d = element - i * 2;
@@ -158,29 +158,29 @@ static __global__ void fit_dsmooth(std::int64_t T, const float* __restrict k,
     }
     smooth[i * 2 + d] = smooth2;
     const float tanh = gradc::tanh(smooth2);
-    dsmooth[i * 2 + d] = (tanh - t[i * 2 + d]) / cast * (1.0f - tanh * tanh);
+    dsmooth[i * 2 + d] = (tanh - t[i * 2 + d]) / T_f32 * (1.0f - tanh * tanh);
   }
 }
 
-// loss_sum = sum[t, i] (tanh(smooth[t, i]) - t[t, i]) * (tanh(smooth[t, i]) - t[t, i])
+// loss_sum = sum[j, i] (tanh(smooth[j, i]) - t[j, i]) * (tanh(smooth[j, i]) - t[j, i])
 // loss = 0.5 * loss_sum / T
 // smooth: f32[T, 2], t: f32[T, 2]
 // lookup.nn:19
 static __global__ void fit_loss(std::int64_t T, const float* __restrict smooth,
                                 const float* __restrict t, float* __restrict loss) {
   __shared__ gradc::Partial<float> partial_f32;
-  const float cast = static_cast<float>(T);
+  const float T_f32 = static_cast<float>(T);
   if (const std::int64_t element = gradc::block(); element < 1) {
     float loss_sum = 0.0f;
     for (std::int64_t element2 = gradc::thread(); element2 < T * 2; element2 += 32) {
-      const std::int64_t t2 = element2 / 2;
-      const std::int64_t i = element2 - t2 * 2;
-      const float t3 = gradc::tanh(smooth[t2 * 2 + i]) - t[t2 * 2 + i];
-      loss_sum += t3 * t3;
+      const std::int64_t j = element2 / 2;
+      const std::int64_t i = element2 - j * 2;
+      const float t2 = gradc::tanh(smooth[j * 2 + i]) - t[j * 2 + i];
+      loss_sum += t2 * t2;
     }
     loss_sum = gradc::block_sum(loss_sum, partial_f32);
     __syncthreads();
-    const float loss2 = 0.5f * loss_sum / cast;
+    const float loss2 = 0.5f * loss_sum / T_f32;
     __syncthreads();
     if (gradc::thread() == 0) {
       loss[0] = loss2;
