@@ -163,6 +163,32 @@ class Comparison {
   Slope& slope;
 };
 
+// How many terms of how many elements a loss takes to compute, with run-time dims of `largest`.
+double terms(const Graph& g, NodeId loss, std::int64_t largest) {
+  double total = 0;
+  for (NodeId id : topological_order(g, {loss})) {
+    if (g[id].kind != NodeKind::comprehension) continue;
+    double points = 1;
+    for (const Extent& e : g[id].ranges) {
+      const std::int64_t size = e.is_fixed() ? 0 : std::min(largest, g.dim(e.dim).bound);
+      points *= static_cast<double>(e.offset + e.scale * size);
+    }
+    total += points;
+  }
+  return total;
+}
+
+// What one variable may take of the work: of comparisons, each of which computes the loss twice.
+GradcheckOptions affordable(GradcheckOptions options, double comparisons) {
+  if (comparisons >= static_cast<double>(options.small)) return options;
+  // A direction moves all elements, so that one says most about a gradient.
+  options.directions = std::clamp<std::int64_t>(static_cast<std::int64_t>(comparisons / 2), 1, 3);
+  options.samples = std::clamp<std::int64_t>(
+      static_cast<std::int64_t>(comparisons) - options.directions, 1, options.samples);
+  options.small = options.samples + options.directions;
+  return options;
+}
+
 void check_variable(GradientCheck& result, const Array& gradient, Slope slope,
                     const GradcheckOptions& options, std::uint64_t seed) {
   const std::size_t n = gradient.data.size();
@@ -195,8 +221,9 @@ void check_variable(GradientCheck& result, const Array& gradient, Slope slope,
                                                           : GradientVerdict::right;
 }
 
+// Of all the work of `options`, this subject has a share.
 std::vector<GradientCheck> check(const Graph& plain, const Subject& subject,
-                                 const GradcheckOptions& options) {
+                                 const GradcheckOptions& options, double share) {
   Graph with_gradients = plain;
   Function f;
   f.name = subject.function;
@@ -224,6 +251,9 @@ std::vector<GradientCheck> check(const Graph& plain, const Subject& subject,
     r.verdict = GradientVerdict::not_finite;
     results.push_back(std::move(r));
   }
+  const double once = terms(plain, subject.loss, DrawOptions{}.largest_dim);
+  const GradcheckOptions limited = affordable(
+      options, share / (2 * once * static_cast<double>(subject.variables.size() + 1)));
   constexpr int attempts = 6;
   for (int attempt = 0; attempt < attempts; ++attempt) {
     DrawOptions draw;
@@ -246,7 +276,7 @@ std::vector<GradientCheck> check(const Graph& plain, const Subject& subject,
     for (std::size_t k = 0; k < results.size(); ++k) {
       GradientCheck& r = results[k];
       if (r.verdict == GradientVerdict::right || r.verdict == GradientVerdict::wrong) continue;
-      check_variable(r, values[k + 1], Slope{frozen, loss, environment, r.variable}, options,
+      check_variable(r, values[k + 1], Slope{frozen, loss, environment, r.variable}, limited,
                      draw.seed);
       r.message.clear();
       done = done && r.verdict != GradientVerdict::no_slope;
@@ -262,8 +292,10 @@ std::vector<GradientCheck> gradcheck(const Graph& g, const GradcheckOptions& opt
   Graph copy = g;
   differentiate(copy);
   std::vector<GradientCheck> results;
-  for (const Subject& subject : subjects(copy, options.function)) {
-    for (GradientCheck& r : check(copy, subject, options)) results.push_back(std::move(r));
+  const std::vector<Subject> all = subjects(copy, options.function);
+  for (const Subject& subject : all) {
+    const double share = options.work / static_cast<double>(all.size());
+    for (GradientCheck& r : check(copy, subject, options, share)) results.push_back(std::move(r));
   }
   return results;
 }

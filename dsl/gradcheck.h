@@ -15,7 +15,8 @@ struct GradcheckOptions {
   double tolerance = 1e-5;      // of the error, relative to the gradient
   std::int64_t small = 64;      // tensors up to this size are checked in every element,
   std::int64_t samples = 16;    // larger ones in so many elements
-  std::int64_t directions = 3;  // and along so many random directions of all their elements
+  std::int64_t directions = 3;  // and along so many random directions of all their elements;
+  double work = 5e7;            // fewer, where the terms computed for all comparisons would be more
   std::string function;         // only this one; empty: all
   void (*transform)(Graph&) =
       nullptr;  // applied to the gradients before they are evaluated: simplify

@@ -93,6 +93,22 @@ TEST_CASE("explain finds values, and says which it does not find") {
         2);  // an integer
 }
 
+TEST_CASE("gradcheck draws as the emitted code does, in a step and in its evaluation") {
+  const Workplace place;
+  write_text(place.path() / "noisy.nn",
+             "dim B <= 4\n"
+             "net f(x: f32[B, 2]) -> y: f32[B, 2] { y = x |> dense(2) }\n"
+             "step train(x: f32[B, 2]) {\n"
+             "  y = f(x + (normal(0, 1) like x))\n"
+             "  loss = mse(y, x)\n"
+             "  minimize loss using sgd\n"
+             "  report loss\n"
+             "}\n");
+  const Finished checked = place.gradc({"gradcheck", "noisy.nn"});
+  INFO(checked.out << checked.err);
+  CHECK(checked.exit_code == 0);
+}
+
 TEST_CASE("gradcheck passes, and says so") {
   const Workplace place;
   const Finished checked = place.gradc({"gradcheck", "tiny.nn"});
