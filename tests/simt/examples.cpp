@@ -13,7 +13,8 @@ const fs::path source = GRADC_SOURCE_DIR;
 
 std::vector<fs::path> specs() {
   std::vector<fs::path> found;
-  for (const char* spec : {"digits/digits.nn", "mlp/mlp.nn", "mnist/mnist_small.nn", "sentiment/sentiment.nn", "embed/sine.nn"})
+  for (const char* spec : {"digits/digits.nn", "mlp/mlp.nn", "mnist/mnist_small.nn", "sentiment/sentiment.nn", "embed/sine.nn",
+                           "operator/dilation.nn", "ratings/ratings.nn"})
     found.push_back(source / "examples" / spec);
   for (const char* folder : {"tests/golden", "tests/ops/samples"})
     if (fs::exists(source / folder))
