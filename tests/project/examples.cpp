@@ -23,7 +23,7 @@ Finished succeed(const std::vector<std::string>& command, const fs::path& folder
 
 // "test loss 0.0728 accuracy 0.9806 (360 examples)" → what follows `name` in the last such line.
 double tested(const std::string& output, const std::string& name) {
-  const std::size_t line = output.rfind("test ");
+  const std::size_t line = ("\n" + output).rfind("\ntest ");
   INFO(output);
   REQUIRE(line != std::string::npos);
   const std::size_t value = output.find(" " + name + " ", line);
@@ -176,6 +176,16 @@ TEST_CASE("a generator of digits is legible") {
   CHECK(fs::file_size(folder.path() / "drawn.png") > 100);
 }
 
+TEST_CASE("a transformer writes better than a table of pairs") {
+  const TemporaryFolder folder;
+  CHECK(tested(make_and_train("characters/characters.nn", folder, {"--epochs", "2"}), "loss") < 2.5);
+  const std::string written =
+      succeed({"python3", (examples / "characters/write.py").string(), "./program", "characters.safetensors",
+               "You may ", "20"}, folder.path()).out;
+  CHECK(written.substr(0, 8) == "You may ");
+  CHECK(written.size() == 8 + 20 + 1);
+}
+
 TEST_CASE("stats counts what was counted by hand") {
   const auto stats = [](const std::string& spec) {
     return succeed({GRADC_TOOL, "stats", (examples / spec).string()}, ".").out;
@@ -193,7 +203,7 @@ TEST_CASE("stats counts what was counted by hand") {
 
 TEST_CASE("every verb answers for every example") {
   for (const std::string spec :
-       {"convolutional/autoencoder.nn", "denoise/denoise.nn", "digits/digits.nn",
+       {"characters/characters.nn", "convolutional/autoencoder.nn", "denoise/denoise.nn", "digits/digits.nn",
         "lenet/lenet.nn", "lenet/lenet_small.nn", "mixture/mixture.nn", "mlp/mlp.nn", "mnist/mnist.nn",
         "mnist/mnist_small.nn", "operator/dilation.nn", "physics/heat.nn", "ratings/ratings.nn",
         "resnet/resnet.nn", "sentiment/sentiment.nn", "words/words.nn"}) {
