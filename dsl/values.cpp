@@ -136,6 +136,8 @@ std::string describe(const Elaboration& e, const Value& v) {
     case ValueKind::poison:
       return "nothing";
     case ValueKind::number:
+      if (!v.integer && v.number == std::floor(v.number))
+        return fmt::format("the real number {}, such as '/' gives where no integer is wanted", v.number);
       return fmt::format("the number {}", v.number);
     case ValueKind::boolean:
       return v.number != 0 ? "true" : "false";

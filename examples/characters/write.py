@@ -13,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 
+sys.dont_write_bytecode = True  # nothing is left in the folder of the example
+
 from make_data import LETTERS, WINDOW, number, write_npy
 
 TEMPERATURE = 0.6   # below 1 what is likely becomes likelier
