@@ -1,0 +1,202 @@
+// harness.cpp: runs one function of an emitted network for bench/run, which speaks to it line by line.
+//
+//   harness FUNCTION FOLDER [DIM=SIZE…]
+//
+// Compiled once for each spec, with -include <spec>.hpp -DNETWORK=<spec>.
+//
+// At its start it writes what a peer needs to begin from the same place: FOLDER/model.json (names, shapes) and raw
+// little-endian arrays, parameters as <name>.bin and inputs as input.<name>.bin: f32 inputs are standard normal,
+// i32 inputs lie below their limit. Then, for each line it reads, it answers with one:
+//
+//   losses N   the first N values of the first result, from the start
+//   time N     seconds for N calls, from wherever training stands
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gradc/model.h"
+#include "gradc/philox.h"
+
+namespace {
+
+constexpr std::uint64_t seed = 1;
+constexpr std::size_t line = 64;  // alignment of all memory
+
+using Memory = std::unique_ptr<unsigned char, void (*)(void*)>;
+
+Memory allocate(std::size_t bytes) {
+  void* memory = std::aligned_alloc(line, (bytes + line) / line * line);
+  if (memory == nullptr) std::abort();
+  std::memset(memory, 0, (bytes + line) / line * line);
+  return {static_cast<unsigned char*>(memory), std::free};
+}
+
+[[noreturn]] void fail(const std::string& message) {
+  std::fprintf(stderr, "harness: %s\n", message.c_str());
+  std::exit(1);
+}
+
+std::vector<std::int64_t> shape_of(const gradc::Tensor& t, const std::vector<std::int64_t>& dims) {
+  std::vector<std::int64_t> shape;
+  for (std::int32_t k = 0; k < t.rank; ++k) {
+    const gradc::Extent& e = t.shape[k];
+    shape.push_back(e.offset + (e.dim < 0 ? 0 : e.scale * dims[static_cast<std::size_t>(e.dim)]));
+  }
+  return shape;
+}
+
+std::size_t count(const std::vector<std::int64_t>& shape) {
+  std::size_t n = 1;
+  for (const std::int64_t extent : shape) n *= static_cast<std::size_t>(extent);
+  return n;
+}
+
+std::string json_entry(const gradc::Tensor& t, const std::vector<std::int64_t>& shape) {
+  std::string text = std::string("{\"name\": \"") + t.name + "\", \"dtype\": \"" +
+                     (t.dtype == gradc::DType::i32 ? "i32" : "f32") + "\", \"shape\": [";
+  for (std::size_t k = 0; k < shape.size(); ++k)
+    text += (k == 0 ? "" : ", ") + std::to_string(shape[k]);
+  return text + "]}";
+}
+
+void write(const std::string& path, const void* data, std::size_t bytes) {
+  std::ofstream file(path, std::ios::binary);
+  file.write(static_cast<const char*>(data), static_cast<std::streamsize>(bytes));
+  if (!file.flush()) fail("cannot write " + path);
+}
+
+struct Run {
+  const gradc::Model& model;
+  const gradc::Function& function;
+  std::vector<std::int64_t> dims;
+  Memory parameters, state, workspace, gradients;
+  std::vector<Memory> inputs, outputs;
+  std::vector<const void*> input_pointers;
+  std::vector<void*> output_pointers;
+
+  void start() const {
+    std::memset(state.get(), 0, model.state_size);
+    model.init(parameters.get(), state.get(), seed);
+  }
+  gradc::Call call() const {
+    gradc::Call c = {};
+    c.parameters = parameters.get();
+    c.state = state.get();
+    c.workspace = workspace.get();
+    c.gradients = gradients.get();
+    c.dims = dims.data();
+    c.inputs = input_pointers.data();
+    c.outputs = output_pointers.data();
+    c.seed = seed;
+    return c;
+  }
+};
+
+const gradc::Function& find(const gradc::Model& model, const std::string& name) {
+  // "train" is a step, "classify" a net forwards, "classify'" the same backwards.
+  for (std::int32_t k = 0; k < model.function_count; ++k) {
+    const gradc::Function& f = model.functions[k];
+    const bool backward = f.kind == gradc::FunctionKind::backward;
+    if (f.kind == gradc::FunctionKind::evaluate) continue;
+    if (name == std::string(f.name) + (backward ? "'" : "")) return f;
+  }
+  fail("there is no function " + name);
+}
+
+Run prepare(const gradc::Model& model, const std::string& function, std::vector<std::int64_t> dims,
+            const std::string& folder) {
+  Run run{model, find(model, function), std::move(dims), allocate(model.parameters_size),
+          allocate(model.state_size), allocate(model.workspace_size), allocate(model.parameters_size),
+          {}, {}, {}, {}};
+  std::string inputs, parameters;
+  for (std::int32_t k = 0; k < run.function.input_count; ++k) {
+    const gradc::Tensor& t = run.function.inputs[k];
+    const auto shape = shape_of(t, run.dims);
+    const std::size_t n = count(shape), bytes = n * gradc::size_of(t.dtype);
+    Memory memory = allocate(bytes);
+    const auto stream = static_cast<std::uint32_t>(k);
+    for (std::size_t i = 0; i < n; ++i) {
+      if (t.dtype == gradc::DType::f32) {
+        const float x = gradc::random_normal(seed, 0, stream, i);
+        std::memcpy(memory.get() + 4 * i, &x, 4);
+      } else if (t.dtype == gradc::DType::i32) {
+        const float u = gradc::random_uniform(seed, 0, stream, i);
+        const auto x = static_cast<std::int32_t>(u * static_cast<float>(t.limit > 0 ? t.limit : 2));
+        std::memcpy(memory.get() + 4 * i, &x, 4);
+      } else {
+        fail(std::string("input ") + t.name + " is neither f32 nor i32");
+      }
+    }
+    write(folder + "/input." + t.name + ".bin", memory.get(), bytes);
+    inputs += (k == 0 ? "" : ", ") + json_entry(t, shape);
+    run.input_pointers.push_back(memory.get());
+    run.inputs.push_back(std::move(memory));
+  }
+  for (std::int32_t k = 0; k < run.function.output_count; ++k) {
+    const gradc::Tensor& t = run.function.outputs[k];
+    run.outputs.push_back(allocate(count(shape_of(t, run.dims)) * gradc::size_of(t.dtype)));
+    run.output_pointers.push_back(run.outputs.back().get());
+  }
+  run.start();
+  for (std::int32_t k = 0; k < model.parameter_count; ++k) {
+    const gradc::Tensor& t = model.parameters[k];
+    const auto shape = shape_of(t, run.dims);
+    write(folder + "/" + t.name + ".bin", run.parameters.get() + t.offset, 4 * count(shape));
+    parameters += (k == 0 ? "" : ", ") + json_entry(t, shape);
+  }
+  const std::string json = "{\"inputs\": [" + inputs + "], \"parameters\": [" + parameters +
+                           "], \"parameters_size\": " + std::to_string(model.parameters_size) +
+                           ", \"state_size\": " + std::to_string(model.state_size) +
+                           ", \"workspace_size\": " + std::to_string(model.workspace_size) + "}\n";
+  write(folder + "/model.json", json.data(), json.size());
+  return run;
+}
+
+double seconds(const Run& run, std::int64_t calls) {
+  const gradc::Call call = run.call();
+  const auto begin = std::chrono::steady_clock::now();
+  for (std::int64_t i = 0; i < calls; ++i) run.function.run(call);
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 3) fail("harness FUNCTION FOLDER [DIM=SIZE…]");
+  const gradc::Model& model = NETWORK::model();
+  std::vector<std::int64_t> dims;
+  for (std::int32_t k = 0; k < model.dim_count; ++k) dims.push_back(model.dims[k].bound);
+  for (int a = 3; a < argc; ++a) {
+    const std::string text = argv[a];
+    const std::size_t equals = text.find('=');
+    for (std::int32_t k = 0; k < model.dim_count && equals != std::string::npos; ++k)
+      if (text.substr(0, equals) == model.dims[k].name)
+        dims[static_cast<std::size_t>(k)] = std::atoll(text.c_str() + equals + 1);
+  }
+  const Run run = prepare(model, argv[1], dims, argv[2]);
+  std::printf("ready\n");
+  std::fflush(stdout);
+  std::string word;
+  std::int64_t n = 0;
+  while (std::cin >> word >> n) {
+    if (word == "losses") {
+      run.start();
+      for (std::int64_t i = 0; i < n; ++i) {
+        run.function.run(run.call());
+        float loss = 0;
+        std::memcpy(&loss, run.output_pointers[0], 4);
+        std::printf("%s%.9g", i == 0 ? "" : " ", static_cast<double>(loss));
+      }
+      std::printf("\n");
+    } else {
+      std::printf("%.9g\n", seconds(run, n));
+    }
+    std::fflush(stdout);
+  }
+}
