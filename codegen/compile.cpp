@@ -6,6 +6,7 @@
 
 #include "codegen/format.h"
 #include "codegen/graph_to_loops.h"
+#include "codegen/lay_out.h"
 #include "codegen/loops_to_text.h"
 #include "codegen/name_values.h"
 #include "codegen/plan_memory.h"
@@ -89,9 +90,10 @@ constexpr Stage stages[] = {
     {"stabilize", "", stabilize, graph, legal_graph},
     {"differentiate", "grad", [](Work& w) { differentiate(w.graph); }, graph, legal_graph},
     {"simplify", "simple", [](Work& w) { simplify(w.graph); }, graph, legal_graph},
-    {"partition", "", [](Work& w) { w.plans = partition(w.graph); }, stored, legal_plans},
+    {"lay_out", "", [](Work& w) { lay_out(w.graph, w.options.target); }, graph, legal_graph},
+    {"partition", "", [](Work& w) { w.plans = partition(w.graph, w.options.target); }, stored, legal_plans},
     {"name_values", "", [](Work& w) { name_values(w.graph, w.plans); }, stored, legal_plans},
-    {"schedule", "", [](Work& w) { schedule(w.graph, w.plans); }, forms, legal_plans},
+    {"schedule", "", [](Work& w) { schedule(w.graph, w.plans, w.options.target); }, forms, legal_plans},
     {"fuse", "", fuse_all, kernels, legal_kernels},
     {"graph_to_loops", "loops", write_loops, loops, legal_loops},
     {"plan_memory", "memory", [](Work& w) { plan_memory(w.module); }, memory, legal_memory},

@@ -44,6 +44,7 @@ class ExprText {
                             fn, e.stream, at_least(e.args[0], 0), at_least(e.args[1], 0),
                             at_least(e.args[2], 0))};
       }
+      case ExprKind::lane_sum: return {fmt::format("gradc::sum({})", at_least(e.args[0], 0))};
       case ExprKind::pointer:
         if (is_zero(e.args[0])) return {e.name};
         return {fmt::format("{} + {}", e.name, at_least(e.args[0], 12)), 12};
@@ -59,6 +60,11 @@ class ExprText {
     if (e.lanes > 1) {
       Expr address = e;
       address.kind = ExprKind::pointer;
+      if (e.args.size() > 1) {
+        address.args.pop_back();
+        return {fmt::format("gradc::load_first<{}>({}, {})", register_type(e.type, e.lanes), of(address).text,
+                            at_least(e.args[1], 0))};
+      }
       return {fmt::format("gradc::load<{}>({})", register_type(e.type, e.lanes), of(address).text)};
     }
     std::string element = fmt::format("{}[{}]", e.name, at_least(e.args[0], 0));

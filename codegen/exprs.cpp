@@ -52,6 +52,14 @@ Expr pointer(std::string buffer, Expr index) {
   return e;
 }
 
+Expr lane_sum(Expr vector) {
+  Expr e;
+  e.kind = ExprKind::lane_sum;
+  e.type = vector.type;
+  e.args.push_back(std::move(vector));
+  return e;
+}
+
 Expr apply(Fn fn, std::vector<Expr> args, Type type) {
   Expr e;
   e.kind = ExprKind::apply;

@@ -116,7 +116,7 @@ std::optional<std::size_t> common_loops(const Graph& g, const KernelPlan& kernel
       return same_prefix(ranges_of(g[m.node]), ranges_of(n), d) && may_share(g, m, s, d);
     });
   };
-  if (kernel.form == Form::product) {
+  if (kernel.form == Form::product || kernel.form == Form::inner) {
     // An epilogue: the product's own elements, each once.
     const Node& product = g[kernel.members[0].node];
     const bool follows = s.form == Form::pointwise && n.type.shape == product.type.shape &&

@@ -17,7 +17,7 @@ struct Run {
 };
 
 struct KernelPlan {
-  Form form = Form::pointwise;  // product, spread, scatter: of the first member; others follow it elementwise
+  Form form = Form::pointwise;  // product, inner, spread, scatter: of the first member; others follow it elementwise
   std::vector<StoredNode> members;
   std::vector<Run> runs;        // pointwise, fold
   std::size_t shared = 0;       // loops over the first indices that all runs have in common

@@ -65,7 +65,7 @@ class Formulas {
   // A product that lives in its follower's buffer keeps a name of its own here.
   bool lodges(NodeId id) const {
     const auto& members = k_.plan.members;
-    return k_.plan.form == Form::product && members.size() > 1 && members[0].node == id &&
+    return (k_.plan.form == Form::product || k_.plan.form == Form::inner) && members.size() > 1 && members[0].node == id &&
            k_.nest.argument(id) == k_.nest.argument(members[1].node);
   }
 

@@ -447,14 +447,15 @@ WrittenKernel kernel_to_loops(const LoopContext& context, const KernelPlan& plan
     case Form::fold: write_runs(k); break;
     case Form::spread: write_spread(k); break;
     case Form::scatter: write_scatter(k); break;
-    case Form::product: product_to_loops(k); break;
+    case Form::product:
+    case Form::inner: product_to_loops(k); break;
   }
   return without_unused(k.finish());
 }
 
 NodeId product_in_follower(const Graph& g, const KernelPlan& plan,
                            const std::set<NodeId>& read_elsewhere) {
-  if (plan.form != Form::product || plan.members.size() < 2) return {};
+  if ((plan.form != Form::product && plan.form != Form::inner) || plan.members.size() < 2) return {};
   const StoredNode& product = plan.members[0];
   const StoredNode& first = plan.members[1];
   if (product.home.storage != Storage::workspace || read_elsewhere.contains(product.node)) return {};

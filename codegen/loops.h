@@ -22,9 +22,11 @@ enum class Type : std::uint8_t { boolean, integer, f32, f64 };
 enum class ExprKind : std::uint8_t {
   literal,   // value
   variable,  // name: a loop index, let, accumulator, dim or scalar argument
-  load,      // element args[0] of buffer argument `name`; `lanes` consecutive ones if lanes > 1
+  load,      // element args[0] of buffer argument `name`; `lanes` consecutive ones if lanes > 1, of which only the
+             // first args[1] are read, and 0 stands for the others, if there is a second argument
   apply,     // fn(args); Fn::cast converts to `type`; a scalar operand among vectors is spread
   random,    // unit normal or uniform draw number args[0] of `stream`
+  lane_sum,  // of the lanes of args[0], in an order that their number alone determines
   pointer,   // address of element args[0] of buffer argument `name` (arguments of calls only)
   place,     // `place` of the thread that runs this: kernels with a launch only
 };

@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "codegen/products.h"
+#include "codegen/schedule.h"
 #include "dsl/check.h"
 
 namespace gradc {
@@ -51,7 +52,7 @@ std::unordered_map<NodeId, Use> find_uses(const Graph& g, const std::vector<Node
 
 class Partitioner {
  public:
-  explicit Partitioner(Graph& g) : g_(g) {}
+  Partitioner(Graph& g, const Target& target) : g_(g), target_(target) {}
 
   void rewrite_function(const std::vector<NodeId>& roots) {
     const auto order = topological_order(g_, roots);
@@ -95,6 +96,7 @@ class Partitioner {
   }
 
   Graph& g_;
+  const Target& target_;
   std::unordered_map<NodeId, Use> uses_;
   std::unordered_map<NodeId, NodeId> stored_;     // old → new
   std::unordered_map<NodeId, std::string_view> reasons_;  // by new node
@@ -124,7 +126,7 @@ std::string_view Partitioner::reason_to_store(NodeId id, ScalarId body) const {
 bool Partitioner::follows_product(NodeId id, ScalarId body) const {
   bool follows = false;
   for_each_read(g_, body, [&](const Scalar& read) {
-    if (g_[read.tensor].type != g_[id].type || !product_form(g_, read.tensor)) return;
+    if (g_[read.tensor].type != g_[id].type || form_of(g_, read.tensor, target_) < Form::product) return;
     bool own = true;
     for (std::uint32_t k = 0; k < read.args.size(); ++k) {
       own = own && g_[read.args[k]].kind == ScalarKind::index && g_[read.args[k]].index == k;
@@ -159,7 +161,7 @@ void Partitioner::rewrite_node(NodeId id) {
   }
   NodeId now = g_.comprehension(rank, n.ranges, n.reduction, body);
   label(now, g_.label(id));
-  if (const auto product = make_product(g_, now)) {
+  if (const auto product = make_product(g_, now, target_)) {
     now = product->result;
     label(now, g_.label(id));
     for (NodeId made : product->operands) {
@@ -461,11 +463,11 @@ NodeId gradient_target(const Graph& g, const Function& f, std::size_t k) {
   GRADC_UNREACHABLE("gradient of nothing: " + name);
 }
 
-std::vector<FunctionPlan> partition(Graph& g) {
+std::vector<FunctionPlan> partition(Graph& g, const Target& target) {
   std::vector<FunctionPlan> plans;
   for (std::uint32_t k = 0; k < g.functions.size(); ++k) {
     const Function f = g.functions[k];
-    Partitioner p(g);
+    Partitioner p(g, target);
     p.rewrite_function(roots_of(f));
     FunctionPlan plan;
     plan.function = k;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "codegen/loops.h"
+#include "codegen/target.h"
 #include "dsl/graph.h"
 
 namespace gradc {
@@ -39,7 +40,7 @@ struct FunctionPlan {
 
 // For the functions of the graph in order: init, net (entry forward: both halves), step, and, right
 // after each step, its evaluation (entry evaluate: outputs only).
-std::vector<FunctionPlan> partition(Graph&);
+std::vector<FunctionPlan> partition(Graph&, const Target&);
 
 // The stored node, parameter, input … whose elements a node shares: itself, or what it reshapes.
 NodeId storage_of(const Graph&, NodeId);

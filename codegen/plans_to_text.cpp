@@ -74,7 +74,8 @@ struct PlanText {
 
   // The roles of a product's indices.
   std::string roles(NodeId id) const {
-    const std::optional<ProductForm> form = product_form(g, id);
+    std::optional<ProductForm> form = product_form(g, id);
+    if (!form) form = inner_form(g, id);
     if (!form) return "";
     return fmt::format(" of {} and {}: column {}; rows {}; sum over {}; others {}",
                        names.at(g[form->a].tensor), names.at(g[form->b].tensor),
@@ -164,7 +165,7 @@ std::string forms_to_text(const Graph& g, const std::vector<FunctionPlan>& plans
     text += p.title();
     for (const StoredNode& s : plan.stored) {
       text += fmt::format("  {}: {}", p.names.at(s.node), name(s.form));
-      if (s.form == Form::product) text += p.roles(s.node);
+      if (s.form == Form::product || s.form == Form::inner) text += p.roles(s.node);
       if (s.form == Form::scatter) text += p.positions(s.node);
       text += '\n';
     }

@@ -49,7 +49,7 @@ class Operand {
                                std::optional<std::uint32_t> column) {
     ScalarId value = product(g_, factors);
     if (g_[value].kind == ScalarKind::read) {
-      if (const auto direct = inside(value)) {
+      if (const auto direct = inside(value, column)) {
         const auto subscripts = affine_subscripts(g_, g_[*direct]);
         if (!column || runs_along(*subscripts, *column)) return direct;
         value = *direct;
@@ -76,20 +76,19 @@ class Operand {
     return most;
   }
 
-  // The same read without padding, of a copy with the padding around it if need be.
-  std::optional<ScalarId> inside(ScalarId id) {
+  // The same read without padding, of a copy with the padding around it if need be; where an axis is that of
+  // `column` alone, and others are windows, of a copy with this axis last.
+  std::optional<ScalarId> inside(ScalarId id, std::optional<std::uint32_t> column) {
     const Scalar s = g_[id];
     const auto subscripts = affine_subscripts(g_, s);
     if (!subscripts) return std::nullopt;
-    if (!s.zero_outside) return id;
     const Shape& shape = g_[s.tensor].type.shape;
     Shape padded = shape;
-    std::vector<ScalarId> from, to;
-    bool copies = false;
+    std::vector<ScalarId> from, to = s.args;
+    bool pads = false;
     for (std::uint32_t k = 0; k < shape.size(); ++k) {
       from.push_back(g_.index(k));
-      to.push_back(s.args[k]);
-      if (stays_inside(g_, s.args[k], shape[k], ranges_)) continue;
+      if (!s.zero_outside || stays_inside(g_, s.args[k], shape[k], ranges_)) continue;
       const Affine low = end_of((*subscripts)[k], ranges_, -1);
       Affine high = end_of((*subscripts)[k], ranges_, 1);
       if (!low.sizes.empty() || high.sizes.size() > 1) return std::nullopt;
@@ -99,15 +98,49 @@ class Operand {
       if (padded[k].scale < 0) return std::nullopt;
       from[k] = shifted(from[k], low.constant);
       to[k] = shifted(to[k], -low.constant);
-      copies = true;
+      pads = true;
     }
-    if (!copies) return g_.read(s.tensor, s.args);
+    const auto axis = column ? axis_to_move(*subscripts, *column) : std::nullopt;
+    if (!pads && !axis) return g_.read(s.tensor, s.args);
     if (elements(g_, padded) > largest_growth * elements(g_, shape)) return std::nullopt;
+    if (const std::uint32_t moved = axis.value_or(0); axis) {
+      move_last(padded, moved);
+      move_last(to, moved);
+      // The copy's last index is that axis, those after it come one earlier.
+      for (std::uint32_t k = 0; k < shape.size(); ++k) {
+        const auto last = static_cast<std::uint32_t>(shape.size()) - 1;
+        const std::uint32_t now = k < moved ? k : k == moved ? last : k - 1;
+        std::vector<ScalarId> renamed(shape.size());
+        renamed[k] = g_.index(now);
+        from[k] = substitute(g_, from[k], renamed);
+      }
+    }
     const NodeId copy = g_.comprehension(padded.size(), padded, Reduction::none,
-                                         g_.read(s.tensor, std::move(from), true));
-    name_after(copy, s.tensor, "_padded");
+                                         g_.read(s.tensor, std::move(from), pads));
+    name_after(copy, s.tensor, axis ? pads ? "_padded_transposed" : "_transposed" : "_padded");
     made_.push_back(copy);
     return g_.read(copy, std::move(to));
+  }
+
+  // The axis that the column alone runs along, where it isn't the last and another axis is read by windows.
+  static std::optional<std::uint32_t> axis_to_move(const std::vector<Affine>& subscripts, std::uint32_t column) {
+    std::optional<std::uint32_t> axis;
+    bool windows = false;
+    for (std::uint32_t k = 0; k < subscripts.size(); ++k) {
+      const auto& factors = subscripts[k].coefficients;
+      const auto used = std::count_if(factors.begin(), factors.end(), [](std::int64_t f) { return f != 0; });
+      windows = windows || used > 1;
+      if (coefficient(subscripts[k], column) == 0) continue;
+      if (axis || used > 1 || coefficient(subscripts[k], column) != 1 || subscripts[k].constant != 0) return std::nullopt;
+      axis = k;
+    }
+    if (!windows || !axis || *axis + 1 == subscripts.size()) return std::nullopt;
+    return axis;
+  }
+
+  template <class T>
+  static void move_last(std::vector<T>& v, std::uint32_t axis) {
+    std::rotate(v.begin() + axis, v.begin() + axis + 1, v.end());
   }
 
   void name_after(NodeId copy, NodeId tensor, const char* how) {
@@ -138,25 +171,144 @@ bool holds_index(const Graph& g, const std::vector<ScalarId>& factors, std::uint
   });
 }
 
+// What both forms have in common: a sum of a product of two different reads, at affine subscripts, never outside.
+std::optional<ProductForm> two_reads(const Graph& g, NodeId id) {
+  const Node& n = g[id];
+  if (n.kind != NodeKind::comprehension || n.reduction != Reduction::sum) return std::nullopt;
+  if (n.type.rank() == 0 || !is_float(n.type.dtype)) return std::nullopt;
+  const Scalar& body = g[n.body];
+  if (body.kind != ScalarKind::apply || body.fn != Fn::mul) return std::nullopt;
+  ProductForm form;
+  form.a = body.args[0];
+  form.b = body.args[1];
+  if (form.a == form.b) return std::nullopt;
+  for (ScalarId side : {form.a, form.b}) {
+    const Scalar& s = g[side];
+    if (s.kind != ScalarKind::read || s.zero_outside || s.dtype != n.type.dtype) return std::nullopt;
+    auto subscripts = affine_subscripts(g, s);
+    if (!subscripts) return std::nullopt;
+    (side == form.a ? form.a_subscripts : form.b_subscripts) = std::move(*subscripts);
+  }
+  for (auto k = static_cast<std::uint32_t>(n.type.rank()); k < n.ranges.size(); ++k) form.sums.push_back(k);
+  return form;
+}
+
+// Free indices by who has them; `column` apart.
+void set_roles(ProductForm& form, std::size_t rank) {
+  for (std::uint32_t k = 0; k < rank; ++k) {
+    if (k == form.column) continue;
+    const bool row = uses(form.a_subscripts, k) && !uses(form.b_subscripts, k);
+    (row ? form.rows : form.others).push_back(k);
+  }
+}
+
+double product_of(const Graph& g, const Shape& ranges) {
+  double n = 1;
+  for (const Extent& e : ranges) n *= static_cast<double>(max_extent(g, e));
+  return n;
+}
+
+constexpr int lanes = 16;
+constexpr double lane_sum_steps = 6;  // of adding up the lanes of a vector
+constexpr double copy_steps = 0.5;    // of copying an element to another order
+
+// Some read in the factors has this index last: vectors along it are there already.
+bool lies_along(const Graph& g, const std::vector<ScalarId>& factors, std::uint32_t k) {
+  bool found = false;
+  for (ScalarId factor : factors) {
+    for_each_read(g, factor, [&](const Scalar& read) {
+      const auto subscripts = affine_subscripts(g, read);
+      found = found || (subscripts && runs_along(*subscripts, k));
+    });
+  }
+  return found;
+}
+
+// Elements copied only to be in another order.
+double reordered(const Graph& g, const std::vector<NodeId>& copies) {
+  double n = 0;
+  for (NodeId id : copies) {
+    const Scalar& body = g[g[id].body];
+    if (body.kind != ScalarKind::read) continue;
+    for (std::uint32_t k = 0; k < body.args.size(); ++k) {
+      const auto indices = indices_of(g, body.args[k]);
+      if (indices.size() == 1 && indices[0] == k) continue;
+      n += product_of(g, g[id].type.shape);
+      break;
+    }
+  }
+  return n;
+}
+
+// One way to compute a product: the reads, what is made for them, and its vector operations.
+struct Way {
+  ScalarId a, b;
+  std::vector<NodeId> operands;
+  double steps = 0;
+};
+
+// Vectors along the last free index, which one of the operands alone has.
+std::optional<Way> outer_way(Graph& g, const Node& n, const Factors& factors) {
+  const std::uint32_t column = static_cast<std::uint32_t>(n.type.rank()) - 1;
+  const bool left = holds_index(g, factors.left, column);
+  if (left == holds_index(g, factors.right, column)) return std::nullopt;
+  Way way;
+  Operand operand(g, n.ranges, way.operands);
+  const auto a = operand.read(left ? factors.right : factors.left, std::nullopt);
+  const auto b = a ? operand.read(left ? factors.left : factors.right, column) : std::nullopt;
+  if (!b) return std::nullopt;
+  way.a = *a;
+  way.b = *b;
+  const std::int64_t columns = max_extent(g, n.ranges[column]);
+  way.steps = product_of(g, n.ranges) / static_cast<double>(columns) *
+                  static_cast<double>(vector_steps(columns, lanes)) +
+              copy_steps * reordered(g, way.operands);
+  return way;
+}
+
+// Vectors along index k, a sum that both operands have.
+std::optional<Way> inner_way(Graph& g, const Node& n, const Factors& factors, std::uint32_t k) {
+  if (!holds_index(g, factors.left, k) || !holds_index(g, factors.right, k)) return std::nullopt;
+  if (!lies_along(g, factors.left, k) && !lies_along(g, factors.right, k)) return std::nullopt;
+  Way way;
+  Operand operand(g, n.ranges, way.operands);
+  const auto a = operand.read(factors.left, k);
+  const auto b = a ? operand.read(factors.right, k) : std::nullopt;
+  if (!b) return std::nullopt;
+  way.a = *a;
+  way.b = *b;
+  const NodeId id = g.comprehension(n.type.rank(), n.ranges, Reduction::sum, g.apply(Fn::mul, {*a, *b}));
+  const auto form = inner_form(g, id);
+  if (!form || form->along != k) return std::nullopt;
+  const std::int64_t length = max_extent(g, n.ranges[k]);
+  way.steps = product_of(g, n.ranges) / static_cast<double>(length) *
+                  static_cast<double>((length + lanes - 1) / lanes) +
+              lane_sum_steps * product_of(g, n.type.shape) + copy_steps * reordered(g, way.operands);
+  return way;
+}
+
 }  // namespace
 
-std::optional<Product> make_product(Graph& g, NodeId id) {
+std::int64_t vector_steps(std::int64_t elements, int lanes_of_one) {
+  std::int64_t steps = elements / lanes_of_one;
+  for (std::int64_t rest = elements % lanes_of_one; rest > 0; rest &= rest - 1) ++steps;
+  return steps;
+}
+
+std::optional<Product> make_product(Graph& g, NodeId id, const Target& target) {
   const Node n = g[id];
   if (n.type.rank() == 0) return std::nullopt;
   auto factors = factor_product(g, n);
   if (!factors) return std::nullopt;
-  const std::uint32_t column = static_cast<std::uint32_t>(n.type.rank()) - 1;
-  const bool left = holds_index(g, factors->left, column);
-  if (left == holds_index(g, factors->right, column)) return std::nullopt;
-  if (left) std::swap(factors->left, factors->right);
-
+  std::optional<Way> best = outer_way(g, n, *factors);
+  for (auto k = static_cast<std::uint32_t>(n.type.rank()); !target.grid() && k < n.ranges.size(); ++k) {
+    auto way = inner_way(g, n, *factors, k);
+    if (way && (!best || way->steps < best->steps)) best = std::move(way);
+  }
+  if (!best) return std::nullopt;
   Product result;
-  Operand operand(g, n.ranges, result.operands);
-  const auto a = operand.read(factors->left, std::nullopt);
-  const auto b = a ? operand.read(factors->right, column) : std::nullopt;
-  if (!b) return std::nullopt;
-  result.result =
-      g.comprehension(n.type.rank(), n.ranges, Reduction::sum, g.apply(Fn::mul, {*a, *b}));
+  result.operands = std::move(best->operands);
+  result.result = g.comprehension(n.type.rank(), n.ranges, Reduction::sum, g.apply(Fn::mul, {best->a, best->b}));
   if (factors->outer.empty()) return result;
   result.operands.push_back(result.result);
   std::vector<ScalarId> subscripts;
@@ -168,31 +320,36 @@ std::optional<Product> make_product(Graph& g, NodeId id) {
 }
 
 std::optional<ProductForm> product_form(const Graph& g, NodeId id) {
-  const Node& n = g[id];
-  if (n.kind != NodeKind::comprehension || n.reduction != Reduction::sum) return std::nullopt;
-  if (n.type.rank() == 0 || !is_float(n.type.dtype)) return std::nullopt;
-  const Scalar& body = g[n.body];
-  if (body.kind != ScalarKind::apply || body.fn != Fn::mul) return std::nullopt;
-  ProductForm form;
-  form.a = body.args[0];
-  form.b = body.args[1];
-  form.column = static_cast<std::uint32_t>(n.type.rank()) - 1;
-  for (ScalarId side : {form.a, form.b}) {
-    const Scalar& s = g[side];
-    if (s.kind != ScalarKind::read || s.zero_outside || s.dtype != n.type.dtype) return std::nullopt;
-    auto subscripts = affine_subscripts(g, s);
-    if (!subscripts) return std::nullopt;
-    (side == form.a ? form.a_subscripts : form.b_subscripts) = std::move(*subscripts);
-  }
-  if (form.a == form.b) return std::nullopt;
-  if (uses(form.a_subscripts, form.column) || !runs_along(form.b_subscripts, form.column)) {
+  auto form = two_reads(g, id);
+  if (!form) return std::nullopt;
+  const std::size_t rank = g[id].type.rank();
+  form->column = static_cast<std::uint32_t>(rank) - 1;
+  if (uses(form->a_subscripts, form->column) || !runs_along(form->b_subscripts, form->column)) {
     return std::nullopt;
   }
-  for (std::uint32_t k = 0; k < form.column; ++k) {
-    const bool row = uses(form.a_subscripts, k) && !uses(form.b_subscripts, k);
-    (row ? form.rows : form.others).push_back(k);
+  set_roles(*form, rank);
+  return form;
+}
+
+std::optional<ProductForm> inner_form(const Graph& g, NodeId id) {
+  auto form = two_reads(g, id);
+  if (!form) return std::nullopt;
+  const Node& n = g[id];
+  for (std::uint32_t k : form->sums) {
+    if (runs_along(form->a_subscripts, k) && runs_along(form->b_subscripts, k)) form->along = k;
   }
-  for (std::uint32_t k = form.column + 1; k < n.ranges.size(); ++k) form.sums.push_back(k);
+  if (!form->along) return std::nullopt;
+  std::optional<std::uint32_t> column;
+  bool row = false;
+  for (std::uint32_t k = 0; k < n.type.rank(); ++k) {
+    const bool in_a = uses(form->a_subscripts, k), in_b = uses(form->b_subscripts, k);
+    row = row || (in_a && !in_b);
+    if (in_a || !in_b) continue;
+    if (!column || max_extent(g, n.ranges[k]) > max_extent(g, n.ranges[*column])) column = k;
+  }
+  if (!column || !row) return std::nullopt;
+  form->column = *column;
+  set_roles(*form, n.type.rank());
   return form;
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "codegen/index_roles.h"
+#include "codegen/target.h"
 
 namespace gradc {
 
@@ -15,20 +16,27 @@ struct Product {
   NodeId result;
   std::vector<NodeId> operands;
 };
-// None if the node isn't a product whose last free index is the last, contiguous one of just one factor
-// (or can be made so by copying a factor).
-std::optional<Product> make_product(Graph&, NodeId);
+// None if the node isn't a product whose last free index is the last, contiguous one of just one factor, or a sum of
+// which is that of both (or can be made so by copying a factor).
+std::optional<Product> make_product(Graph&, NodeId, const Target&);
 
-// How the indices of a sum of a product of two reads are used: of the one whose vectors run along the
-// last free index (b), and of the one whose elements are spread over them (a).
+// How the indices of a sum of a product of two reads are used. In an outer product vectors run along the last free
+// index, which b alone has, and elements of a are spread over them. In an inner product vectors run `along` a sum,
+// in both a and b.
 struct ProductForm {
   ScalarId a, b;                        // the reads
   std::vector<Affine> a_subscripts, b_subscripts;
-  std::uint32_t column = 0;             // the index along which vectors run: last free index
+  std::optional<std::uint32_t> along;   // inner: the sum
+  std::uint32_t column = 0;             // outer: the last free index; inner: the longest of b alone
   std::vector<std::uint32_t> rows;      // free indices of a alone
-  std::vector<std::uint32_t> others;    // free indices of both, or of b alone
+  std::vector<std::uint32_t> others;    // all other free indices
   std::vector<std::uint32_t> sums;      // reduction indices
 };
-std::optional<ProductForm> product_form(const Graph&, NodeId);
+std::optional<ProductForm> product_form(const Graph&, NodeId);  // outer
+// Both a and b have a free index of their own, and a sum that is last and contiguous.
+std::optional<ProductForm> inner_form(const Graph&, NodeId);
+
+// Vector operations that a loop over so many elements takes: whole vectors, then halves and so on for the rest.
+std::int64_t vector_steps(std::int64_t elements, int lanes);
 
 }  // namespace gradc

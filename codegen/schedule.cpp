@@ -146,22 +146,23 @@ std::optional<ScatterForm> find_scatter(const Graph& g, NodeId id, Graph* add_to
 
 std::optional<ScatterForm> scatter_form(Graph& g, NodeId id) { return find_scatter(g, id, &g); }
 
-Form form_of(const Graph& g, NodeId id) {
+Form form_of(const Graph& g, NodeId id, const Target& target) {
   const Node& n = g[id];
   if (n.kind != NodeKind::comprehension || n.reduction == Reduction::none) return Form::pointwise;
   if (find_scatter(g, id, nullptr)) return Form::scatter;
   if (product_form(g, id)) return Form::product;
+  if (!target.grid() && inner_form(g, id)) return Form::inner;
   return prefers_spread(g, n) ? Form::spread : Form::fold;
 }
 
 std::string_view name(Form form) {
-  constexpr std::string_view names[] = {"pointwise", "fold", "spread", "scatter", "product"};
+  constexpr std::string_view names[] = {"pointwise", "fold", "spread", "scatter", "product", "inner"};
   return names[static_cast<std::size_t>(form)];
 }
 
-void schedule(const Graph& g, std::vector<FunctionPlan>& plans) {
+void schedule(const Graph& g, std::vector<FunctionPlan>& plans, const Target& target) {
   for (FunctionPlan& plan : plans) {
-    for (StoredNode& s : plan.stored) s.form = form_of(g, s.node);
+    for (StoredNode& s : plan.stored) s.form = form_of(g, s.node, target);
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include "codegen/partition.h"
 #include "codegen/products.h"
+#include "codegen/target.h"
 #include "dsl/graph.h"
 
 namespace gradc {
@@ -14,14 +15,15 @@ enum class Form : std::uint8_t {
   fold,       // a reduction in registers: loops over the free indices, then over the others
   spread,     // a reduction in memory, contiguous free index innermost: vectors, not lane sums
   scatter,    // sum of select(id[…] == index, value, 0): zero, then add each value where it belongs
-  product,    // sum of a product of two reads: register tiles
+  product,    // sum of a product of two reads: register tiles, vectors along the last free index
+  inner,      // the same, vectors along a sum
 };
 
-Form form_of(const Graph&, NodeId);
+Form form_of(const Graph&, NodeId, const Target&);
 std::string_view name(Form);
 
 // The form of every stored tensor of every plan.
-void schedule(const Graph&, std::vector<FunctionPlan>&);
+void schedule(const Graph&, std::vector<FunctionPlan>&, const Target&);
 
 // A scatter: out[…] += value for all indices but the solved ones, which the others determine, wherever the
 // `conditions` hold and the solved positions are inside.

@@ -37,6 +37,13 @@ inline __attribute__((always_inline)) V load(const T* from) {
   std::memcpy(&v, from, sizeof(V));
   return v;
 }
+// The first `count` of them, and zeros.
+template <class V, class T>
+inline __attribute__((always_inline)) V load_first(const T* from, std::int64_t count) {
+  V v = {};
+  std::memcpy(&v, from, static_cast<std::size_t>(count) * sizeof(T));
+  return v;
+}
 template <class V, class T>
 inline __attribute__((always_inline)) void store(T* to, const V& v) {
   std::memcpy(to, &v, sizeof(V));
@@ -53,6 +60,23 @@ inline __attribute__((always_inline)) V pinned(const V& from) {
   if constexpr (sizeof(V) >= 16 && sizeof(V) <= 32) asm("" : "+x"(v));
 #endif
   return v;
+}
+
+// Of all lanes: the halves are added, and their halves, and so on.
+inline __attribute__((always_inline)) float sum(const f32x16& v) {
+  f32x8 h[2];
+  std::memcpy(h, &v, sizeof v);
+  const f32x8 eight = h[0] + h[1];
+  f32x4 q[2];
+  std::memcpy(q, &eight, sizeof eight);
+  const f32x4 four = q[0] + q[1];
+  return (four[0] + four[2]) + (four[1] + four[3]);
+}
+inline __attribute__((always_inline)) double sum(const f64x8& v) {
+  f64x4 h[2];
+  std::memcpy(h, &v, sizeof v);
+  const f64x4 four = h[0] + h[1];
+  return (four[0] + four[2]) + (four[1] + four[3]);
 }
 
 }  // namespace gradc

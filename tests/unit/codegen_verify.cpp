@@ -160,8 +160,8 @@ TEST_CASE("faults in the memory of a function are named") {
 
 TEST_CASE("faults in plans are named") {
   Graph g = test::graph_of(text);
-  std::vector<FunctionPlan> plans = partition(g);
-  schedule(g, plans);
+  std::vector<FunctionPlan> plans = partition(g, cpp_target());
+  schedule(g, plans, cpp_target());
   std::vector<std::vector<KernelPlan>> kernels;
   for (const FunctionPlan& plan : plans) kernels.push_back(fuse(g, plan));
   CHECK(complaint([&] { verify(g, plans, "stage"), verify(g, plans, kernels, "stage"); }).empty());

@@ -1,0 +1,235 @@
+// lay_out.cpp: which axis of a tensor comes last in memory.
+//
+// Tensors that read each other go together, so that nothing is copied between them; a reshape, which needs the
+// order of the spec, ends such a group. Each group is counted once as it is and once with the batch last, in vector
+// operations of its sums of products.
+#include "codegen/lay_out.h"
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <optional>
+#include <set>
+#include <unordered_map>
+
+#include "codegen/products.h"
+
+namespace gradc {
+namespace {
+
+constexpr std::int64_t shortest_batch = 16;  // below it the batch fills no vector either
+constexpr int lanes = 16;
+constexpr double lane_sum_steps = 6, copy_steps = 0.5;
+// The other order must save this much to be worth a text that differs from the spec.
+constexpr double worthwhile = 0.6;
+
+struct Steps {
+  double as_written = 0, batch_last = 0;
+};
+
+class Layout {
+ public:
+  Layout(Graph& g, const std::vector<NodeId>& roots, DimId batch)
+      : g_(g), order_(topological_order(g, roots)), batch_(batch) {
+    const std::set<NodeId> fixed(roots.begin(), roots.end());
+    for (NodeId id : order_) {
+      const auto axis = batch_axis(id);
+      if (g_[id].kind == NodeKind::comprehension && !fixed.contains(id) && axis &&
+          *axis + 1 < g_[id].type.rank()) {
+        axes_[id] = *axis;
+        group_[id] = id;
+      }
+    }
+    for (const auto& [id, axis] : axes_)
+      for (NodeId read : reads_of(g_, g_[id].body))
+        if (axes_.contains(read)) group_[group_of(read)] = group_of(id);
+    choose();
+  }
+
+  bool changes() const { return !chosen_.empty(); }
+
+  // Every node anew, in the order chosen; gives what stands for a root.
+  NodeId rewritten(NodeId root) {
+    if (now_.empty())
+      for (NodeId id : order_) rewrite(id);
+    return now_.at(root);
+  }
+
+ private:
+  // The one axis that is the batch.
+  std::optional<std::uint32_t> batch_axis(NodeId id) const {
+    const Shape& shape = g_[id].type.shape;
+    if (std::count(shape.begin(), shape.end(), Extent(batch_)) != 1) return std::nullopt;
+    return static_cast<std::uint32_t>(std::find(shape.begin(), shape.end(), Extent(batch_)) - shape.begin());
+  }
+
+  NodeId group_of(NodeId id) {
+    while (group_.at(id) != id) id = group_[id] = group_.at(group_.at(id));
+    return id;
+  }
+
+  double count(const Shape& ranges) const {
+    double n = 1;
+    for (const Extent& e : ranges) n *= static_cast<double>(max_extent(g_, e));
+    return n;
+  }
+  double in_vectors(double steps, const Extent& along) const {
+    const std::int64_t n = max_extent(g_, along);
+    return steps / static_cast<double>(n) * static_cast<double>(vector_steps(n, lanes));
+  }
+
+  bool holds(const std::vector<ScalarId>& factors, std::uint32_t index) const {
+    return std::any_of(factors.begin(), factors.end(), [&](ScalarId f) {
+      const auto indices = indices_of(g_, f);
+      return std::binary_search(indices.begin(), indices.end(), index);
+    });
+  }
+
+  // The group that a node counts for, and which of its indices runs over the batch.
+  std::optional<std::pair<NodeId, std::uint32_t>> place(NodeId id) {
+    if (axes_.contains(id)) return std::pair{group_of(id), axes_.at(id)};
+    std::optional<std::pair<NodeId, std::uint32_t>> found;
+    for_each_read(g_, g_[id].body, [&](const Scalar& read) {
+      const auto axis = axes_.find(read.tensor);
+      if (found || axis == axes_.end()) return;
+      const Scalar& subscript = g_[read.args[axis->second]];
+      if (subscript.kind == ScalarKind::index) found = std::pair{group_of(read.tensor), subscript.index};
+    });
+    return found;
+  }
+
+  Steps steps_of(NodeId id, const Factors& factors, std::uint32_t batch) const {
+    const Node& n = g_[id];
+    const double all = count(n.ranges);
+    const auto rank = static_cast<std::uint32_t>(n.type.rank());
+    Steps steps{all, all};
+    if (rank > 0 && holds(factors.left, rank - 1) != holds(factors.right, rank - 1))
+      steps.as_written = in_vectors(all, n.ranges[rank - 1]);
+    const bool left = holds(factors.left, batch), right = holds(factors.right, batch);
+    bool row = false, column = false;
+    for (std::uint32_t k = 0; k < rank; ++k) {
+      row = row || (holds(factors.left, k) && !holds(factors.right, k));
+      column = column || (holds(factors.right, k) && !holds(factors.left, k));
+    }
+    if (batch < rank ? left != right : left && right && row && column)
+      steps.batch_last = in_vectors(all, n.ranges[batch]) + (batch < rank ? 0 : lane_sum_steps * count(n.type.shape));
+    // What can't be in that order is copied to it.
+    for_each_read(g_, n.body, [&](const Scalar& read) {
+      if (!axes_.contains(read.tensor) && batch_axis(read.tensor))
+        steps.batch_last += copy_steps * count(g_[read.tensor].type.shape);
+    });
+    return steps;
+  }
+
+  void choose() {
+    std::map<NodeId, Steps> total;
+    for (NodeId id : order_) {
+      const Node n = g_[id];
+      if (n.kind != NodeKind::comprehension || n.reduction != Reduction::sum) continue;
+      const auto where = place(id);
+      const auto factors = where ? factor_product(g_, n) : std::nullopt;
+      if (!factors) continue;
+      const Steps steps = steps_of(id, *factors, where->second);
+      total[where->first].as_written += steps.as_written;
+      total[where->first].batch_last += steps.batch_last;
+    }
+    for (const auto& [id, axis] : axes_) {
+      const auto steps = total.find(group_of(id));
+      if (steps != total.end() && steps->second.batch_last < worthwhile * steps->second.as_written)
+        chosen_.insert(id);
+    }
+  }
+
+  // ---- the graph anew
+
+  // Index or subscript number `axis` moved behind the others.
+  template <class T>
+  static void rotate(std::vector<T>& v, std::uint32_t axis, std::size_t rank) {
+    std::rotate(v.begin() + axis, v.begin() + axis + 1, v.begin() + static_cast<std::ptrdiff_t>(rank));
+  }
+
+  ScalarId rewrite(ScalarId id) {
+    if (const auto it = scalars_.find(id); it != scalars_.end()) return it->second;
+    Scalar s = g_[id];
+    for (ScalarId& a : s.args) a = rewrite(a);
+    if (s.kind == ScalarKind::read) {
+      if (chosen_.contains(s.tensor)) rotate(s.args, axes_.at(s.tensor), s.args.size());
+      s.tensor = now_.at(s.tensor);
+    }
+    const ScalarId result = g_.add(std::move(s));
+    scalars_.emplace(id, result);
+    return result;
+  }
+
+  void rewrite(NodeId id) {
+    Node n = g_[id];
+    const Label label = g_.label(id);
+    if (n.kind == NodeKind::comprehension) {
+      n.body = rewrite(n.body);
+      if (chosen_.contains(id)) rotate(n, axes_.at(id));
+    } else if (n.kind == NodeKind::reshape) {
+      n.operand = chosen_.contains(n.operand) ? as_written(n.operand) : now_.at(n.operand);
+    } else {
+      now_.emplace(id, id);
+      return;
+    }
+    const NodeId result = g_.add(std::move(n));
+    now_.emplace(id, result);
+    if (result == id || !g_.label(result).name.empty()) return;
+    g_.label(result) = label;
+    if (chosen_.contains(id) && label.index_names.size() >= g_[id].type.rank())
+      rotate(g_.label(result).index_names, axes_.at(id), g_[id].type.rank());
+  }
+
+  // The free indices of a node in the new order.
+  void rotate(Node& n, std::uint32_t axis) {
+    const std::size_t rank = n.type.rank();
+    std::vector<std::uint32_t> old(n.ranges.size());  // by new number
+    std::iota(old.begin(), old.end(), 0);
+    rotate(old, axis, rank);
+    std::vector<ScalarId> replacements(old.size());
+    for (std::uint32_t k = 0; k < old.size(); ++k) replacements[old[k]] = g_.index(k);
+    n.body = substitute(g_, n.body, replacements);
+    rotate(n.ranges, axis, rank);
+    rotate(n.type.shape, axis, rank);
+  }
+
+  // A copy in the order of the spec.
+  NodeId as_written(NodeId id) {
+    const TensorType type = g_[id].type;
+    std::vector<ScalarId> subscripts;
+    for (std::uint32_t k = 0; k < type.rank(); ++k) subscripts.push_back(g_.index(k));
+    rotate(subscripts, axes_.at(id), type.rank());
+    const NodeId copy = g_.comprehension(type.rank(), type.shape, Reduction::none,
+                                         g_.read(now_.at(id), std::move(subscripts)));
+    if (g_.label(copy).name.empty()) g_.label(copy) = g_.label(id);
+    return copy;
+  }
+
+  Graph& g_;
+  const std::vector<NodeId> order_;
+  const DimId batch_;
+  std::map<NodeId, std::uint32_t> axes_;      // of the batch, in tensors that may be in either order
+  std::map<NodeId, NodeId> group_;            // union-find over those
+  std::set<NodeId> chosen_;                   // batch last
+  std::unordered_map<NodeId, NodeId> now_;    // the node that stands for each
+  std::unordered_map<ScalarId, ScalarId> scalars_;
+};
+
+}  // namespace
+
+void lay_out(Graph& g, const Target& target) {
+  std::optional<DimId> batch;
+  for (std::uint32_t d = 0; d < g.dims().size(); ++d)
+    if (!batch || g.dim(DimId{d}).bound > g.dim(*batch).bound) batch = DimId{d};
+  if (target.grid() || !batch || g.dim(*batch).bound < shortest_batch) return;
+  for (Function& step : g.functions) {
+    if (step.kind != FunctionKind::step) continue;
+    Layout layout(g, roots_of(step), *batch);
+    if (!layout.changes()) continue;
+    for (Output& o : step.outputs) o.node = layout.rewritten(o.node);
+    for (Update& u : step.updates) u.value = layout.rewritten(u.value);
+  }
+}
+
+}  // namespace gradc

@@ -1,0 +1,370 @@
+// product_tiles.cpp: the micro-kernel of a sum of products, in one of two forms.
+//
+// Outer: n runs along contiguous elements of b and out, so vectors lie along n and elements of a are spread over
+// them. Inner: a sum runs along contiguous elements of both a and b, so vectors lie along it, and the lanes of each
+// sum are added up when it is complete. Both keep some twenty sums in registers: enough to hide the latency of a
+// multiply-add, and each value loaded serves several of them.
+#include "codegen/product_tiles.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "codegen/drop_unused.h"
+#include "codegen/exprs.h"
+
+namespace gradc {
+
+using namespace loops;
+
+namespace {
+
+// Elements of a vector register.
+int lanes_of(DType t) { return t == DType::f64 ? 8 : 16; }
+
+// Vectors of one row of a tile of so many rows. One row alone needs several for its latency.
+int vectors_for(std::int64_t rows) { return rows >= 6 ? 2 : rows >= 3 ? 4 : 8; }
+
+// Inner tiles: rows and columns at most.
+constexpr std::int64_t inner_rows = 4, inner_columns = 6;
+
+// So many tiles of one size.
+struct Part {
+  std::int64_t count, size;
+};
+
+// An extent in parts of at most `most` that differ by one at most.
+std::vector<Part> even_parts(std::int64_t extent, std::int64_t most) {
+  const std::int64_t count = (extent + most - 1) / most;
+  const std::int64_t size = extent / count, larger = extent % count;
+  std::vector<Part> parts;
+  if (larger > 0) parts.push_back({larger, size + 1});
+  if (count > larger) parts.push_back({count - larger, size});
+  return parts;
+}
+
+// Rows whose number is known: by eight if that divides it, else in equal tiles if there are such, else nearly so.
+std::vector<Part> row_parts(std::int64_t rows) {
+  for (const std::int64_t size : {8, 12, 10, 9, 7, 11, 6})
+    if (rows % size == 0) return {{rows / size, size}};
+  return even_parts(rows, 10);
+}
+
+class TileWriter {
+ public:
+  explicit TileWriter(const ProductTiles& tiles) : t_(tiles), lanes_(lanes_of(tiles.dtype)) {}
+
+  Kernel write(std::optional<std::int64_t> rows);
+
+ private:
+  bool inner() const { return t_.form.along.has_value(); }
+  std::string own(std::string name) const { return tile_name(t_, std::move(name)); }
+  std::string sum_name(std::uint32_t index) const;
+  Expr sum(std::int64_t r, std::int64_t c, int lanes) const {
+    return variable(own(fmt::format("c{}_{}", r, c)), type_of(t_.dtype), lanes);
+  }
+
+  Block sweep_rows(std::optional<std::int64_t> rows);
+  void append_columns(Block&, std::int64_t rows, const Expr& row);
+  void append_outer(Block&, std::int64_t rows, const Expr& row, int width, const Expr& column);
+  void append_inner(Block&, std::int64_t rows, const Expr& row, std::int64_t columns, const Expr& column);
+  void append_products(Block&, std::int64_t rows, const Expr& row, std::int64_t columns, const Expr& column,
+                       std::optional<Expr> rest);
+  Block along(Block whole, Block rest);
+  Block sums(std::size_t number, Block innermost) const;
+  Expr at(const Linear&, const Expr& row, std::int64_t r, const Expr& column, std::int64_t c,
+          bool with_sums) const;
+
+  const ProductTiles& t_;
+  const int lanes_;
+};
+
+std::string TileWriter::sum_name(std::uint32_t index) const {
+  if (t_.form.sums.size() == 1) return own("k");
+  const auto at = std::find(t_.form.sums.begin(), t_.form.sums.end(), index);
+  return own(fmt::format("k{}", at - t_.form.sums.begin()));
+}
+
+// Element r rows below `row`, c columns after `column`, of the sums' current indices.
+Expr TileWriter::at(const Linear& l, const Expr& row, std::int64_t r, const Expr& column, std::int64_t c,
+                    bool with_sums) const {
+  Expr position = integer(0);
+  if (t_.row) position = loops::mul(loops::add(row, integer(r)), l.factors[*t_.row]);
+  if (with_sums) {
+    for (std::uint32_t s : t_.form.sums) {
+      const Expr k = variable(sum_name(s), Type::integer);
+      position = loops::add(std::move(position), loops::mul(k, l.factors[s]));
+    }
+  }
+  return loops::add(std::move(position),
+                    loops::mul(loops::add(column, integer(c)), l.factors[t_.form.column]));
+}
+
+// Loops over the sums from number `number` on, but for the one that vectors lie along.
+Block TileWriter::sums(std::size_t number, Block innermost) const {
+  if (number == t_.form.sums.size()) return innermost;
+  const std::uint32_t index = t_.form.sums[number];
+  if (t_.form.along == index) return sums(number + 1, std::move(innermost));
+  For loop;
+  loop.variable = sum_name(index);
+  loop.begin = {integer(0)};
+  loop.end = t_.extent(t_.ranges[index]);
+  loop.body = sums(number + 1, std::move(innermost));
+  Block block;
+  block.push_back({std::move(loop)});
+  return block;
+}
+
+// ---------------------------------------------------------------- outer
+
+void TileWriter::append_outer(Block& block, std::int64_t rows, const Expr& row, int width,
+                              const Expr& column) {
+  const int lanes = std::min(width, lanes_);
+  const int vectors = width / lanes;
+  const Type type = type_of(t_.dtype);
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (int v = 0; v < vectors; ++v) {
+      Expr zero = number(0, type);
+      zero.lanes = lanes;
+      block.push_back({Let{sum(r, v, lanes).name, std::move(zero), true}});
+    }
+  }
+  Block body;
+  for (int v = 0; v < vectors; ++v) {
+    body.push_back({Let{own(fmt::format("b{}", v)),
+                        load(own("b"), t_.dtype, at(t_.b, row, 0, column, v * lanes, true), lanes), false}});
+  }
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const std::string a = own(fmt::format("a{}", r));
+    body.push_back({Let{a, load(own("a"), t_.dtype, at(t_.a, row, r, integer(0), 0, true)), false}});
+    for (int v = 0; v < vectors; ++v) {
+      Expr product =
+          apply(Fn::mul, {variable(a, type), variable(own(fmt::format("b{}", v)), type, lanes)}, type);
+      body.push_back({Accumulate{sum(r, v, lanes).name, Fn::add, std::move(product)}});
+    }
+  }
+  for (Stmt& s : sums(0, std::move(body))) block.push_back(std::move(s));
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (int v = 0; v < vectors; ++v) {
+      block.push_back({Store{own("out"), at(t_.out, row, r, column, v * lanes, false), sum(r, v, lanes),
+                             false, Fn::add}});
+    }
+  }
+}
+
+// ---------------------------------------------------------------- inner
+
+// One vector of each row and column, of which the first `rest` lanes are there.
+void TileWriter::append_products(Block& body, std::int64_t rows, const Expr& row, std::int64_t columns,
+                                 const Expr& column, std::optional<Expr> rest) {
+  const Type type = type_of(t_.dtype);
+  auto vector = [&](const char* buffer, const Linear& l, std::int64_t r, std::int64_t c) {
+    Expr e = load(own(buffer), t_.dtype, at(l, row, r, column, c, true), lanes_);
+    if (rest) e.args.push_back(*rest);
+    return e;
+  };
+  for (std::int64_t c = 0; c < columns; ++c)
+    body.push_back({Let{own(fmt::format("b{}", c)), vector("b", t_.b, 0, c), false}});
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const std::string a = own(fmt::format("a{}", r));
+    body.push_back({Let{a, vector("a", t_.a, r, 0), false}});
+    for (std::int64_t c = 0; c < columns; ++c) {
+      Expr product = apply(Fn::mul, {variable(a, type, lanes_), variable(own(fmt::format("b{}", c)), type, lanes_)},
+                           type);
+      body.push_back({Accumulate{sum(r, c, lanes_).name, Fn::add, std::move(product)}});
+    }
+  }
+}
+
+// `whole` for every full vector along the sum, then `rest` for what is left.
+Block TileWriter::along(Block whole, Block rest) {
+  const Extent extent = t_.ranges[*t_.form.along];
+  const std::string k = sum_name(*t_.form.along);
+  const bool fixed = extent.is_fixed();
+  const std::int64_t full = extent.offset / lanes_ * lanes_;
+  Block block;
+  if (!fixed || full > 0) {
+    For loop;
+    loop.variable = k;
+    loop.step = lanes_;
+    loop.body = std::move(whole);
+    if (fixed) {
+      loop.partial = true;  // it ends exactly
+      loop.begin = {integer(0)};
+      loop.end = integer(full);
+    } else {
+      block.push_back({Let{k, integer(0), true}});
+      loop.end = t_.extent(extent);
+    }
+    block.push_back({std::move(loop)});
+  }
+  if (!fixed) {
+    block.push_back({If{apply(Fn::lt, {variable(k, Type::integer), t_.extent(extent)}, Type::boolean),
+                        std::move(rest)}});
+  } else if (full < extent.offset) {
+    rest.insert(rest.begin(), {Let{k, integer(full), false}});
+    block.push_back({If{number(1, Type::boolean), std::move(rest)}});
+  }
+  return block;
+}
+
+void TileWriter::append_inner(Block& block, std::int64_t rows, const Expr& row, std::int64_t columns,
+                              const Expr& column) {
+  const Type type = type_of(t_.dtype);
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (std::int64_t c = 0; c < columns; ++c) {
+      Expr zero = number(0, type);
+      zero.lanes = lanes_;
+      block.push_back({Let{sum(r, c, lanes_).name, std::move(zero), true}});
+    }
+  }
+  Block whole, rest;
+  append_products(whole, rows, row, columns, column, std::nullopt);
+  append_products(rest, rows, row, columns, column,
+                  loops::sub(t_.extent(t_.ranges[*t_.form.along]),
+                             variable(sum_name(*t_.form.along), Type::integer)));
+  for (Stmt& s : sums(0, along(std::move(whole), std::move(rest)))) block.push_back(std::move(s));
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (std::int64_t c = 0; c < columns; ++c) {
+      block.push_back({Store{own("out"), at(t_.out, row, r, column, c, false), lane_sum(sum(r, c, lanes_)),
+                             false, Fn::add}});
+    }
+  }
+}
+
+// ---------------------------------------------------------------- sweeps
+
+void TileWriter::append_columns(Block& block, std::int64_t rows, const Expr& row) {
+  const Extent extent = t_.ranges[t_.form.column];
+  const Expr n = variable(own("n"), Type::integer);
+  auto append = [&](Block& to, std::int64_t width, const Expr& column) {
+    if (inner()) return append_inner(to, rows, row, width, column);
+    append_outer(to, rows, row, static_cast<int>(width), column);
+  };
+  auto loop_of = [&](std::int64_t width, std::vector<Expr> begin, Expr end) {
+    For loop;
+    loop.partial = !begin.empty();  // it ends exactly
+    loop.variable = own("n");
+    loop.begin = std::move(begin);
+    loop.end = std::move(end);
+    loop.step = width;
+    append(loop.body, width, n);
+    block.push_back({std::move(loop)});
+  };
+  std::vector<std::int64_t> widths;  // of what is not known to divide
+  if (inner()) {
+    widths = {inner_columns, 1};
+  } else {
+    for (int width = vectors_for(rows) * lanes_; width > 0; width /= 2) widths.push_back(width);
+  }
+  if (!extent.is_fixed()) {
+    block.push_back({Let{own("n"), integer(0), true}});
+    for (std::int64_t width : widths) loop_of(width, {}, t_.extent(extent));
+    return;
+  }
+  std::vector<Part> parts;
+  std::int64_t left = extent.offset;
+  if (inner()) {
+    parts = even_parts(left, inner_columns);
+  } else {
+    for (std::int64_t width : widths) {
+      if (left / width > 0) parts.push_back({left / width, width});
+      left %= width;
+    }
+  }
+  std::int64_t done = 0;
+  for (const Part& part : parts) {
+    if (part.count > 1) {
+      loop_of(part.size, {integer(done)}, integer(done + part.count * part.size));
+    } else {
+      Block tile;
+      append(tile, part.size, integer(done));
+      // Its registers need a scope of their own.
+      block.push_back({If{number(1, Type::boolean), std::move(tile)}});
+    }
+    done += part.count * part.size;
+  }
+}
+
+Block TileWriter::sweep_rows(std::optional<std::int64_t> rows) {
+  Block block;
+  const Expr m = variable(own("m"), Type::integer);
+  if (rows) {
+    std::int64_t done = 0;
+    for (const Part& part : inner() ? even_parts(*rows, inner_rows) : row_parts(*rows)) {
+      if (part.count > 1) {
+        For loop;
+        loop.variable = own("m");
+        loop.partial = true;  // it ends exactly
+        loop.begin = {integer(done)};
+        loop.end = integer(done + part.count * part.size);
+        loop.step = part.size;
+        append_columns(loop.body, part.size, m);
+        block.push_back({std::move(loop)});
+      } else {
+        Block tile;
+        append_columns(tile, part.size, integer(done));
+        block.push_back({If{number(1, Type::boolean), std::move(tile)}});
+      }
+      done += part.count * part.size;
+    }
+    return block;
+  }
+  block.push_back({Let{own("m"), integer(0), true}});
+  const std::vector<std::int64_t> heights =
+      inner() ? std::vector<std::int64_t>{inner_rows, 1} : std::vector<std::int64_t>{tile_rows, 4, 1};
+  for (std::int64_t height : heights) {
+    For loop;
+    loop.variable = own("m");
+    loop.end = variable(own("rows"), Type::integer);
+    loop.step = height;
+    append_columns(loop.body, height, m);
+    block.push_back({std::move(loop)});
+  }
+  return block;
+}
+
+std::string text_of(const Extent& e, const std::vector<std::string>& dims) {
+  if (e.is_fixed()) return std::to_string(e.offset);
+  const std::string scaled =
+      e.scale == 1 ? dims[e.dim.value] : fmt::format("{} * {}", e.scale, dims[e.dim.value]);
+  return e.offset == 0 ? scaled : fmt::format("{} + {}", scaled, e.offset);
+}
+
+Kernel TileWriter::write(std::optional<std::int64_t> rows) {
+  Kernel kernel;
+  kernel.name = "product";
+  kernel.body = sweep_rows(rows);
+  const std::set<std::string> names = used_names(kernel.body);
+  for (const std::string& dim : t_.dim_names) {
+    if (names.contains(dim)) kernel.counts.push_back(dim);
+  }
+  if (!rows) kernel.counts.insert(kernel.counts.begin(), own("rows"));
+  kernel.arguments = {{own("a"), t_.dtype, false}, {own("b"), t_.dtype, false}, {own("out"), t_.dtype, true}};
+  std::string sums, sizes;
+  for (std::uint32_t s : t_.form.sums) {
+    const std::string name = sum_name(s);
+    sums += (sums.empty() ? "" : ", ") + name;
+    sizes += fmt::format("{} < {}, ", name, text_of(t_.ranges[s], t_.dim_names));
+  }
+  kernel.comment = {
+      fmt::format("out[m, n] = sum[{}] a[m, {}] * b[{}, n] in register tiles{}", sums, sums, sums,
+                  inner() ? ", vectors along " + sum_name(*t_.form.along) : ""),
+      fmt::format("m < {}, {}n < {}", rows ? std::to_string(*rows) : "rows", sizes,
+                  text_of(t_.ranges[t_.form.column], t_.dim_names))};
+  return kernel;
+}
+
+}  // namespace
+
+std::string tile_name(const ProductTiles& tiles, std::string name) {
+  const auto& dims = tiles.dim_names;
+  while (std::find(dims.begin(), dims.end(), name) != dims.end()) name += "_";
+  return name;
+}
+
+Kernel product_tiles(const ProductTiles& tiles, std::optional<std::int64_t> rows) {
+  return TileWriter(tiles).write(rows);
+}
+
+}  // namespace gradc

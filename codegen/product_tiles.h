@@ -1,0 +1,42 @@
+// product_tiles.h: the micro-kernel of a sum of products: sweeps rows and columns by tiles whose sums stay in
+// registers.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "codegen/loops.h"
+#include "codegen/products.h"
+
+namespace gradc {
+
+// Position of an element of a tensor as a linear form of the indices.
+struct Linear {
+  std::vector<loops::Expr> factors;  // by index number
+  loops::Expr constant;
+};
+
+// out[m, n] = Σ[k, l, …] a[m, k, l, …] · b[k, l, …, n], rows m and columns n; all other free indices are fixed.
+struct ProductTiles {
+  ProductForm form;
+  DType dtype = DType::f32;
+  Shape ranges;                      // of all indices
+  std::optional<std::uint32_t> row;  // the index that makes the rows, if there is one
+  Linear a, b, out;
+  std::vector<std::string> dim_names;                     // by DimId
+  std::function<loops::Expr(const Extent&)> extent;       // inside the kernel that calls this one
+};
+
+// Rows computed at once where their number is known at run time only.
+constexpr std::int64_t tile_rows = 8;
+
+// A name inside the micro-kernel, where run-time dims have theirs.
+std::string tile_name(const ProductTiles&, std::string name);
+
+// The kernel, for so many rows, or for a number it takes as its count "rows". It takes the addresses of the first
+// elements, a, b and out.
+loops::Kernel product_tiles(const ProductTiles&, std::optional<std::int64_t> rows);
+
+}  // namespace gradc
