@@ -304,15 +304,23 @@ static void f_dx(std::int64_t B, const float* __restrict dy, const float* __rest
 // m < 3, k < B, n < 2
 static void product3(std::int64_t B, const float* __restrict a, const float* __restrict b,
                      float* __restrict out) {
-  for (std::int64_t m = 0; m < 3; m += 1) {
+  {
     {
       gradc::f32x2 c0_0 = {};
+      gradc::f32x2 c1_0 = {};
+      gradc::f32x2 c2_0 = {};
       for (std::int64_t k = 0; k < B; ++k) {
         const gradc::f32x2 b0 = gradc::pinned(gradc::load<gradc::f32x2>(b + k * 2));
-        const float a0 = a[m + k * 3];
+        const float a0 = a[k * 3];
         c0_0 += a0 * b0;
+        const float a1 = a[1 + k * 3];
+        c1_0 += a1 * b0;
+        const float a2 = a[2 + k * 3];
+        c2_0 += a2 * b0;
       }
-      gradc::store(out + m * 2, c0_0);
+      gradc::store(out, c0_0);
+      gradc::store(out + 2, c1_0);
+      gradc::store(out + 4, c2_0);
     }
   }
 }

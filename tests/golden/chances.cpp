@@ -255,24 +255,40 @@ static void f_dx(std::int64_t B, const float* __restrict ddense1,
 // m < 3, k < B, n < 3
 static void product2(std::int64_t B, const float* __restrict a, const float* __restrict b,
                      float* __restrict out) {
-  for (std::int64_t m = 0; m < 3; m += 1) {
+  {
     {
       gradc::f32x2 c0_0 = {};
+      gradc::f32x2 c1_0 = {};
+      gradc::f32x2 c2_0 = {};
       for (std::int64_t k = 0; k < B; ++k) {
         const gradc::f32x2 b0 = gradc::pinned(gradc::load<gradc::f32x2>(b + k * 3));
-        const float a0 = a[m + k * 3];
+        const float a0 = a[k * 3];
         c0_0 += a0 * b0;
+        const float a1 = a[1 + k * 3];
+        c1_0 += a1 * b0;
+        const float a2 = a[2 + k * 3];
+        c2_0 += a2 * b0;
       }
-      gradc::store(out + m * 3, c0_0);
+      gradc::store(out, c0_0);
+      gradc::store(out + 3, c1_0);
+      gradc::store(out + 6, c2_0);
     }
     {
       float c0_0 = 0.0f;
+      float c1_0 = 0.0f;
+      float c2_0 = 0.0f;
       for (std::int64_t k = 0; k < B; ++k) {
         const float b0 = b[k * 3 + 2];
-        const float a0 = a[m + k * 3];
+        const float a0 = a[k * 3];
         c0_0 += a0 * b0;
+        const float a1 = a[1 + k * 3];
+        c1_0 += a1 * b0;
+        const float a2 = a[2 + k * 3];
+        c2_0 += a2 * b0;
       }
-      out[m * 3 + 2] = c0_0;
+      out[2] = c0_0;
+      out[5] = c1_0;
+      out[8] = c2_0;
     }
   }
 }
