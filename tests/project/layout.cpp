@@ -135,7 +135,7 @@ TEST_CASE("nothing is left to be done later") {
 
 TEST_CASE("every folder's README names the files in it") {
   for (const char* folder :
-       {"dsl", "codegen", "runtime", "tool", "tests", "cmake", "scripts", "examples"}) {
+       {"dsl", "codegen", "runtime", "tool", "tests", "cmake", "scripts", "examples", "bench"}) {
     const fs::path readme = source_root() / folder / "README.md";
     INFO(folder);
     REQUIRE(fs::exists(readme));
