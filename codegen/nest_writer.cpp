@@ -193,6 +193,7 @@ std::string NestWriter::name_for(ScalarId id) const {
     const auto at = indices_.find(s.index);
     return at != indices_.end() && at->second.value.kind == ExprKind::variable ? at->second.value.name : "index";
   }
+  if (s.kind == ScalarKind::apply && s.fn == Fn::detach) return name_for(s.args[0]);
   if (s.kind == ScalarKind::apply && s.fn == Fn::cast) {
     return name_for(s.args[0]) + "_" + std::string(gradc::name(s.dtype));
   }
