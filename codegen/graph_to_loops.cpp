@@ -225,6 +225,9 @@ void ModuleBuilder::add(const FunctionPlan& plan, const std::vector<KernelPlan>&
     return places[id] = add_buffer(locals.fresh(name), name, Storage::input, g_[id].type);
   };
   for (NodeId id : spec.inputs) forward.inputs.push_back(add_input(id));
+  for (NodeId id : topological_order(g_, roots_of(spec))) {
+    forward.reads_state = forward.reads_state || g_[id].kind == NodeKind::state;
+  }
   loops::Function backward = forward;
   backward.entry = Entry::backward;
   for (const Output& o : spec.outputs) {

@@ -203,6 +203,7 @@ struct Function {
   std::vector<Invocation> calls;       // in order
   std::size_t forward_calls = 0;       // the first so many are what its outputs need
   bool draws = false;                  // some kernel needs the seed
+  bool reads_state = false;            // forward, backward: the net has state
   // Number of runs so far, for random numbers: a state buffer, or none (0 is used).
   std::vector<std::uint32_t> counter;
 };

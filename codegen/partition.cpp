@@ -407,7 +407,7 @@ FunctionPlan plan_net(Graph& g, Partitioner& p, const Function& f, FunctionPlan 
 
 FunctionPlan plan_step(Graph& g, Partitioner& p, const Function& f, FunctionPlan plan, bool updates) {
   Homes homes(g, p);
-  const auto outputs = now(p, f.outputs);
+  const auto outputs = now(p, updates ? f.outputs : evaluated(f));
   for (std::uint32_t k = 0; k < outputs.size(); ++k) {
     homes.place(outputs[k], {Storage::output, {}, k});
   }
@@ -468,7 +468,7 @@ std::vector<FunctionPlan> partition(Graph& g, const Target& target) {
   for (std::uint32_t k = 0; k < g.functions.size(); ++k) {
     const Function f = g.functions[k];
     Partitioner p(g, target);
-    p.rewrite_function(roots_of(f));
+    p.rewrite_function(training_roots(f));
     FunctionPlan plan;
     plan.function = k;
     switch (f.kind) {
@@ -480,12 +480,17 @@ std::vector<FunctionPlan> partition(Graph& g, const Target& target) {
         plan.entry = Entry::forward;
         plans.push_back(plan_net(g, p, f, plan));
         break;
-      case FunctionKind::step:
+      case FunctionKind::step: {
         plan.entry = Entry::step;
         plans.push_back(plan_step(g, p, f, plan, true));
         plan.entry = Entry::evaluate;
-        plans.push_back(plan_step(g, p, f, plan, false));
+        std::vector<NodeId> reports;
+        for (const Output& o : f.evaluation) reports.push_back(o.node);
+        Partitioner own(g, target);  // stored is what these need, whatever training does
+        own.rewrite_function(reports);
+        plans.push_back(plan_step(g, reports.empty() ? p : own, f, plan, false));
         break;
+      }
     }
   }
   return plans;

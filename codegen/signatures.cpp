@@ -72,9 +72,9 @@ Signatures signatures(const loops::Module& module, const Target& target) {
       s.arguments.push_back({Role::device, "gradc::Device&", "void*", "device", "device", 0});
     s.arguments.push_back(structure(Role::parameters, !init && function.entry != Entry::step,
                                     "Parameters", "parameters"));
-    if (init || steps)
-      s.arguments.push_back(
-          structure(Role::state, function.entry == Entry::evaluate, "State", "state"));
+    const bool changes_state = init || function.entry == Entry::step;
+    if (changes_state || function.entry == Entry::evaluate || function.reads_state)
+      s.arguments.push_back(structure(Role::state, !changes_state, "State", "state"));
     if (!init) s.arguments.push_back(structure(Role::workspace, false, "Workspace", "workspace"));
     for (const DimId dim : function.dims)
       s.arguments.push_back({Role::dim, "std::int64_t", "std::int64_t", module.dims[dim.value].name,

@@ -97,7 +97,7 @@ struct Param {
 };
 struct State {
   Name name;
-  Type type;  // empty: like p
+  Type type;  // empty, in an optimizer: like p
   Expr initial;
   std::vector<Expr> condition;
 };

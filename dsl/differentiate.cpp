@@ -49,6 +49,7 @@ class Resolver {
     for (Function& f : g.functions) {
       for (Output& o : f.outputs) o.node = resolved_.at(o.node);
       for (Output& o : f.gradients) o.node = resolved_.at(o.node);
+      for (Output& o : f.evaluation) o.node = resolved_.at(o.node);
       for (Update& u : f.updates) u.value = resolved_.at(u.value);
       for (Minimize& m : f.minimizes) m.loss = resolved_.at(m.loss);
     }

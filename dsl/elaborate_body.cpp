@@ -26,22 +26,66 @@ bool is_next(const std::string& name) {
   return !name.empty() && name.back() == '\'';
 }
 
+std::string mode_dependent(const std::string& path) {
+  return fmt::format(
+      "{} exists with this shape only where 'training' is true; what a net owns cannot depend on "
+      "the mode",
+      in_quotes(path));
+}
+
+// A run-time size in the shape of what is kept between calls; reported.
+bool has_run_time_size(Elaboration& e, const TensorType& type, Span span, std::string_view what,
+                       const std::string& name) {
+  const bool fixed = std::all_of(type.shape.begin(), type.shape.end(),
+                                 [](const Extent& x) { return x.is_fixed(); });
+  if (fixed) return false;
+  e.error("run-time-parameter", span,
+          fmt::format("the {} {} is {}; its shape cannot depend on a size chosen at run time", what,
+                      in_quotes(name), text(e.graph, type)));
+  return true;
+}
+
+// What a net or layer owns under this path by now: a net elaborated before, or called twice, shares
+// it. A step owns nothing of the kind, so in a step it must exist.
+std::optional<NodeId> owned(Elaboration& e, const std::string& path, const TensorType& type,
+                            Span span) {
+  const auto known = e.parameters.find(path);
+  const bool fits = known != e.parameters.end() && e.graph[known->second].type == type;
+  if (fits) return known->second;
+  if (e.unit.training && !e.diagnostics.has_errors()) {
+    e.error("mode-dependent-parameter", span, mode_dependent(path));
+  }
+  return std::nullopt;
+}
+
 // m' = …: the next value of a state or of p.
 Value next_value(Elaboration& e, Scope& scope, const ast::Name& name, const Value& v, Span span,
                  const BodyEffects& effects) {
-  if (!allowed(e, scope, name.span, name.text, {Kind::optimizer}, "an optimizer")) return {};
+  const bool optimizer = scope.definition->kind == Kind::optimizer;
+  if (!allowed(e, scope, name.span, name.text, {Kind::optimizer, Kind::layer, Kind::net},
+               "optimizers, layers and nets"))
+    return {};
   const std::string base = name.text.substr(0, name.text.size() - 1);
   for (const auto& [state, node] : effects.states) {
     if (state != base) continue;
     const Value next = spread(e, v, e.graph[node].type, span, in_quotes(base));
-    return next.poisoned() ? next : node_value(e, materialize(e, next));
+    if (next.poisoned()) return next;
+    const NodeId value = materialize(e, next);
+    if (!optimizer && e.unit.training) e.unit.next[node] = value;
+    return node_value(e, value);
   }
   const auto local = scope.locals.find(base);
   if (local != scope.locals.end() && local->second.value.is(ValueKind::absent)) return v;
+  if (local != scope.locals.end() && local->second.value.poisoned()) return {};
   std::vector<std::string> names;
   for (const auto& [state, node] : effects.states) names.push_back(state + "'");
   unknown_name(e, scope, "bad-next-value", name,
-               fmt::format("only 'p' and states have a next value; {} is neither", in_quotes(base)),
+               optimizer
+                   ? fmt::format("only 'p' and states have a next value; {} is neither",
+                                 in_quotes(base))
+                   : fmt::format("only a state has a next value; declare it here, as in "
+                                 "'state {}: f32[…] = 0'",
+                                 base),
                names);
   return {};
 }
@@ -130,15 +174,11 @@ Value make_parameter(Elaboration& e, Scope& scope, const ast::Param& p, const as
                      const std::string& path) {
   const auto type = declared_type(e, scope, declared, p.name);
   if (!type) return {};
-  const bool fixed = std::all_of(type->shape.begin(), type->shape.end(),
-                                 [](const Extent& x) { return x.is_fixed(); });
-  if (!fixed) {
-    e.error(
-        "run-time-parameter", p.type.span,
-        fmt::format("the parameter {} is {}; its shape cannot depend on a size chosen at run time",
-                    in_quotes(p.name.text), text(e.graph, *type)));
-    return {};
+  // A second parameter of the name is for `bind` to report.
+  if (scope.locals.count(p.name.text) == 0) {
+    if (const auto known = owned(e, path, *type, p.name.span)) return node_value(e, *known);
   }
+  if (has_run_time_size(e, *type, p.type.span, "parameter", p.name.text)) return {};
   if (!is_float(type->dtype)) {
     e.error("dtype-mismatch", p.type.span,
             fmt::format("a parameter is learnt, so it is f32 or f64, not {}", name(type->dtype)));
@@ -174,11 +214,7 @@ void parameter(Elaboration& e, Scope& scope, const ast::Param& p, Span span) {
     }
     type = *closed;
   }
-  const auto known = e.parameters.find(path);
-  // A use of a net after its first shares what the first made.
-  const Value v = known != e.parameters.end() && scope.locals.count(p.name.text) == 0
-                      ? node_value(e, known->second)
-                      : make_parameter(e, scope, p, type, path);
+  const Value v = make_parameter(e, scope, p, type, path);
   if (v.is(ValueKind::tensor)) {
     const NodeId id = e.graph[v.body].tensor;
     scope.own_parameters.push_back(id);
@@ -188,29 +224,52 @@ void parameter(Elaboration& e, Scope& scope, const ast::Param& p, Span span) {
   bind(e, scope, p.name, v);
 }
 
+std::optional<TensorType> state_type(Elaboration& e, Scope& scope, const ast::State& s,
+                                     const BodyEffects& effects) {
+  if (s.type.dtype || s.type.has_shape) return declared_type(e, scope, s.type, s.name);
+  if (scope.definition->kind == Kind::optimizer) return e.graph[effects.states.front().second].type;
+  e.error("state-without-type", s.name.span,
+          fmt::format("in a {} there is nothing a state is like; give its type, as in "
+                      "'state {}: f32[] = 0'",
+                      word(scope.definition->kind), s.name.text));
+  return std::nullopt;
+}
+
+std::optional<NodeId> make_state(Elaboration& e, Scope& scope, const ast::State& s,
+                                 const BodyEffects& effects) {
+  const auto type = state_type(e, scope, s, effects);
+  if (!type || has_run_time_size(e, *type, s.type.span, "state", s.name.text)) return std::nullopt;
+  const bool optimizer = scope.definition->kind == Kind::optimizer;
+  const std::string path = (optimizer ? effects.state_path : scope.path + ".") + s.name.text;
+  if (!optimizer && scope.locals.count(s.name.text) == 0) {
+    if (const auto known = owned(e, path, *type, s.name.span)) return known;
+  }
+  const Value initial = initial_value(e, scope, s.initial, *type, path, s.name.text);
+  if (initial.poisoned()) return std::nullopt;
+  const NodeId id = add_state(e, path, *type, initial, place_in_spec(e, s.name.span));
+  if (!optimizer) e.parameters.emplace(path, id);
+  return id;
+}
+
+// A later call in a step reads what the earlier one left, through which no gradient flows: it is as
+// much a leaf as before the first.
+Value state_now(Elaboration& e, NodeId id, Span span) {
+  const auto left = e.unit.next.find(id);
+  if (left == e.unit.next.end()) return node_value(e, id);
+  return apply(e, Fn::detach, {node_value(e, left->second)}, {span, {span}, "detach"});
+}
+
 void state(Elaboration& e, Scope& scope, const ast::State& s, Span span, BodyEffects& effects) {
-  if (!allowed(e, scope, span, "state", {Kind::optimizer}, "optimizers")) {
+  const bool here = allowed(e, scope, span, "state", {Kind::optimizer, Kind::layer, Kind::net},
+                            "optimizers, layers and nets");
+  if (here && left_out(e, scope, s.name, s.condition)) return;
+  const auto id = here ? make_state(e, scope, s, effects) : std::nullopt;
+  if (!id) {
     bind(e, scope, s.name, {});
     return;
   }
-  if (left_out(e, scope, s.name, s.condition)) return;
-  TensorType type = e.graph[effects.states.front().second].type;
-  if (s.type.dtype || s.type.has_shape) {
-    const auto declared = declared_type(e, scope, s.type, s.name);
-    if (!declared) {
-      bind(e, scope, s.name, {});
-      return;
-    }
-    type = *declared;
-  }
-  const std::string path = effects.state_path + s.name.text;
-  const Value initial = initial_value(e, scope, s.initial, type, path, s.name.text);
-  if (initial.poisoned()) {
-    bind(e, scope, s.name, {});
-    return;
-  }
-  const NodeId id = add_state(e, path, type, initial, s.name.span);
-  if (bind(e, scope, s.name, node_value(e, id))) effects.states.emplace_back(s.name.text, id);
+  if (bind(e, scope, s.name, state_now(e, *id, s.name.span)))
+    effects.states.emplace_back(s.name.text, *id);
 }
 
 }  // namespace

@@ -60,6 +60,15 @@ Value scalar_function(Elaboration& e, Scope& scope, const ast::Expr& call, Fn fn
   if (!arguments_of(e, call, names, given)) return {};
   Operands where{call.span, {}, call.name.text, position};
   std::vector<Value> args;
+  if (fn == Fn::select) {
+    // Known now, it chooses what is elaborated: nothing of the other branch is computed or needed.
+    const Value condition = evaluate(e, scope, *given[0], position);
+    if (condition.is(ValueKind::boolean))
+      return evaluate(e, scope, *given[condition.number != 0 ? 1 : 2], position);
+    args.push_back(condition);
+    where.spans.push_back(given[0]->span);
+    given.erase(given.begin());
+  }
   for (const ast::Expr* x : given) {
     args.push_back(evaluate(e, scope, *x, position));
     where.spans.push_back(x->span);
@@ -234,15 +243,18 @@ Value evaluate_reshape(Elaboration& e, Scope& scope, const ast::Expr& call) {
   return node_value(e, e.graph.add(std::move(n)));
 }
 
-// A stream no other random node of the spec has, decided by where it stands rather than by order.
+// A stream that no draw elsewhere in the spec has, decided by where it stands rather than by order.
 std::uint32_t new_stream(Elaboration& e) {
+  const std::uint32_t number = e.random_counts[e.random_path]++;
+  const auto [place, fresh] = e.streams.try_emplace({e.random_path, number});
+  if (!fresh) return place->second;
   std::uint32_t hash = 2166136261u;  // FNV-1a
   for (const char c : e.random_path) {
     hash = (hash ^ static_cast<unsigned char>(c)) * 16777619u;
   }
-  hash += e.random_counts[e.random_path]++;
-  while (!e.streams.insert(hash).second) ++hash;
-  return hash;
+  hash += number;
+  while (!e.used_streams.insert(hash).second) ++hash;
+  return place->second = hash;
 }
 
 Value evaluate_random(Elaboration& e, Scope& scope, const ast::Expr& call,

@@ -222,6 +222,35 @@ void report(Elaboration& e, Scope& scope, Function& f, const ast::Report::Item& 
   f.outputs.push_back({item.name.text, materialize(e, v, item.name.text, item.name.span)});
 }
 
+void report(Elaboration& e, Scope& scope, Function& f, const BodyEffects& effects) {
+  for (const ast::Report* r : effects.reports) {
+    for (const ast::Report::Item& item : r->items) report(e, scope, f, item);
+  }
+}
+
+// The reports where nothing trains, from the body once more; none if they are the same. Equal nodes
+// are one node, so what does not depend on the mode exists already.
+std::vector<Output> evaluation(Elaboration& e, const ast::Definition& d, const Function& step) {
+  Function f;
+  f.name = step.name;
+  f.span = step.span;
+  e.unit = Unit{f.name, {}, {}, false};
+  Scope scope = scope_of(e, d);
+  bind_inputs(e, scope, f);
+  BodyEffects effects;
+  execute(e, scope, d.body, effects);
+  report(e, scope, f, effects);
+  if (e.diagnostics.has_errors()) return {};
+  bool same = true;
+  for (std::size_t k = 0; k < step.outputs.size(); ++k) {
+    NodeId& node = f.outputs[k].node;
+    const DType type = e.graph[step.outputs[k].node].type.dtype;
+    node = materialize(e, cast_to(e, node_value(e, node), type, f.span));
+    same = same && node == step.outputs[k].node;
+  }
+  return same ? std::vector<Output>() : f.outputs;
+}
+
 }  // namespace
 
 void elaborate_step(Elaboration& e, const ast::Definition& d) {
@@ -229,8 +258,9 @@ void elaborate_step(Elaboration& e, const ast::Definition& d) {
   f.name = d.name.text;
   f.kind = FunctionKind::step;
   f.span = d.name.span;
-  e.unit = Unit{f.name, {}, {}};
+  e.unit = Unit{f.name, {}, {}, true};
   e.random_path = f.name;
+  const auto draws = e.random_counts;
   for (const ast::Parameter& p : d.parameters) {
     if (p.name.text != "step") continue;
     e.error("duplicate-name", p.name.span, "'step' is the step's own counter; choose another name");
@@ -249,8 +279,11 @@ void elaborate_step(Elaboration& e, const ast::Definition& d) {
       if (std::find(nets.begin(), nets.end(), net) == nets.end()) nets.push_back(net);
     }
   }
-  for (const ast::Report* r : effects.reports) {
-    for (const ast::Report::Item& item : r->items) report(e, scope, f, item);
+  report(e, scope, f, effects);
+  for (const auto& [state, value] : e.unit.next) f.updates.push_back({state, value});
+  if (!e.diagnostics.has_errors()) {
+    e.random_counts = draws;
+    f.evaluation = evaluation(e, d, f);
   }
   e.graph.functions.push_back(std::move(f));
 }

@@ -127,6 +127,8 @@ struct Unit {
   std::string name;
   std::vector<NodeId> parameters;  // met on the way, in order, once each
   std::vector<std::string> nets;   // called, in order, once each
+  bool training = false;           // the value of `training`
+  std::map<NodeId, NodeId> next{};  // what calls have left so far of the states of nets and layers
 };
 
 struct Elaboration {
@@ -142,7 +144,7 @@ struct Elaboration {
   std::vector<ActiveIndex> indices{};
   std::vector<EllipsisGroup> ellipses{};
   Unit unit{};
-  std::map<std::string, NodeId> parameters{};  // by path
+  std::map<std::string, NodeId> parameters{};  // and states of nets and layers, by path
   std::map<std::string, std::vector<NodeId>> net_parameters{};
   std::map<std::string, std::vector<std::string>> trained_nets{};  // by step
   std::vector<const ast::Definition*> emitted{};  // nets and steps, in the order of the spec
@@ -151,7 +153,9 @@ struct Elaboration {
       random_shape{};  // of normal() and uniform() where the context gives one
   std::string random_path{};
   std::map<std::string, std::uint32_t> random_counts{};
-  std::set<std::uint32_t> streams{};
+  // By the path and the number of the draw there; one elaborated again gets the same again.
+  std::map<std::pair<std::string, std::uint32_t>, std::uint32_t> streams{};
+  std::set<std::uint32_t> used_streams{};
   std::vector<std::uint32_t> tree_sizes{};  // of scalars, by id
   std::size_t call_count = 0;
   std::size_t depth = 0;
@@ -290,9 +294,9 @@ Value check_result(Elaboration&, Scope&, const ast::Parameter&, const Value&, Sp
 struct BodyEffects {
   std::vector<const ast::Minimize*> minimizes{};
   std::vector<const ast::Report*> reports{};
-  // Optimizer: names that have a next value, and the nodes they are of; p first.
+  // Names that have a next value, and the nodes they are of; in an optimizer p first.
   std::vector<std::pair<std::string, NodeId>> states{};
-  std::string state_path{};  // prefix of state names
+  std::string state_path{};  // optimizer: prefix of state names
 };
 void execute(Elaboration&, Scope&, const std::vector<ast::Statement>&, BodyEffects&);
 // Runs a body and gives its results: one value, or a tuple.

@@ -373,12 +373,22 @@ std::vector<NodeId> topological_order(const Graph& g, const std::vector<NodeId>&
   return order;
 }
 
-std::vector<NodeId> roots_of(const Function& f) {
+std::vector<NodeId> training_roots(const Function& f) {
   std::vector<NodeId> roots;
   for (const Output& o : f.outputs) roots.push_back(o.node);
   for (const Output& o : f.gradients) roots.push_back(o.node);
   for (const Update& u : f.updates) roots.push_back(u.value);
   return roots;
+}
+
+std::vector<NodeId> roots_of(const Function& f) {
+  std::vector<NodeId> roots = training_roots(f);
+  for (const Output& o : f.evaluation) roots.push_back(o.node);
+  return roots;
+}
+
+const std::vector<Output>& evaluated(const Function& f) {
+  return f.evaluation.empty() ? f.outputs : f.evaluation;
 }
 
 }  // namespace gradc

@@ -137,6 +137,7 @@ struct Function {
   FunctionKind kind = FunctionKind::net;
   std::vector<NodeId> inputs;       // in order of the signature
   std::vector<Output> outputs;      // results of a net, reports of a step
+  std::vector<Output> evaluation;   // step: its reports without training; none: they are the same
   std::vector<NodeId> cotangents;   // net: one input per float output, "d" + its name
   std::vector<Output> gradients;    // net: "d" + name of each float input and parameter it reads
   std::vector<Update> updates;      // init, step
@@ -205,5 +206,9 @@ std::vector<NodeId> operands_of(const Graph&, NodeId);
 // The nodes that `roots` need, operands before users, in a fixed order.
 std::vector<NodeId> topological_order(const Graph&, const std::vector<NodeId>& roots);
 std::vector<NodeId> roots_of(const Function&);
+// What a step computes when it trains: all but its evaluation.
+std::vector<NodeId> training_roots(const Function&);
+// What a step reports when it is evaluated.
+const std::vector<Output>& evaluated(const Function&);
 
 }  // namespace gradc

@@ -43,7 +43,7 @@ class Comparison {
     };
     return a.name == b.name && a.kind == b.kind && all(a.inputs, b.inputs, node) &&
            all(a.outputs, b.outputs, output) && all(a.cotangents, b.cotangents, node) &&
-           all(a.gradients, b.gradients, output) && all(a.updates, b.updates, update) &&
+           all(a.evaluation, b.evaluation, output) && all(a.gradients, b.gradients, output) && all(a.updates, b.updates, update) &&
            all(live(g, a), live(h, b), minimize);
   }
 

@@ -90,6 +90,7 @@ class Printer {
     for (NodeId id : f.inputs) wishes.emplace_back(id, g[id].name);
     for (NodeId id : f.cotangents) wishes.emplace_back(id, g[id].name);
     for (const Output& o : f.outputs) wishes.emplace_back(o.node, o.name);
+    for (const Output& o : f.evaluation) wishes.emplace_back(o.node, o.name);
     names_ = name_nodes(g, nodes, wishes);
 
     std::string text = header(f);
@@ -213,11 +214,13 @@ class Printer {
       for (NodeId id : f.cotangents) entries.push_back(names_.at(id));
       text += fmt::format("  cotangents = [{}]\n", join(entries));
     }
-    if (!f.gradients.empty()) {
+    auto list = [&](const char* what, const std::vector<Output>& outputs) {
       std::vector<std::string> entries;
-      for (const Output& o : f.gradients) entries.push_back(entry(o));
-      text += fmt::format("  gradients = [{}]\n", join(entries));
-    }
+      for (const Output& o : outputs) entries.push_back(entry(o));
+      if (!entries.empty()) text += fmt::format("  {} = [{}]\n", what, join(entries));
+    };
+    list("gradients", f.gradients);
+    list("evaluation", f.evaluation);
     std::vector<std::string> reports;
     for (const Output& o : f.outputs) {
       const std::string& local = names_.at(o.node);

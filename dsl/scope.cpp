@@ -14,13 +14,20 @@ namespace {
 
 constexpr std::string_view special_functions[] = {"grad", "reshape", "normal", "uniform",
                                                   "f32",  "f64",     "i32",    "bool"};
-constexpr std::string_view reserved_names[] = {"true", "false", "inf", "pi"};
+constexpr std::string_view reserved_names[] = {"true", "false", "inf", "pi", "training"};
 
-std::optional<Value> builtin_value(const std::string& name) {
+// Null: no body is being elaborated, so there is no saying whether it trains.
+std::optional<Value> builtin_value(const std::string& name, const Unit* unit) {
+  if (name == "training" && unit != nullptr) return boolean_value(unit->training);
   if (name == "true" || name == "false") return boolean_value(name == "true");
   if (name == "inf") return number_value(HUGE_VAL, false);
   if (name == "pi") return number_value(std::numbers::pi, false);
   return std::nullopt;
+}
+
+bool is_reserved(std::string_view name) {
+  return std::find(std::begin(reserved_names), std::end(reserved_names), name) !=
+         std::end(reserved_names);
 }
 
 bool has_required_parameters(const ast::Definition& d) {
@@ -89,7 +96,7 @@ void declare_name(Elaboration& e, Declarations& d, const ast::Name& name) {
     report(it->second.span, "is declared twice");
   } else if (auto at = d.definitions.find(name.text); at != d.definitions.end()) {
     report(at->second->name.span, "is declared twice");
-  } else if (is_builtin_function(name.text) || builtin_value(name.text)) {
+  } else if (is_builtin_function(name.text) || is_reserved(name.text)) {
     report({}, "is part of the language and cannot be declared");
   }
 }
@@ -218,7 +225,8 @@ std::optional<Value> find_value(Elaboration& e, const Scope& scope, const std::s
     if (e.indices[k - 1].name == name) return scalar_value(e.indices[k - 1].value);
   }
   if (auto it = scope.locals.find(name); it != scope.locals.end()) return it->second.value;
-  if (auto value = builtin_value(name)) return value;
+  const Unit* unit = scope.definition != nullptr ? &e.unit : nullptr;
+  if (auto value = builtin_value(name, unit)) return value;
   if (!scope.in_prelude) {
     if (auto it = e.user.values.find(name); it != e.user.values.end()) {
       return global_value(e, it->second);
@@ -261,6 +269,11 @@ Value lookup(Elaboration& e, Scope& scope, const ast::Name& name, bool in_subscr
             fmt::format("'{0}' is a function; call it: '{0}(…)'", name.text));
     return {};
   }
+  if (name.text == "training") {
+    e.error("unknown-name", name.span,
+            "'training' is known in the bodies of ops, layers, nets and steps only");
+    return {};
+  }
   std::vector<std::string> names;
   for (std::size_t k = scope.first_index; k < e.indices.size(); ++k) {
     names.push_back(e.indices[k].name);
@@ -291,8 +304,7 @@ Value lookup(Elaboration& e, Scope& scope, const ast::Name& name, bool in_subscr
 }
 
 bool bind(Elaboration& e, Scope& scope, const ast::Name& name, Value value) {
-  if (std::find(std::begin(reserved_names), std::end(reserved_names), name.text) !=
-      std::end(reserved_names)) {
+  if (is_reserved(name.text)) {
     e.error("duplicate-name", name.span,
             fmt::format("{} is part of the language and cannot be assigned", in_quotes(name.text)));
     return false;

@@ -37,6 +37,7 @@ class Sharer {
     for (Function& f : g.functions) {
       for (Output& o : f.outputs) follow(o.node);
       for (Output& o : f.gradients) follow(o.node);
+      for (Output& o : f.evaluation) follow(o.node);
       for (Update& u : f.updates) follow(u.value);
       for (Minimize& m : f.minimizes) follow(m.loss);
     }

@@ -60,6 +60,7 @@ class Pass {
     for (Function& f : g.functions) {
       for (Output& o : f.outputs) o.node = mapped_.at(o.node);
       for (Output& o : f.gradients) o.node = mapped_.at(o.node);
+      for (Output& o : f.evaluation) o.node = mapped_.at(o.node);
       for (Update& u : f.updates) u.value = mapped_.at(u.value);
       for (Minimize& m : f.minimizes) m.loss = mapped_.at(m.loss);
     }

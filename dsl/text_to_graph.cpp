@@ -192,7 +192,8 @@ class Reader {
     require(a.targets.size() == 1, span, "one value is defined at a time");
     const ast::Target& target = a.targets[0];
     const std::string& word = target.name.text;
-    if (word == "cotangents" || word == "gradients") return lists(f, word, a.value);
+    if (word == "cotangents" || word == "gradients" || word == "evaluation")
+      return lists(f, word, a.value);
     if (word.back() == '\'') {
       const ast::Name old{word.substr(0, word.size() - 1), target.name.span};
       f.updates.push_back({local(old), local(a.value)});
@@ -205,15 +206,16 @@ class Reader {
 
   void lists(Function& f, const std::string& which, const Expr& list) {
     require(list.kind == ExprKind::list, list.span, "expected a list");
+    std::vector<Output>& outputs = which == "evaluation" ? f.evaluation : f.gradients;
     for (const Expr& e : list.args) {
       if (which == "cotangents") {
         const NodeId id = local(e);
         std::erase(f.inputs, id);
         f.cotangents.push_back(id);
       } else if (is_call(e, "named", 2)) {
-        f.gradients.push_back({text(argument(e, 0)), local(argument(e, 1))});
+        outputs.push_back({text(argument(e, 0)), local(argument(e, 1))});
       } else {
-        f.gradients.push_back({e.name.text, local(e)});
+        outputs.push_back({e.name.text, local(e)});
       }
     }
   }

@@ -55,6 +55,7 @@ class Verifier {
     for (NodeId id : f.cotangents) check_id(id, "a cotangent");
     for (const Output& o : f.outputs) check_id(o.node, "an output");
     for (const Output& o : f.gradients) check_id(o.node, "a gradient");
+    check_evaluation(f);
     for (const Update& u : f.updates) {
       check_id(u.target, "an updated value");
       check_id(u.value, "an update");
@@ -68,6 +69,20 @@ class Verifier {
       require(g[m.loss].type.rank() == 0 && is_float(g[m.loss].type.dtype),
               "a loss is no float scalar");
       for (NodeId p : m.parameters) check_id(p, "a minimized parameter");
+    }
+  }
+
+  // Both are read through one struct.
+  void check_evaluation(const Function& f) {
+    if (f.evaluation.empty()) return;
+    require(f.kind == FunctionKind::step, "only a step is evaluated");
+    require(f.evaluation.size() == f.outputs.size(), "an evaluation has other reports");
+    for (std::size_t k = 0; k < f.outputs.size(); ++k) {
+      const Output& o = f.evaluation[k];
+      check_id(o.node, "a report of the evaluation");
+      require(o.name == f.outputs[k].name, "an evaluation has other reports");
+      require(g[o.node].type == g[f.outputs[k].node].type,
+              "a report differs from that of the evaluation in type");
     }
   }
 

@@ -296,7 +296,8 @@ void Case::expect(const Environment& environment, Expected& expected) const {
       }
       wanted.insert(wanted.end(), parameters.begin(), parameters.end());
     } else {
-      for (const Output& o : s.outputs) wanted.emplace_back(o.name, o.node);
+      const bool evaluates = f.entry == loops::Entry::evaluate;
+      for (const Output& o : evaluates ? evaluated(s) : s.outputs) wanted.emplace_back(o.name, o.node);
     }
     std::vector<NodeId> roots;
     for (const auto& [name, node] : wanted) roots.push_back(node);

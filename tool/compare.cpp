@@ -199,7 +199,7 @@ class Comparer {
       std::vector<Array> values;
       for (const NodeId id : function.inputs) values.push_back(random_value(function, id, draw));
       Environment before = environment(function, function.inputs, values);
-      const std::vector<Array> reports = run_outputs(function, before);  // drawn with seed 0
+      const std::vector<Array> reports = reports_of(function, before);  // drawn with seed 0
       const EmittedResult evaluated =
           emitted_.call(function.name, EmittedKind::evaluate, sizes_, values, 0);
       for (std::size_t k = 0; k < reports.size(); ++k)
@@ -215,9 +215,9 @@ class Comparer {
     }
   }
 
-  std::vector<Array> run_outputs(const Function& function, const Environment& environment) const {
+  std::vector<Array> reports_of(const Function& function, const Environment& environment) const {
     std::vector<NodeId> outputs;
-    for (const Output& output : function.outputs) outputs.push_back(output.node);
+    for (const Output& output : evaluated(function)) outputs.push_back(output.node);
     return interpret(graph_, outputs, environment);
   }
 

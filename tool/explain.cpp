@@ -40,7 +40,8 @@ std::vector<NamedValue> named_values(const Graph& graph) {
     };
     for (const Output& output : function.outputs) add(output.name, output.node);
     for (const NodeId input : function.inputs) add(local(graph[input].name), input);
-    std::vector<NodeId> roots = roots_of(function);
+    std::vector<NodeId> roots = function.kind == FunctionKind::step ? training_roots(function)
+                                                                    : roots_of(function);
     for (const Minimize& minimize : function.minimizes) roots.push_back(minimize.loss);
     std::vector<NodeId> order = topological_order(graph, roots);
     std::reverse(order.begin(), order.end());
