@@ -39,16 +39,18 @@ def encode(a):
             if all(isinstance(v, float) for v in words) else words}
 
 
-def case(topic, name, reference, out="y", params=None, **inputs):
-    """`reference` takes the inputs, then the parameters; `out` names what it returns. Shapes are drawn."""
+def case(topic, name, reference, out="y", params=None, state=None, **inputs):
+    """`reference` takes the inputs, then the parameters, then the state, which is given; `out` names what it
+    returns. Shapes are drawn."""
     named = {f"{name}.{k}": v for k, v in {**inputs, **(params or {})}.items()}
     values = {k: draw(*v) if isinstance(v, tuple) else np.asarray(v) for k, v in named.items()}
+    kept = {f"{name}.{k}": np.asarray(v, float) for k, v in (state or {}).items()}
     outs = [out] if isinstance(out, str) else out
     is_float = {k: v.dtype.kind == "f" for k, v in values.items()}
 
     def run(args):
         given = [args.get(k, values[k]) for k in values]
-        results = reference(*given)
+        results = reference(*given, *kept.values())
         return [jnp.asarray(r) for r in (results if isinstance(results, tuple) else (results,))]
 
     floats = {k: jnp.asarray(v) for k, v in values.items() if is_float[k]}
@@ -66,7 +68,7 @@ def case(topic, name, reference, out="y", params=None, **inputs):
         if c.dtype.kind == "f":
             values[f"{name}.d{o}"] = c
     cases.setdefault(topic, {})[name] = {
-        "values": {k: encode(v) for k, v in values.items()},
+        "values": {k: encode(v) for k, v in {**values, **kept}.items()},
         "expected": {k: encode(v) for k, v in expected.items()},
     }
 
@@ -456,7 +458,7 @@ def residual(x, K1, g1, o1, K2, g2, o2):
     return jax.nn.relu(x + group_norm(1)(conv(2, pad=1)(z, K2), g2, o2))
 
 
-case(T, "try_residual_block", residual, x=(3, 2, 4, 3), params={
+case(T, "try_residual_block_of_groups", residual, x=(3, 2, 4, 3), params={
     "block.conv1.K": (2, 2, 3, 3), **norm("block.norm1", 2), "block.conv2.K": (2, 2, 3, 3), **norm("block.norm2", 2)})
 
 
@@ -465,10 +467,10 @@ def projection(x, K1, g1, o1, K2, g2, o2, K3, b3):
     return jax.nn.relu(group_norm(2)(conv(2, pad=1)(z, K2), g2, o2) + conv(2, stride=2)(x, K3, b3))
 
 
-case(T, "try_residual_projection", projection, x=(3, 2, 4, 5), params={
+case(T, "try_residual_projection_of_groups", projection, x=(3, 2, 4, 5), params={
     "block.conv1.K": (4, 2, 3, 3), **norm("block.norm1", 4), "block.conv2.K": (4, 4, 3, 3), **norm("block.norm2", 4),
     "block.shortcut.K": (4, 2, 1, 1), "block.shortcut.b": (4,)})
-case(T, "try_dense_block", lambda x, g, o, K: jnp.concatenate(
+case(T, "try_dense_block_of_groups", lambda x, g, o, K: jnp.concatenate(
     [x, conv(2, pad=1)(jax.nn.relu(group_norm(2)(x, g, o)), K)], 1), x=(3, 2, 4, 3),
     params={**norm("block.norm", 2), "block.conv.K": (3, 2, 3, 3)})
 
@@ -490,10 +492,10 @@ def trajectory(name, optimizer):
         loss, g = jax.value_and_grad(bowl)(w, x)
         update, state = optimizer.update(g, state, w)
         w = optax.apply_updates(w, update)
-        path.append(encode(w))
+        path.append({f"of_{name}.w": encode(w)})
         losses.append(float(loss))
     cases.setdefault("optimizers", {})[f"try_{name}"] = {
-        "values": values, "parameter": f"of_{name}.w", "path": path, "losses": losses}
+        "values": values, "path": path, "losses": losses}
 
 
 trajectory("sgd", optax.sgd(0.05))
@@ -528,6 +530,103 @@ trajectory("warm_up_then_cosine", optax.sgd(
     rate(lambda t: jnp.minimum((t + 1) / 3, 1) * optax.cosine_decay_schedule(0.1, 6)(t))))
 trajectory("one_cycle", optax.sgd(rate(optax.cosine_onecycle_schedule(
     6, 0.1, pct_start=0.5, div_factor=25.0, final_div_factor=10000.0))))
+
+# ---- what differs in training: nets on their own, then steps, and what these report when evaluated ----
+
+T = "training"
+
+
+def channels(v, x):
+    return v.reshape((1, -1) + (1,) * (x.ndim - 2))
+
+
+def batch_norm(x, gain, offset, mean, variance):
+    z = (x - channels(mean, x)) / jnp.sqrt(channels(variance, x) + 1e-5)
+    return z * channels(gain, x) + channels(offset, x)
+
+
+def statistics(x):
+    axes = (0, *range(2, x.ndim))
+    return jnp.mean(x, axes), jnp.var(x, axes)
+
+
+def batch_norm_in_training(x, gain, offset):
+    return batch_norm(x, gain, offset, *statistics(x))
+
+
+def left_running(x, mean, variance, momentum=0.1):
+    """What torch.nn.BatchNorm2d leaves in running_mean and running_var."""
+    m, _ = statistics(x)
+    unbiased = jnp.var(x, (0, *range(2, x.ndim)), ddof=1)
+    return (1 - momentum) * mean + momentum * m, (1 - momentum) * variance + momentum * unbiased
+
+
+def running(path, n):
+    return {f"{path}.running_mean": np.arange(n) / 4 - 0.25, f"{path}.running_variance": 0.5 + np.arange(n) / 8}
+
+
+case(T, "try_batch_norm", batch_norm, x=(3, 4, 2, 3), params=norm("batch_norm1", 4), state=running("batch_norm1", 4))
+case(T, "try_batch_norm_flat", batch_norm, x=(5, 4), params=norm("batch_norm1", 4), state=running("batch_norm1", 4))
+case(T, "try_unbiasing", lambda x: x * 15 / 14, x=(3, 2, 5))
+for drops, shape in (("dropout", (3, 5)), ("channel_dropout", (3, 2, 3))):
+    case(T, f"try_{drops}", lambda x: x, x=shape)
+
+
+def residual_running(x, K1, g1, o1, K2, g2, o2, m1, v1, m2, v2):
+    z = jax.nn.relu(batch_norm(conv(2, pad=1)(x, K1), g1, o1, m1, v1))
+    return jax.nn.relu(x + batch_norm(conv(2, pad=1)(z, K2), g2, o2, m2, v2))
+
+
+case(T, "try_residual_block", residual_running, x=(3, 2, 4, 3), params={
+    "block.conv1.K": (2, 2, 3, 3), **norm("block.norm1", 2), "block.conv2.K": (2, 2, 3, 3), **norm("block.norm2", 2)},
+    state={**running("block.norm1", 2), **running("block.norm2", 2)})
+
+
+def projection_running(x, K1, g1, o1, K2, g2, o2, K3, b3, m1, v1, m2, v2):
+    z = jax.nn.relu(batch_norm(conv(2, stride=2, pad=1)(x, K1), g1, o1, m1, v1))
+    return jax.nn.relu(batch_norm(conv(2, pad=1)(z, K2), g2, o2, m2, v2) + conv(2, stride=2)(x, K3, b3))
+
+
+case(T, "try_residual_projection", projection_running, x=(3, 2, 4, 5), params={
+    "block.conv1.K": (4, 2, 3, 3), **norm("block.norm1", 4), "block.conv2.K": (4, 4, 3, 3), **norm("block.norm2", 4),
+    "block.shortcut.K": (4, 2, 1, 1), "block.shortcut.b": (4,)},
+    state={**running("block.norm1", 4), **running("block.norm2", 4)})
+case(T, "try_dense_block", lambda x, g, o, K, m, v: jnp.concatenate(
+    [x, conv(2, pad=1)(jax.nn.relu(batch_norm(x, g, o, m, v)), K)], 1), x=(3, 2, 4, 3),
+    params={**norm("block.norm", 2), "block.conv.K": (3, 2, 3, 3)}, state=running("block.norm", 2))
+
+
+def trained_norm(name, path, shape, twice):
+    """Descent of a net that is one batch norm, called once or on two batches in a row."""
+    x, t = jnp.asarray(draw(*shape)), jnp.asarray(draw(*shape))
+    gain, offset = jnp.asarray(draw(shape[1])), jnp.asarray(draw(shape[1]))
+    kept = [jnp.asarray(v) for v in running(path, shape[1]).values()]
+    values = {f"{name}.x": x, f"{name}.t": t, f"{path}.gain": gain, f"{path}.offset": offset,
+              **running(path, shape[1])}
+
+    def loss_of(gain, offset, norm):
+        y = norm(x, gain, offset)
+        return jnp.mean((y - (norm(t, gain, offset) if twice else t)) ** 2)
+
+    path_taken, losses, evaluated = [], [], []
+    for _ in range(steps):
+        evaluated.append(float(loss_of(gain, offset, lambda x, g, o: batch_norm(x, g, o, *kept))))
+        loss, (dg, do) = jax.value_and_grad(loss_of, (0, 1))(gain, offset, batch_norm_in_training)
+        gain, offset = gain - 0.1 * dg, offset - 0.1 * do
+        for batch in (x, t) if twice else (x,):
+            kept = left_running(batch, *kept)
+        losses.append(float(loss))
+        path_taken.append({k: encode(v) for k, v in (
+            (f"{path}.gain", gain), (f"{path}.offset", offset),
+            (f"{path}.running_mean", kept[0]), (f"{path}.running_variance", kept[1]))})
+    cases[T][name] = {"values": {k: encode(v) for k, v in values.items()}, "path": path_taken, "losses": losses,
+                      "evaluated": evaluated}
+
+
+trained_norm("try_batch_norm_trained", "normed.batch_norm1", (3, 4, 2, 3), twice=False)
+trained_norm("try_batch_norm_twice", "normed_flat.batch_norm1", (5, 4), twice=True)
+for drops in ("always_dropout", "always_channel_dropout"):  # what they draw is not for JAX to say
+    cases[T][f"try_{drops}"] = {}
 
 folder = pathlib.Path(__file__).parent / "ops"
 folder.mkdir(exist_ok=True)

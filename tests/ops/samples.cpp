@@ -48,9 +48,12 @@ Sample sample(const std::string& name, const json& entry) {
     s.distribution.push_back({d->at("mean"), d->at("std"), d->contains("low"), d->value("low", 0.0),
                               d->value("high", 0.0)});
   }
-  s.parameter = entry.value("parameter", "");
-  for (const json& v : path) s.path.push_back(array(v));
+  for (const json& values_then : path) {
+    s.path.emplace_back();
+    for (const auto& [key, value] : values_then.items()) s.path.back()[key] = array(value);
+  }
   s.losses = entry.value("losses", std::vector<double>());
+  s.evaluated = entry.value("evaluated", std::vector<double>());
   return s;
 }
 

@@ -24,10 +24,10 @@ struct Sample {
   };
   std::vector<Distribution> distribution;  // none or one
 
-  // Of an optimizer: what the parameter is after each update, and the loss before it.
-  std::string parameter;
-  std::vector<gradc::Array> path;
-  std::vector<double> losses;
+  // Of a step run several times: what parameters and states are after each run, by name, what it
+  // reports, and what its evaluation reported before (if that is to be compared).
+  std::vector<std::map<std::string, gradc::Array>> path;
+  std::vector<double> losses, evaluated;
 };
 
 struct Topic {
