@@ -59,21 +59,6 @@ bool is_product(const Graph& graph, ScalarId id) {
          has_read(graph, scalar.args[0]) && has_read(graph, scalar.args[1]);
 }
 
-Operations count_node(const Graph& graph, const Node& node, const DimSizes& dims) {
-  Operations result;
-  if (node.kind != NodeKind::comprehension) return result;
-  const std::size_t rank = node.type.rank();
-  std::int64_t free = 1, reduced = 1;
-  for (std::size_t k = 0; k < node.ranges.size(); ++k)
-    (k < rank ? free : reduced) *= extent_at(graph, node.ranges[k], dims);
-  result.flops = free * reduced * body_operations(graph, node.body);
-  if (node.reduction != Reduction::none && is_float(graph[node.body].dtype))
-    result.flops += free * (reduced - 1);
-  if (node.reduction == Reduction::sum && is_product(graph, node.body))
-    result.macs = free * reduced;
-  return result;
-}
-
 // What `results` take from `leaves`, after simplification: an absent bias costs nothing.
 Operations count_piece(const Graph& whole, const std::vector<NodeId>& results,
                        const std::vector<NodeId>& leaves, const DimSizes& dims) {
@@ -112,9 +97,25 @@ std::int64_t elements_at(const Graph& graph, const Shape& shape, const DimSizes&
   return count;
 }
 
+Operations count_node(const Graph& graph, NodeId id, const DimSizes& dims) {
+  const Node& node = graph[id];
+  Operations result;
+  if (node.kind != NodeKind::comprehension) return result;
+  const std::size_t rank = node.type.rank();
+  std::int64_t free = 1, reduced = 1;
+  for (std::size_t k = 0; k < node.ranges.size(); ++k)
+    (k < rank ? free : reduced) *= extent_at(graph, node.ranges[k], dims);
+  result.flops = free * reduced * body_operations(graph, node.body);
+  if (node.reduction != Reduction::none && is_float(graph[node.body].dtype))
+    result.flops += free * (reduced - 1);
+  if (node.reduction == Reduction::sum && is_product(graph, node.body))
+    result.macs = free * reduced;
+  return result;
+}
+
 Operations count(const Graph& graph, const std::vector<NodeId>& roots, const DimSizes& dims) {
   Operations sum;
-  for (const NodeId id : topological_order(graph, roots)) sum += count_node(graph, graph[id], dims);
+  for (const NodeId id : topological_order(graph, roots)) sum += count_node(graph, id, dims);
   return sum;
 }
 

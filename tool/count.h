@@ -27,6 +27,7 @@ using DimSizes = std::map<std::string, std::int64_t>;  // dims not in it count 1
 std::int64_t extent_at(const Graph&, const Extent&, const DimSizes&);
 std::int64_t elements_at(const Graph&, const Shape&, const DimSizes&);
 
+Operations count_node(const Graph&, NodeId, const DimSizes&);
 // What computing `roots` takes, each node once.
 Operations count(const Graph&, const std::vector<NodeId>& roots, const DimSizes&);
 

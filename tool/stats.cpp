@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "codegen/compile.h"
 #include "codegen/signatures.h"
@@ -19,7 +20,17 @@ struct FunctionCount {
   Operations operations;  // after simplification, as it is emitted
 };
 
+// What one step learns, and what that takes on top of computing its losses and reports.
+struct StepCount {
+  std::string name;
+  std::int64_t trained = 0, frozen = 0;  // parameters: updated, and read but not updated
+  std::vector<std::string> frozen_names;
+  Operations forward, backward;      // backward: gradients and updates
+  std::int64_t gradient_memory = 0;  // bytes of the workspace that only these write
+};
+
 struct Stats {
+  std::vector<StepCount> steps;
   std::vector<LayerCount> layers;
   std::vector<FunctionCount> functions;
   std::vector<loops::MemoryReport> memory;
@@ -42,10 +53,56 @@ std::vector<FunctionCount> count_functions(const Graph& graph, const DimSizes& d
       result.push_back(
           {function.name, "forward and backward", count(graph, roots_of(function), dims)});
     } else {
-      result.push_back({function.name, "step", count(graph, roots_of(function), dims)});
+      result.push_back({function.name, "step", count(graph, training_roots(function), dims)});
     }
   }
   return result;
+}
+
+// Of a simplified graph.
+StepCount count_step(const Graph& graph, const Function& step, const DimSizes& dims) {
+  StepCount result;
+  result.name = step.name;
+  std::vector<NodeId> losses;
+  std::set<NodeId> trained, forward;
+  for (const Output& output : step.outputs) losses.push_back(output.node);
+  for (const Minimize& minimize : step.minimizes) {
+    losses.push_back(minimize.loss);
+    trained.insert(minimize.parameters.begin(), minimize.parameters.end());
+  }
+  for (const NodeId id : topological_order(graph, losses)) forward.insert(id);
+  for (const NodeId id : topological_order(graph, training_roots(step))) {
+    const Operations operations = count_node(graph, id, dims);
+    (forward.contains(id) ? result.forward : result.backward) += operations;
+    const Node& node = graph[id];
+    if (node.kind != NodeKind::parameter) continue;
+    const std::int64_t elements = elements_at(graph, node.type.shape, dims);
+    if (trained.contains(id)) {
+      result.trained += elements;
+    } else {
+      result.frozen += elements;
+      result.frozen_names.push_back(node.name);
+    }
+  }
+  return result;
+}
+
+std::int64_t gradient_memory(const loops::Module& module, const std::string& step) {
+  std::set<std::uint32_t> before, after;
+  for (const loops::Function& function : module.functions) {
+    if (function.spec_name != step || function.entry != loops::Entry::step) continue;
+    for (std::size_t k = 0; k < function.calls.size(); ++k) {
+      const std::vector<std::uint32_t>& buffers = function.calls[k].buffers;
+      (k < function.forward_calls ? before : after).insert(buffers.begin(), buffers.end());
+    }
+  }
+  std::int64_t bytes = 0;
+  for (const std::uint32_t number : after) {
+    const loops::Buffer& buffer = module.buffers[number];
+    const bool own = buffer.storage == loops::Storage::workspace && !before.contains(number);
+    if (own) bytes += buffer.bytes;
+  }
+  return bytes;
 }
 
 // Columns as wide as their widest cell; `right` says which are numbers.
@@ -101,11 +158,23 @@ void print_text(const Spec& spec, const Stats& stats, const DimSizes& dims) {
     rows.push_back({f.name, f.what, grouped(f.operations.macs), grouped(f.operations.flops)});
   fmt::print("{}\n", columns(rows, {false, false, true, true}));
 
+  if (!stats.steps.empty()) {
+    rows = {{"step", "trained", "frozen", "forward MACs", "backward MACs", "gradients, bytes"}};
+    for (const StepCount& s : stats.steps)
+      rows.push_back({s.name, grouped(s.trained), grouped(s.frozen), grouped(s.forward.macs),
+                      grouped(s.backward.macs), grouped(s.gradient_memory)});
+    fmt::print("{}", columns(rows, {false, true, true, true, true, true}));
+    for (const StepCount& s : stats.steps)
+      if (!s.frozen_names.empty())
+        fmt::print("{} leaves as they are: {}\n", s.name, fmt::join(s.frozen_names, ", "));
+    fmt::print("\n");
+  }
+
   rows = {{"memory, bytes", "saved for backward", "peak workspace", "least possible"}};
   for (const loops::MemoryReport& m : stats.memory)
     rows.push_back({m.function, grouped(m.saved), grouped(m.peak), grouped(m.lower_bound)});
   fmt::print("{}\n", columns(rows, {false, true, true, true}));
-  fmt::print("parameters {} bytes, optimizer state {} bytes, workspace {} bytes\n\n",
+  fmt::print("parameters {} bytes, state {} bytes, workspace {} bytes\n\n",
              grouped(stats.parameter_bytes), grouped(stats.state_bytes),
              grouped(stats.workspace_bytes));
 
@@ -153,6 +222,15 @@ void print_json(const Spec& spec, const Stats& stats, const DimSizes& dims) {
                                  {"what", f.what},
                                  {"macs", f.operations.macs},
                                  {"flops", f.operations.flops}});
+  json["steps"] = nlohmann::ordered_json::array();
+  for (const StepCount& s : stats.steps)
+    json["steps"].push_back({{"name", s.name},
+                             {"trained", s.trained},
+                             {"frozen", s.frozen},
+                             {"frozen_parameters", s.frozen_names},
+                             {"forward_macs", s.forward.macs},
+                             {"backward_macs", s.backward.macs},
+                             {"gradient_bytes", s.gradient_memory}});
   json["memory"] = nlohmann::ordered_json::array();
   for (const loops::MemoryReport& m : stats.memory)
     json["memory"].push_back({{"function", m.function},
@@ -195,6 +273,11 @@ int stats(Session& session, const StatsArguments& options) {
               session.diagnostics);
   const loops::Module& module = compiled.module;
   stats.memory = module.memory;
+  for (const Function& function : simple.functions) {
+    if (function.kind != FunctionKind::step) continue;
+    stats.steps.push_back(count_step(simple, function, options.dims));
+    stats.steps.back().gradient_memory = gradient_memory(module, function.name);
+  }
   stats.workspace_bytes = module.workspace_bytes;
   for (const std::uint32_t number : module.parameters) {
     const loops::Buffer& buffer = module.buffers[number];

@@ -76,6 +76,44 @@ TEST_CASE("stats counts what can be counted by hand") {
   CHECK_THAT(text.out, contains("B = 1"));
 }
 
+TEST_CASE("stats shows that what is frozen costs no backward work") {
+  const Workplace place;
+  write_text(place.path() / "frozen.nn", R"(dim B <= 8
+net encode(x: f32[B, 6]) -> z: f32[B, 4] { z = x |> dense(4) |> relu }
+net head(z: f32[B, 4]) -> y: f32[B, 2] { y = z |> dense(2) }
+step whole(x: f32[B, 6], t: f32[B, 2]) {
+  loss = mse(head(encode(x)), t)
+  minimize loss using sgd(lr = 0.1)
+  report loss
+}
+step last(x: f32[B, 6], t: f32[B, 2]) {
+  loss = mse(head(encode(x)), t)
+  minimize loss over head using sgd(lr = 0.1)
+  report loss
+}
+)");
+  const Finished printed = place.gradc({"stats", "frozen.nn", "--json", "--dim", "B=5"});
+  INFO(printed.err);
+  REQUIRE(printed.exit_code == 0);
+  const auto steps = nlohmann::json::parse(printed.out)["steps"];
+  REQUIRE(steps.size() == 2);
+  const auto &whole = steps[0], &last = steps[1];
+  CHECK(whole["trained"] == 38);  // 6·4 + 4 and 4·2 + 2
+  CHECK(whole["frozen"] == 0);
+  CHECK(last["trained"] == 10);
+  CHECK(last["frozen"] == 28);
+  CHECK(last["frozen_parameters"] == nlohmann::json({"encode.dense1.W", "encode.dense1.b"}));
+  // 5 (6·4 + 4·2) and the 10 squares of the loss.
+  CHECK(whole["forward_macs"] == 170);
+  CHECK(last["forward_macs"] == 170);
+  // The gradients of the two matrices and of what the second one is applied to; then of the second alone.
+  CHECK(whole["backward_macs"] == 5 * (6 * 4 + 4 * 2 + 4 * 2));
+  CHECK(last["backward_macs"] == 5 * (4 * 2));
+  CHECK(last["gradient_bytes"] < whole["gradient_bytes"]);
+  const Finished text = place.gradc({"stats", "frozen.nn"});
+  CHECK_THAT(text.out, contains("last leaves as they are: encode.dense1.W, encode.dense1.b"));
+}
+
 TEST_CASE("explain finds values, and says which it does not find") {
   const Workplace place;
   const Finished loss = place.gradc({"explain", "tiny.nn", "train.loss"});
