@@ -17,6 +17,7 @@ const std::vector<DiagnosticId>& diagnostic_ids() {
        "grad(L, x) of something that is no scalar, or with respect to something unnamed"},
       {"bad-import",
        "an import that is absolute, leaves the folder of the spec, or nests too deeply"},
+      {"bad-initial-value", "a parameter or state begins with something that only a call knows"},
       {"bad-next-value", "a primed name that is no state, nor p of an optimizer"},
       {"bad-number", "a number is not written as numbers are"},
       {"bad-override", "-D gives a const a value of another type"},

@@ -159,6 +159,30 @@ bool left_out(Elaboration& e, Scope& scope, const ast::Name& name,
   return true;
 }
 
+// What of a value only a call of a net gives: an input, what is learnt or kept, a size. Empty: nothing.
+std::string given_by_call(const Graph& g, NodeId value) {
+  std::vector<bool> seen(g.scalar_count());
+  auto size_in = [&](auto&& self, ScalarId id) -> std::string {
+    if (!id.valid() || seen[id.value]) return "";
+    seen[id.value] = true;
+    const Scalar& s = g[id];
+    if (s.kind == ScalarKind::size && !s.extent.is_fixed()) return g.dim(s.extent.dim).name;
+    for (ScalarId a : s.args) {
+      if (auto name = self(self, a); !name.empty()) return name;
+    }
+    return "";
+  };
+  for (NodeId id : topological_order(g, {value})) {
+    const Node& n = g[id];
+    if (!n.name.empty()) return g.label(id).name.empty() ? n.name : g.label(id).name;
+    for (const Extent& x : n.ranges) {
+      if (!x.is_fixed()) return g.dim(x.dim).name;
+    }
+    if (auto name = size_in(size_in, n.body); !name.empty()) return name;
+  }
+  return "";
+}
+
 // The initial value in the shape of what it is for; poison if reported.
 Value initial_value(Elaboration& e, Scope& scope, const ast::Expr& x, const TensorType& type,
                     const std::string& path, const std::string& name) {
@@ -167,7 +191,15 @@ Value initial_value(Elaboration& e, Scope& scope, const ast::Expr& x, const Tens
   const Value v = evaluate(e, scope, x);
   e.random_shape = shape;
   e.random_path = random_path;
-  return spread(e, v, type, x.span, in_quotes(name));
+  const Value initial = spread(e, v, type, x.span, in_quotes(name));
+  if (initial.poisoned()) return {};
+  const std::string given = given_by_call(e.graph, materialize(e, initial));
+  if (given.empty()) return initial;
+  e.error("bad-initial-value", x.span,
+          fmt::format("the initial value of {} depends on {}, which is known in a call only; it is "
+                      "made of numbers, fixed sizes and random draws",
+                      in_quotes(name), in_quotes(given)));
+  return {};
 }
 
 Value make_parameter(Elaboration& e, Scope& scope, const ast::Param& p, const ast::Type& declared,

@@ -280,6 +280,7 @@ void elaborate_step(Elaboration& e, const ast::Definition& d) {
     }
   }
   report(e, scope, f, effects);
+  if (!e.unit.next.empty()) step_counter(e, f);  // what it draws depends on it
   for (const auto& [state, value] : e.unit.next) f.updates.push_back({state, value});
   if (!e.diagnostics.has_errors()) {
     e.random_counts = draws;
