@@ -6,6 +6,7 @@
 
 #include "codegen/format.h"
 #include "codegen/graph_to_loops.h"
+#include "codegen/join_launches.h"
 #include "codegen/lay_out.h"
 #include "codegen/loops_to_text.h"
 #include "codegen/name_values.h"
@@ -96,6 +97,7 @@ constexpr Stage stages[] = {
     {"schedule", "", [](Work& w) { schedule(w.graph, w.plans, w.options.target); }, forms, legal_plans},
     {"fuse", "", fuse_all, kernels, legal_kernels},
     {"graph_to_loops", "loops", write_loops, loops, legal_loops},
+    {"join_launches", "", [](Work& w) { join_launches(w.module, w.options.target); }, loops, legal_loops},
     {"plan_memory", "memory", [](Work& w) { plan_memory(w.module); }, memory, legal_memory},
     {"loops_to_text", nullptr, write_text, text, any_text},
 };

@@ -48,6 +48,7 @@ class Names {
   }
   void add(const Barrier&) {}
   void add(const Comment&) {}
+  void add(const Choose& s) { add(s.condition); }
   void add(const Combine& s) {
     used.insert(s.name);
     if (!s.position.empty()) used.insert(s.position);

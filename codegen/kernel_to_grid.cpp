@@ -4,6 +4,7 @@
 // each row       the loops that the whole kernel shares are its blocks; the threads of a block take turns at what
 //                is inside, and combine what they fold
 // each tile      products (product_to_grid.cpp)
+// each row of a table that others are added to   scatters (scatter_to_grid.cpp)
 #include "codegen/kernel_to_grid.h"
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include "codegen/folds.h"
 #include "codegen/grid_nest.h"
 #include "codegen/product_to_grid.h"
+#include "codegen/scatter_to_grid.h"
 
 namespace gradc {
 
@@ -39,6 +41,7 @@ class GridWriter {
     const Indices outer = indices_between(0, shared_);
     const Expr count = count_of(k_, ranges, outer);
     open_all(k_, first, ranges, outer, place_of(rows_ ? Place::block : Place::global), 1, LoopKind::once);
+    if (shared_ > 0) nest_.set_flat(Shape(ranges.begin(), ranges.begin() + static_cast<std::ptrdiff_t>(shared_)));
     for (std::size_t r = 0; r < runs_.size(); ++r) {
       // What a run stored, and whom it still reads from, is settled before the next.
       if (rows_ && r > 0) nest_.emit(Barrier{});
@@ -168,8 +171,9 @@ std::int64_t row_length(const Graph& g, const std::vector<Run>& runs, std::size_
 
 Launch write_runs(KernelWriter& k, const Target& target) {
   const KernelPlan& plan = k.plan;
-  if (plan.form == Form::scatter || plan.form == Form::spread) {
-    // An element is the sum of what belongs there, in order: nothing is added by several threads.
+  if (plan.form == Form::scatter) return scatter_to_grid(k, target);
+  if (plan.form == Form::spread) {
+    // An element is one thread's sum, in order.
     const NodeId id = plan.members[0].node;
     const std::size_t rank = k.g[id].type.rank();
     return GridWriter(k, {{plan.members, k.g[id].ranges, rank}}, rank, false, target.threads).write();

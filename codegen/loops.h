@@ -59,6 +59,7 @@ enum class LoopKind : std::uint8_t {
   vector,    // as parallel, and accesses are contiguous: for SIMD lanes
   unrolled,  // a few iterations, each with its own registers
   once,      // variable = begin, if that is less than end: one iteration at most
+  chosen,    // those positions from begin on, in order, that the block's last Choose chose
 };
 
 struct Stmt;
@@ -117,8 +118,12 @@ struct Combine {
   std::string position;
   loops::Type type = loops::Type::f32;  // of the register
 };
+// Each thread of the block says whether its number is chosen; afterwards all know. For loops over the chosen.
+struct Choose {
+  Expr condition;
+};
 struct Stmt {
-  std::variant<For, Let, Accumulate, Assign, Store, If, Call, Barrier, Comment, Combine> it;
+  std::variant<For, Let, Accumulate, Assign, Store, If, Call, Barrier, Comment, Combine, Choose> it;
 };
 
 // ---------------------------------------------------------------- the module

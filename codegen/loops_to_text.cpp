@@ -34,7 +34,7 @@ class KernelText {
 
   std::string definition() {
     for (const std::string& line : kernel_.comment) out_ += comment_line("", line);
-    out_ += std::string(target_.kernel) + kernel_.name + "(";
+    out_ += std::string(launched() ? target_.kernel : target_.function) + kernel_.name + "(";
     const std::string margin(out_.size() - out_.rfind('\n') - 1, ' ');
     std::vector<std::string> parameters;
     std::string declared = std::exchange(out_, {});
@@ -90,6 +90,7 @@ class KernelText {
     for (std::string_view type : partial) {
       out_ += fmt::format("  {}gradc::Partial<{}> partial_{};\n", target_.shared, type, suffix(type));
     }
+    if (chooses(kernel_.body)) out_ += fmt::format("  {}gradc::Chosen chosen;\n", target_.shared);
     if (kernel_.draws && launched()) out_ += "  const std::uint32_t step = gradc::step_of(counter);\n";
   }
   static std::string suffix(std::string_view type) {
@@ -106,6 +107,15 @@ class KernelText {
     }
   }
 
+  static bool chooses(const Block& statements) {
+    return std::any_of(statements.begin(), statements.end(), [](const Stmt& s) {
+      const auto* loop = std::get_if<For>(&s.it);
+      const auto* choice = std::get_if<If>(&s.it);
+      return std::holds_alternative<Choose>(s.it) || (loop && chooses(loop->body)) ||
+             (choice && chooses(choice->body));
+    });
+  }
+
   void block(const Block& statements, const std::string& indent) {
     for (const Stmt& s : statements) {
       std::visit([&](const auto& it) { statement(it, indent); }, s.it);
@@ -119,6 +129,13 @@ class KernelText {
     const std::string end = text(s.end, 12);
     if (s.kind == LoopKind::once) {
       out_ += fmt::format("{}if (const {}; {} < {}) {{\n", indent, begin, v, end);
+      block(s.body, indent + "  ");
+      out_ += indent + "}\n";
+      return;
+    }
+    if (s.kind == LoopKind::chosen) {
+      out_ += fmt::format("{}for (const std::int64_t {} : gradc::chosen_from({}, chosen)) {{\n", indent, v,
+                          text(s.begin[0]));
       block(s.body, indent + "  ");
       out_ += indent + "}\n";
       return;
@@ -196,6 +213,9 @@ class KernelText {
       out_ += fmt::format("{}{} = gradc::block_{}({}, partial_{});\n", indent, s.name,
                           s.fn == Fn::mul ? "product" : how, s.name, suffix(type));
     }
+  }
+  void statement(const Choose& s, const std::string& indent) {
+    out_ += fmt::format("{}gradc::choose({}, chosen);\n", indent, text(s.condition));
   }
   void statement(const Comment& s, const std::string& indent) {
     out_ += comment_line(indent, s.text);

@@ -303,7 +303,17 @@ Expr NestWriter::build_read(const Scalar& s, bool guarded) {
   return apply(Fn::select, {std::move(inside), std::move(element), number(0, type)}, type);
 }
 
+void NestWriter::set_flat(const Shape& shape) {
+  flat_shape_ = shape;
+  flat_ = variable(scopes_.back().loop.variable, Type::integer);
+}
+
 Expr NestWriter::position(const Shape& shape, const std::vector<ScalarId>& subscripts) {
+  bool flat = !shape.empty() && shape == flat_shape_;
+  for (std::uint32_t k = 0; flat && k < subscripts.size(); ++k) {
+    flat = g_[subscripts[k]].kind == ScalarKind::index && g_[subscripts[k]].index == k;
+  }
+  if (flat) return flat_;
   Expr at = integer(0);
   for (std::size_t k = 0; k < subscripts.size(); ++k) {
     // Data inside a subscript may be read only where the whole read is.
@@ -319,6 +329,7 @@ Expr NestWriter::next_position(Expr at, const Extent& e, Expr subscript) {
 
 Expr NestWriter::own_position(NodeId id) {
   const Shape& shape = g_[id].type.shape;
+  if (!shape.empty() && shape == flat_shape_) return flat_;
   Expr at = integer(0);
   for (std::uint32_t k = 0; k < shape.size(); ++k) {
     at = next_position(std::move(at), shape[k], indices_.at(k).value);

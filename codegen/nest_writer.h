@@ -57,6 +57,8 @@ class NestWriter {
   // Element of a buffer at subscripts given as scalars, or at the indices 0 … rank-1 of the node.
   loops::Expr position(const Shape&, const std::vector<ScalarId>& subscripts);
   loops::Expr own_position(NodeId);
+  // The variable of the loop open last is the row-major position of the first indices in a tensor of this shape.
+  void set_flat(const Shape&);
   // Row-major: at · extent + subscript.
   loops::Expr next_position(loops::Expr at, const Extent&, loops::Expr subscript);
   void emit(decltype(loops::Stmt::it) statement);
@@ -95,6 +97,8 @@ class NestWriter {
   bool draws_ = false;
   std::deque<Scope> scopes_;
   std::map<std::uint32_t, Index> indices_;
+  Shape flat_shape_;   // set_flat
+  loops::Expr flat_;
   Shape ranges_;                                   // of the indices, as far as known
   std::map<NodeId, std::pair<std::string, DType>> arguments_;
   std::unordered_map<ScalarId, std::uint32_t> uses_;

@@ -58,6 +58,29 @@ const void* $c_model$(void);
 )";
 
 // Of a target with a grid.
+constexpr std::string_view c_grid_template = R"(
+
+// The same for C and whatever can call C. What returns an int returns 0, or else the code of an error, which
+// $c_error$() then puts into words, for this thread: 1 a call or kernel failed, 2 there is no device, 3 its memory
+// is full. `device` is what $c_open$ gave. Parameters, state, workspace and tensors are memory of that device, as
+// $c_allocate$ gives it; functions return when their kernels are in its stream. What a step reports goes to the pointers
+// at the end of its list, memory of the processor, for which it waits; those that are null are left out.
+extern "C" {
+std::size_t $c_parameters_size$(void);
+std::size_t $c_state_size$(void);
+std::size_t $c_workspace_size$(void);
+const char* $c_error$(void);
+int $c_open$(void** device);
+void $c_close$(void* device);
+int $c_allocate$(void* device, std::size_t bytes, void** memory);
+void $c_release$(void* device, void* memory);
+int $c_upload$(void* device, void* to, const void* from, std::size_t bytes);
+int $c_download$(void* device, void* to, const void* from, std::size_t bytes);
+int $c_wait$(void* device);
+$c_functions$// A `const gradc::Model*`.
+const void* $c_model$(void);
+}
+)";
 constexpr std::string_view arena_template = R"(
 // All of it as one piece of device memory: `gradc::OnDevice<Arena> arena(device, "name")` allocates it, and
 // `arena->parameters` and so on are what the functions take. They and all pointers are addresses on the device; a
@@ -194,13 +217,9 @@ std::string header_text(const ScaffoldInput& input) {
     functions += documentation(input, s) + declaration(s) + ";\n\n";
     c_functions += c_declaration(s) + ";\n";
   }
-  const std::string c_interface =
-      grid ? ""
-           : fill(c_template, {{"c_parameters_size", all.c_parameters_size},
-                               {"c_state_size", all.c_state_size},
-                               {"c_workspace_size", all.c_workspace_size},
-                               {"c_functions", c_functions},
-                               {"c_model", all.c_model}});
+  auto c_values = c_names(all, input.target);
+  c_values.emplace_back("c_functions", c_functions);
+  const std::string c_interface = fill(grid ? c_grid_template : c_template, c_values);
   return fill(
       header_template,
       {{"banner", banner(input.provenance, module.name + ".hpp")},
@@ -213,7 +232,7 @@ std::string header_text(const ScaffoldInput& input) {
        {"state", members(module, module.state)},
        {"workspace_bytes", std::to_string(std::max<std::int64_t>(module.workspace_bytes, 64))},
        {"functions", functions},
-       {"includes", (grid ? "#include \"gradc/cuda.h\"\n" : "") + std::string("#include \"gradc/model.h\"\n")},
+       {"includes", std::string(input.target.header_includes) + "#include \"gradc/model.h\"\n"},
        {"c_interface", c_interface}});
 }
 

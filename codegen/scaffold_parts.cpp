@@ -52,9 +52,28 @@ std::string c_declaration(const Signature& s) {
   const auto add = [&](const std::string& type, const std::string& name) {
     arguments += (arguments.empty() ? "" : ", ") + type + " " + name;
   };
-  for (const SignatureArgument& argument : s.arguments) add(argument.c_type, argument.c_name);
+  for (const SignatureArgument& argument : s.arguments)
+    if (argument.role != Role::result) add(argument.c_type, argument.c_name);
   for (const SignatureArgument& result : s.results) add(result.c_type, result.c_name);
-  return fmt::format("void {}({})", s.c_name, arguments);
+  return fmt::format("{} {}({})", s.c_result, s.c_name, arguments);
+}
+
+std::vector<std::pair<std::string_view, std::string>> c_names(const Signatures& all, const Target& target) {
+  std::vector<std::pair<std::string_view, std::string>> names = {{"c_parameters_size", all.c_parameters_size},
+                                                                 {"c_state_size", all.c_state_size},
+                                                                 {"c_workspace_size", all.c_workspace_size},
+                                                                 {"c_model", all.c_model}};
+  if (target.grid()) {
+    names.insert(names.end(), {{"c_error", all.c_error},
+                               {"c_open", all.c_open},
+                               {"c_close", all.c_close},
+                               {"c_allocate", all.c_allocate},
+                               {"c_release", all.c_release},
+                               {"c_upload", all.c_upload},
+                               {"c_download", all.c_download},
+                               {"c_wait", all.c_wait}});
+  }
+  return names;
 }
 
 std::string local_name(const loops::Module& module, const loops::Function& function,

@@ -20,6 +20,9 @@ std::string version_check();
 std::string declaration(const Signature&, const std::string* body = nullptr);
 std::string c_declaration(const Signature&);
 
+// What the templates of the C interface call its functions, but for those of the spec.
+std::vector<std::pair<std::string_view, std::string>> c_names(const Signatures&, const Target&);
+
 // An argument's name as the signature in the spec has it, without the function's path.
 std::string local_name(const loops::Module&, const loops::Function&, std::uint32_t buffer);
 

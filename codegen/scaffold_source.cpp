@@ -38,21 +38,6 @@ const gradc::Model& model() { return the_model; }
 }  // namespace $module_end$
 $c_interface$)";
 
-constexpr std::string_view processor_includes = R"(
-#include <cmath>
-#include <cstring>
-
-#include "gradc/math.h"
-#include "gradc/philox.h"
-#include "gradc/vector.h"
-)";
-
-constexpr std::string_view grid_includes = R"(
-#include "gradc/cuda.h"
-#include "gradc/cuda_engine.h"
-#include "gradc/grid.h"
-)";
-
 constexpr std::string_view c_template = R"(
 
 // ---- the C interface
@@ -62,6 +47,42 @@ extern "C" {
 std::size_t $c_parameters_size$(void) { return sizeof($module_used$::Parameters); }
 std::size_t $c_state_size$(void) { return sizeof($module_used$::State); }
 std::size_t $c_workspace_size$(void) { return sizeof($module_used$::Workspace); }
+
+$c_functions$
+const void* $c_model$(void) { return &$module_used$::model(); }
+
+}  // extern "C"
+)";
+
+// Of a target with a grid.
+constexpr std::string_view c_grid_template = R"(
+
+// ---- the C interface
+
+extern "C" {
+
+std::size_t $c_parameters_size$(void) { return sizeof($module_used$::Parameters); }
+std::size_t $c_state_size$(void) { return sizeof($module_used$::State); }
+std::size_t $c_workspace_size$(void) { return sizeof($module_used$::Workspace); }
+
+const char* $c_error$(void) { return gradc::last_message(); }
+int $c_open$(void** device) {
+  return gradc::code_of([&] { *device = new gradc::Device; });
+}
+void $c_close$(void* device) { delete static_cast<gradc::Device*>(device); }
+int $c_allocate$(void* device, std::size_t bytes, void** memory) {
+  return gradc::code_of([&] { *memory = static_cast<gradc::Device*>(device)->allocate(bytes, "an array"); });
+}
+void $c_release$(void* device, void* memory) { static_cast<gradc::Device*>(device)->release(memory); }
+int $c_upload$(void* device, void* to, const void* from, std::size_t bytes) {
+  return gradc::code_of([&] { static_cast<gradc::Device*>(device)->upload(to, from, bytes); });
+}
+int $c_download$(void* device, void* to, const void* from, std::size_t bytes) {
+  return gradc::code_of([&] { static_cast<gradc::Device*>(device)->download(to, from, bytes); });
+}
+int $c_wait$(void* device) {
+  return gradc::code_of([&] { static_cast<gradc::Device*>(device)->synchronize(); });
+}
 
 $c_functions$
 const void* $c_model$(void) { return &$module_used$::model(); }
@@ -247,7 +268,7 @@ std::string tables(const ScaffoldInput& input, const Signatures& all) {
       pointer("the_parameters", module.parameters.size()), module.parameters.size(),
       pointer("the_state", module.state.size()), module.state.size(),
       pointer("the_functions", count), count,
-      grid ? "nullptr, &gradc::cuda_engine, init_on_device" : "run_init");
+      grid ? "nullptr, &gradc::device_engine, init_on_device" : "run_init");
   return text;
 }
 
@@ -263,12 +284,28 @@ std::string qualified(const loops::Module& module, const std::string& name) {
   return module.name + "::" + name;
 }
 
+// On a device what a step reports is fetched, as far as somebody wants it.
+std::string c_body_on_device(const loops::Module& module, const Signature& s, const std::string& callee,
+                             const std::string& arguments, const std::string& device) {
+  if (s.reports.empty()) return fmt::format("  return gradc::code_of([&] {{ {}({}); }});\n", callee, arguments);
+  std::string text = fmt::format("  return gradc::code_of([&] {{\n    auto* const {} = ({}).result<{}>();\n    {}({});\n",
+                                 s.c_local, device, qualified(module, s.reports), callee, arguments);
+  for (const SignatureArgument& result : s.results)
+    text += fmt::format("    if ({0} != nullptr) ({1}).download({0}, &{2}->{3}, sizeof *{0});\n", result.c_name, device,
+                        s.c_local, result.name);
+  return text + "  });\n";
+}
+
 // The body of a C function is the C++ call.
 std::string c_function(const loops::Module& module, const Signature& s) {
-  std::string arguments;
+  std::string arguments, device;
   for (const SignatureArgument& argument : s.arguments) {
     if (!arguments.empty()) arguments += ", ";
-    if (argument.type.ends_with('&'))
+    if (argument.role == Role::device)
+      arguments += device = fmt::format("*static_cast<gradc::Device*>({})", argument.c_name);
+    else if (argument.role == Role::result)
+      arguments += s.c_local;
+    else if (argument.type.ends_with('&'))
       arguments += fmt::format("*static_cast<{}{}*>({})",
                                argument.type.starts_with("const ") ? "const " : "",
                                qualified(module, bare(argument.type)), argument.c_name);
@@ -277,11 +314,12 @@ std::string c_function(const loops::Module& module, const Signature& s) {
   }
   std::string text = c_declaration(s) + " {\n";
   const std::string callee = qualified(module, s.name);
+  if (!device.empty()) return text + c_body_on_device(module, s, callee, arguments, device) + "}\n\n";
   if (s.results.empty()) return text + fmt::format("  {}({});\n}}\n\n", callee, arguments);
-  text += fmt::format("  const {} reported = {}({});\n", qualified(module, s.result), callee,
+  text += fmt::format("  const {} {} = {}({});\n", qualified(module, s.result), s.c_local, callee,
                       arguments);
   for (const SignatureArgument& result : s.results)
-    text += fmt::format("  *{} = reported.{};\n", result.c_name, result.name);
+    text += fmt::format("  *{} = {}.{};\n", result.c_name, s.c_local, result.name);
   return text + "}\n\n";
 }
 
@@ -294,16 +332,12 @@ std::string source_text(const ScaffoldInput& input) {
   std::string functions, c_functions;
   for (const Signature& s : all.functions) {
     functions += function_text(module, s, input.target);
-    if (!grid) c_functions += c_function(module, s);
+    c_functions += c_function(module, s);
   }
-  const std::string c_interface =
-      grid ? ""
-           : fill(c_template, {{"module_used", module.name},
-                               {"c_parameters_size", all.c_parameters_size},
-                               {"c_state_size", all.c_state_size},
-                               {"c_workspace_size", all.c_workspace_size},
-                               {"c_functions", c_functions},
-                               {"c_model", all.c_model}});
+  auto c_values = c_names(all, input.target);
+  c_values.emplace_back("module_used", module.name);
+  c_values.emplace_back("c_functions", c_functions);
+  const std::string c_interface = fill(grid ? c_grid_template : c_template, c_values);
   return fill(source_template, {{"banner", banner(input.provenance, module.name + std::string(input.target.extension))},
                                 {"module", module.name},
                                 {"version_check", version_check()},
@@ -311,7 +345,7 @@ std::string source_text(const ScaffoldInput& input) {
                                 {"kernels", kernels_to_text(module, input.target)},
                                 {"functions", functions},
                                 {"tables", tables(input, all)},
-                                {"includes", std::string((grid ? grid_includes : processor_includes).substr(1))},
+                                {"includes", std::string(input.target.source_includes)},
                                 {"module_end", module.name},
                                 {"c_interface", c_interface}});
 }

@@ -60,10 +60,16 @@ Signatures signatures(const loops::Module& module, const Target& target) {
   all.c_parameters_size = c_name("parameters_size");
   all.c_state_size = c_name("state_size");
   all.c_workspace_size = c_name("workspace_size");
+  if (target.grid()) {
+    all.c_error = c_name("error"), all.c_open = c_name("open"), all.c_close = c_name("close");
+    all.c_allocate = c_name("allocate"), all.c_release = c_name("release");
+    all.c_upload = c_name("upload"), all.c_download = c_name("download"), all.c_wait = c_name("wait");
+  }
   for (const loops::Function& function : module.functions) {
     Signature s;
     s.function = &function;
     s.result = "void";
+    s.c_result = target.grid() ? "int" : "void";
     const bool init = function.entry == Entry::init;
     const bool steps = function.entry == Entry::step || function.entry == Entry::evaluate;
     s.name = init ? "init" : names.fresh(function.name + suffix(function.entry));
@@ -101,6 +107,7 @@ Signatures signatures(const loops::Module& module, const Target& target) {
     Names c_arguments;
     for (const SignatureArgument& argument : s.arguments) c_arguments.reserve(argument.name);
     for (SignatureArgument& result : s.results) result.c_name = c_arguments.fresh(result.name);
+    s.c_local = c_arguments.fresh("reported");
     all.functions.push_back(std::move(s));
   }
   return all;

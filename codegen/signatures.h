@@ -38,14 +38,18 @@ struct Signature {
   std::string name;  // C++, in the module's namespace
   std::string c_name;
   std::string result;                        // "void", or the struct a step returns
+  std::string c_result;                      // "void", or "int": 0 or the code of an error
   std::string reports;                       // step, evaluate: that struct
   std::vector<SignatureArgument> arguments;  // C++; in C the results of a step follow as pointers
   std::vector<SignatureArgument> results;    // step, evaluate: members of the struct
+  std::string c_local;                       // a name that none of them has in C
 };
 
 struct Signatures {
   std::vector<Signature> functions;  // as in the module
   std::string c_model, c_parameters_size, c_state_size, c_workspace_size;
+  // Of a target with a grid: its device and memory there.
+  std::string c_error, c_open, c_close, c_allocate, c_release, c_upload, c_download, c_wait;
 };
 
 Signatures signatures(const loops::Module&, const Target& = cpp_target());

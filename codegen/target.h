@@ -10,6 +10,16 @@
 
 namespace gradc {
 
+// The compiler that makes programs of a target's source, if that is not the machine's own.
+struct DeviceCompiler {
+  std::string_view variable;               // of the environment: names another
+  std::string_view program, usual_place;   // on the PATH, or there
+  std::string_view flags;                  // cut at blanks
+  std::string_view architecture_variable;  // of the environment: the architecture's number
+  std::string_view architecture;           // the flag before that number
+  std::string_view this_architecture;      // the flag without one
+};
+
 struct Target {
   std::string_view name;       // the word of --target, and of --emit for its text
   std::string_view extension;  // of the source file
@@ -19,13 +29,19 @@ struct Target {
   bool grid() const { return threads > 0; }
 
   // ---- spellings
-  std::string_view kernel;        // before the name of a kernel
+  std::string_view kernel;        // before the name of a kernel that is launched
+  std::string_view function;      // before that of one that is called
   std::string_view table;         // before the type of a constant table
   std::string_view table_address; // how a kernel's argument names one, `{}` being its name
   std::string_view result;        // how an argument names a report of a step, `{}` being its name
   std::string_view shared;        // before the type of an array that the threads of a block share
   std::string_view barrier;
   std::string_view places[3];     // by loops::Place
+
+  // ---- scaffold
+  std::string_view header_includes;  // lines
+  std::string_view source_includes;
+  DeviceCompiler compiler = {};      // with a grid
 };
 
 const std::vector<Target>& targets();  // the first is the default

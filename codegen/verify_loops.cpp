@@ -126,6 +126,7 @@ class KernelWalk {
     }
   }
   void statement(const Barrier&) {}
+  void statement(const Choose& s) { expr(s.condition); }
   void statement(const Comment&) {}
   void statement(const Combine& s) {
     require(changes(s.name), fmt::format("'{}' is combined and no register that changes", s.name));

@@ -10,7 +10,7 @@
 #include "dsl/ast_to_text.h"
 #include "dsl/text_to_ast.h"
 #include "tool/compile_spec.h"
-#include "tool/cuda_compiler.h"
+#include "tool/device_compiler.h"
 #include "tool/host_compiler.h"
 #include "tool/verbs.h"
 #include "tool/write_files.h"
@@ -36,16 +36,16 @@ struct DeviceObjects {
 };
 
 // Compiles the module for a device; nothing, with `code` set and everything said, if that fails.
-std::optional<DeviceObjects> compile_device(Session& session, const Compiled& compiled, const RuntimeFiles& runtime,
-                                            const std::string& directory, int& code) {
+std::optional<DeviceObjects> compile_device(Session& session, const Compiled& compiled, const Target& target,
+                                            const RuntimeFiles& runtime, const std::string& directory, int& code) {
   const std::string& name = compiled.module.name;
-  const std::string source = name + ".cu";
+  const std::string source = name + std::string(target.extension);
   if (const auto failed = write_files(directory, {{name + ".hpp", compiled.header}, {source, compiled.source}})) {
     code = fail(session, exit_io, *failed);
     return std::nullopt;
   }
-  std::vector<std::string> command = cuda_compiler();
-  for (const std::string& flag : cuda_flags()) command.push_back(flag);
+  std::vector<std::string> command = device_compiler(target);
+  for (const std::string& flag : device_flags(target)) command.push_back(flag);
   DeviceObjects objects{command, directory + "/" + name + ".o"};
   command.insert(command.end(), {"-I", runtime.include, "-I", directory, "-c", directory + "/" + source, "-o",
                                  objects.object});
@@ -53,14 +53,15 @@ std::optional<DeviceObjects> compile_device(Session& session, const Compiled& co
   if (result.status == 0) return objects;
   std::fwrite(result.output.data(), 1, result.output.size(), stderr);
   code = fail(session, exit_host,
-              fmt::format("the CUDA compiler '{}' failed with status {}; $NVCC chooses another, $CUDAARCHS another "
-                          "architecture", command[0], result.status));
+              fmt::format("the compiler '{}' for --target={} failed with status {}; ${} chooses another, ${} another "
+                          "architecture", command[0], target.name, result.status, target.compiler.variable,
+                          target.compiler.architecture_variable));
   return std::nullopt;
 }
 
 // Compiles the emitted files into the program `output`, which appears only when it is complete.
 int compile_binary(Session& session, const BuildArguments& options, const Compiled& compiled,
-                   const Compiled* device, const fs::path& output) {
+                   const Compiled* device, const Target& target, const fs::path& output) {
   std::string error;
   const std::optional<RuntimeFiles> runtime = find_runtime(error);
   if (!runtime) return fail(session, exit_io, error);
@@ -75,7 +76,7 @@ int compile_binary(Session& session, const BuildArguments& options, const Compil
 
   int code = exit_ok;
   std::optional<DeviceObjects> objects;
-  if (device && !(objects = compile_device(session, *device, *runtime, directory.path(), code))) return code;
+  if (device && !(objects = compile_device(session, *device, target, *runtime, directory.path(), code))) return code;
 
   // Beside its final place, so that the rename stays within one file system.
   const fs::path unfinished =
@@ -201,7 +202,7 @@ int build(Session& session, const BuildArguments& options) {
                   fmt::format("-o '{}' is a directory; with --binary it names the program",
                               options.output));
     fs::create_directories(output.parent_path(), failed);
-    code = compile_binary(session, options, compiled, device ? &*device : nullptr, output);
+    code = compile_binary(session, options, compiled, device ? &*device : nullptr, target, output);
     return code != exit_ok ? code : write_depfile(session, options, *spec, {output.string()});
   }
   const fs::path directory =

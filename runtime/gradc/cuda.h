@@ -8,14 +8,20 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
+#include <exception>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
 
 namespace gradc {
 
+// What kind of error it was, for callers in C.
+enum CudaCode : int { cuda_failed = 1, cuda_no_device = 2, cuda_no_memory = 3 };
+
 struct CudaError : std::runtime_error {
-  using std::runtime_error::runtime_error;
+  explicit CudaError(const std::string& what, CudaCode kind = cuda_failed) : std::runtime_error(what), code(kind) {}
+  CudaCode code;
 };
 
 // What an error message calls a kernel.
@@ -41,6 +47,25 @@ inline std::string text(KernelName name) {
 
 }  // namespace cuda_detail
 
+// What went wrong last in a function of a C interface that this thread called.
+inline char* last_message() {
+  static thread_local char message[1024] = "";
+  return message;
+}
+
+// Runs `what` for a caller in C: 0, or the code of what went wrong, with a message kept.
+template <class What>
+int code_of(What what) noexcept {
+  try {
+    what();
+    return 0;
+  } catch (const std::exception& error) {
+    std::snprintf(last_message(), 1024, "%s", error.what());
+    const auto* const cuda = dynamic_cast<const CudaError*>(&error);
+    return cuda != nullptr ? cuda->code : cuda_failed;
+  }
+}
+
 // Where the device keeps a table of the source file.
 template <class T, std::size_t count>
 const T* address_of(const T (&table)[count]) {
@@ -51,15 +76,18 @@ const T* address_of(const T (&table)[count]) {
 
 class Device {
  public:
+  static constexpr const char* target = "cuda";  // as programs call it
+
   // The current device of this thread (cudaSetDevice chooses another).
   Device() {
     int count = 0;
     const cudaError_t found = cudaGetDeviceCount(&count);
     if (found == cudaErrorInsufficientDriver) {
-      throw CudaError("CUDA cannot be used: there is no NVIDIA driver, or one older than this program needs");
+      throw CudaError("CUDA cannot be used: there is no NVIDIA driver, or one older than this program needs",
+                      cuda_no_device);
     }
     if (found == cudaErrorNoDevice || (found == cudaSuccess && count == 0)) {
-      throw CudaError("CUDA cannot be used: this machine has no NVIDIA GPU");
+      throw CudaError("CUDA cannot be used: this machine has no NVIDIA GPU", cuda_no_device);
     }
     cuda_detail::check(found, "cudaGetDeviceCount");
     cuda_detail::check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
@@ -125,11 +153,14 @@ class Device {
       std::size_t left = 0, all = 0;
       cudaMemGetInfo(&left, &all);
       throw CudaError("out of device memory: " + std::string(what) + " needs " + std::to_string(bytes) +
-                      " bytes, and " + std::to_string(left) + " of " + std::to_string(all) + " are free");
+                      " bytes, and " + std::to_string(left) + " of " + std::to_string(all) + " are free",
+                      cuda_no_memory);
     }
     cuda_detail::check(error, "cudaMalloc");
     return memory;
   }
+
+  void release(void* memory) noexcept { cudaFree(memory); }
 
   // Between host and device, or within one, in the order of the stream. Host memory must stay as it is until then.
   void copy(void* to, const void* from, std::size_t bytes) {

@@ -31,6 +31,11 @@ struct Partial {
   std::int64_t position[32];
 };
 
+// Shared memory for which of the block's threads were chosen, a bit each.
+struct Chosen {
+  unsigned of_warp[32];
+};
+
 namespace grid_detail {
 
 constexpr unsigned everybody = 0xffffffffu;
@@ -104,7 +109,53 @@ __device__ inline void best(T& value, std::int64_t& position, Partial<T>& partia
   }
 }
 
+struct NoneLeft {};
+
+// Goes from one chosen position to the next.
+class ChosenPosition {
+ public:
+  __device__ ChosenPosition(std::int64_t first, const Chosen& chosen)
+      : first_(first), chosen_(chosen), left_(chosen.of_warp[0]) {
+    find();
+  }
+  __device__ std::int64_t operator*() const { return first_ + static_cast<std::int64_t>(warp_ * 32) + __ffs(static_cast<int>(left_)) - 1; }
+  __device__ void operator++() {
+    left_ &= left_ - 1;
+    find();
+  }
+  __device__ bool operator!=(NoneLeft) const { return left_ != 0; }
+
+ private:
+  __device__ void find() {
+    while (left_ == 0 && ++warp_ < blockDim.x / 32) left_ = chosen_.of_warp[warp_];
+  }
+
+  std::int64_t first_;
+  const Chosen& chosen_;
+  unsigned warp_ = 0, left_;
+};
+
+struct ChosenPositions {
+  std::int64_t first;
+  const Chosen& chosen;
+  __device__ ChosenPosition begin() const { return {first, chosen}; }
+  __device__ NoneLeft end() const { return {}; }
+};
+
 }  // namespace grid_detail
+
+// Every thread of the block says whether it is chosen; then all know who is.
+__device__ inline void choose(bool me, Chosen& chosen) {
+  const unsigned warp = __ballot_sync(grid_detail::everybody, me ? 1 : 0);
+  __syncthreads();  // the last choice may still be read
+  if (threadIdx.x % 32 == 0) chosen.of_warp[threadIdx.x / 32] = warp;
+  __syncthreads();
+}
+
+// The numbers of the chosen threads, in order, counted from `first`.
+__device__ inline grid_detail::ChosenPositions chosen_from(std::int64_t first, const Chosen& chosen) {
+  return {first, chosen};
+}
 
 template <class T>
 __device__ inline T block_sum(T value, Partial<T>& partial) {

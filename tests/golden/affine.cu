@@ -2,7 +2,7 @@
 #include "affine.hpp"
 
 #include "gradc/cuda.h"
-#include "gradc/cuda_engine.h"
+#include "gradc/device_engine.h"
 #include "gradc/grid.h"
 
 #if GRADC_RUNTIME_VERSION != 1
@@ -17,9 +17,7 @@ static __global__ void init_f_only_W(std::uint64_t seed, const std::int32_t* cou
                                      float* __restrict W) {
   const std::uint32_t step = gradc::step_of(counter);
   if (const std::int64_t element = gradc::thread_of_all(); element < 6) {
-    const std::int64_t i = element / 2;
-    const std::int64_t j = element - i * 2;
-    W[i * 2 + j] = gradc::random_normal(seed, step, 2887886452u, static_cast<std::uint64_t>(i * 2 + j), 0.0f, 0.8164966f);
+    W[element] = gradc::random_normal(seed, step, 2887886452u, static_cast<std::uint64_t>(element), 0.0f, 0.8164966f);
   }
 }
 
@@ -102,7 +100,7 @@ static __global__ void f_W_transposed(const float* __restrict W, float* __restri
   if (const std::int64_t element = gradc::thread_of_all(); element < 6) {
     const std::int64_t i = element / 3;
     const std::int64_t j = element - i * 3;
-    W_transposed[i * 3 + j] = W[j * 2 + i];
+    W_transposed[element] = W[j * 2 + i];
   }
 }
 
@@ -445,8 +443,8 @@ static __global__ void fit_b_sum_sum(std::int64_t B, const float* __restrict x,
 void init(gradc::Device& device, Parameters& parameters, State& state, std::uint64_t seed) {
   const std::int32_t* const counter = nullptr;
   device.launch({"init_f_only_W", ""}, 1, 256, init_f_only_W, seed, counter, parameters.f_only_W);
-  device.launch({"init_f_only_b", ""}, 1, 256, init_f_only_b, parameters.f_only_b);
   device.launch({"init_fit_step", ""}, 1, 32, init_fit_step, state.fit_step);
+  device.launch({"init_f_only_b", ""}, 1, 256, init_f_only_b, parameters.f_only_b);
 }
 
 void f_forward(gradc::Device& device, const Parameters& parameters, Workspace& /*workspace*/, std::int64_t B, const float* x, float* y) {
@@ -577,7 +575,7 @@ const gradc::Model the_model = {
     the_state, 1, sizeof(State),
     sizeof(Workspace),
     the_functions, 4,
-    nullptr, &gradc::cuda_engine, init_on_device,
+    nullptr, &gradc::device_engine, init_on_device,
 };
 
 }  // namespace
@@ -585,3 +583,63 @@ const gradc::Model the_model = {
 const gradc::Model& model() { return the_model; }
 
 }  // namespace affine
+
+// ---- the C interface
+
+extern "C" {
+
+std::size_t affine_parameters_size(void) { return sizeof(affine::Parameters); }
+std::size_t affine_state_size(void) { return sizeof(affine::State); }
+std::size_t affine_workspace_size(void) { return sizeof(affine::Workspace); }
+
+const char* affine_error(void) { return gradc::last_message(); }
+int affine_open(void** device) {
+  return gradc::code_of([&] { *device = new gradc::Device; });
+}
+void affine_close(void* device) { delete static_cast<gradc::Device*>(device); }
+int affine_allocate(void* device, std::size_t bytes, void** memory) {
+  return gradc::code_of([&] { *memory = static_cast<gradc::Device*>(device)->allocate(bytes, "an array"); });
+}
+void affine_release(void* device, void* memory) { static_cast<gradc::Device*>(device)->release(memory); }
+int affine_upload(void* device, void* to, const void* from, std::size_t bytes) {
+  return gradc::code_of([&] { static_cast<gradc::Device*>(device)->upload(to, from, bytes); });
+}
+int affine_download(void* device, void* to, const void* from, std::size_t bytes) {
+  return gradc::code_of([&] { static_cast<gradc::Device*>(device)->download(to, from, bytes); });
+}
+int affine_wait(void* device) {
+  return gradc::code_of([&] { static_cast<gradc::Device*>(device)->synchronize(); });
+}
+
+int affine_init(void* device, void* parameters, void* state, std::uint64_t seed) {
+  return gradc::code_of([&] { affine::init(*static_cast<gradc::Device*>(device), *static_cast<affine::Parameters*>(parameters), *static_cast<affine::State*>(state), seed); });
+}
+
+int affine_f_forward(void* device, const void* parameters, void* workspace, std::int64_t B, const float* x, float* y) {
+  return gradc::code_of([&] { affine::f_forward(*static_cast<gradc::Device*>(device), *static_cast<const affine::Parameters*>(parameters), *static_cast<affine::Workspace*>(workspace), B, x, y); });
+}
+
+int affine_f_backward(void* device, const void* parameters, void* workspace, std::int64_t B, const float* x, const float* dy, void* gradients, float* dx) {
+  return gradc::code_of([&] { affine::f_backward(*static_cast<gradc::Device*>(device), *static_cast<const affine::Parameters*>(parameters), *static_cast<affine::Workspace*>(workspace), B, x, dy, *static_cast<affine::Parameters*>(gradients), dx); });
+}
+
+int affine_fit(void* device, void* parameters, void* state, void* workspace, std::int64_t B, const float* x, const float* t, std::uint64_t seed, float* loss) {
+  return gradc::code_of([&] {
+    auto* const reported = (*static_cast<gradc::Device*>(device)).result<affine::fit_result>();
+    affine::fit(*static_cast<gradc::Device*>(device), *static_cast<affine::Parameters*>(parameters), *static_cast<affine::State*>(state), *static_cast<affine::Workspace*>(workspace), B, x, t, seed, reported);
+    if (loss != nullptr) (*static_cast<gradc::Device*>(device)).download(loss, &reported->loss, sizeof *loss);
+  });
+}
+
+int affine_fit_evaluate(void* device, const void* parameters, const void* state, void* workspace, std::int64_t B, const float* x, const float* t, float* loss) {
+  return gradc::code_of([&] {
+    auto* const reported = (*static_cast<gradc::Device*>(device)).result<affine::fit_result>();
+    affine::fit_evaluate(*static_cast<gradc::Device*>(device), *static_cast<const affine::Parameters*>(parameters), *static_cast<const affine::State*>(state), *static_cast<affine::Workspace*>(workspace), B, x, t, reported);
+    if (loss != nullptr) (*static_cast<gradc::Device*>(device)).download(loss, &reported->loss, sizeof *loss);
+  });
+}
+
+
+const void* affine_model(void) { return &affine::model(); }
+
+}  // extern "C"

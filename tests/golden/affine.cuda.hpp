@@ -74,3 +74,29 @@ void fit_evaluate(gradc::Device& device, const Parameters& parameters, const Sta
 const gradc::Model& model();
 
 }  // namespace affine
+
+// The same for C and whatever can call C. What returns an int returns 0, or else the code of an error, which
+// affine_error() then puts into words, for this thread: 1 a call or kernel failed, 2 there is no device, 3 its memory
+// is full. `device` is what affine_open gave. Parameters, state, workspace and tensors are memory of that device, as
+// affine_allocate gives it; functions return when their kernels are in its stream. What a step reports goes to the pointers
+// at the end of its list, memory of the processor, for which it waits; those that are null are left out.
+extern "C" {
+std::size_t affine_parameters_size(void);
+std::size_t affine_state_size(void);
+std::size_t affine_workspace_size(void);
+const char* affine_error(void);
+int affine_open(void** device);
+void affine_close(void* device);
+int affine_allocate(void* device, std::size_t bytes, void** memory);
+void affine_release(void* device, void* memory);
+int affine_upload(void* device, void* to, const void* from, std::size_t bytes);
+int affine_download(void* device, void* to, const void* from, std::size_t bytes);
+int affine_wait(void* device);
+int affine_init(void* device, void* parameters, void* state, std::uint64_t seed);
+int affine_f_forward(void* device, const void* parameters, void* workspace, std::int64_t B, const float* x, float* y);
+int affine_f_backward(void* device, const void* parameters, void* workspace, std::int64_t B, const float* x, const float* dy, void* gradients, float* dx);
+int affine_fit(void* device, void* parameters, void* state, void* workspace, std::int64_t B, const float* x, const float* t, std::uint64_t seed, float* loss);
+int affine_fit_evaluate(void* device, const void* parameters, const void* state, void* workspace, std::int64_t B, const float* x, const float* t, float* loss);
+// A `const gradc::Model*`.
+const void* affine_model(void);
+}

@@ -2,7 +2,7 @@
 #include "chances.hpp"
 
 #include "gradc/cuda.h"
-#include "gradc/cuda_engine.h"
+#include "gradc/device_engine.h"
 #include "gradc/grid.h"
 
 #if GRADC_RUNTIME_VERSION != 1
@@ -17,9 +17,7 @@ static __global__ void init_f_dense1_W(std::uint64_t seed, const std::int32_t* c
                                        float* __restrict W) {
   const std::uint32_t step = gradc::step_of(counter);
   if (const std::int64_t element = gradc::thread_of_all(); element < 9) {
-    const std::int64_t i = element / 3;
-    const std::int64_t j = element - i * 3;
-    W[i * 3 + j] = gradc::random_normal(seed, step, 2008941984u, static_cast<std::uint64_t>(i * 3 + j), 0.0f, 0.8164966f);
+    W[element] = gradc::random_normal(seed, step, 2008941984u, static_cast<std::uint64_t>(element), 0.0f, 0.8164966f);
   }
 }
 
@@ -140,7 +138,7 @@ static __global__ void f_W_transposed(const float* __restrict W, float* __restri
   if (const std::int64_t element = gradc::thread_of_all(); element < 9) {
     const std::int64_t i = element / 3;
     const std::int64_t j = element - i * 3;
-    W_transposed[i * 3 + j] = W[j * 3 + i];
+    W_transposed[element] = W[j * 3 + i];
   }
 }
 
@@ -531,7 +529,7 @@ const gradc::Model the_model = {
     the_state, 1, sizeof(State),
     sizeof(Workspace),
     the_functions, 4,
-    nullptr, &gradc::cuda_engine, init_on_device,
+    nullptr, &gradc::device_engine, init_on_device,
 };
 
 }  // namespace
@@ -539,3 +537,63 @@ const gradc::Model the_model = {
 const gradc::Model& model() { return the_model; }
 
 }  // namespace chances
+
+// ---- the C interface
+
+extern "C" {
+
+std::size_t chances_parameters_size(void) { return sizeof(chances::Parameters); }
+std::size_t chances_state_size(void) { return sizeof(chances::State); }
+std::size_t chances_workspace_size(void) { return sizeof(chances::Workspace); }
+
+const char* chances_error(void) { return gradc::last_message(); }
+int chances_open(void** device) {
+  return gradc::code_of([&] { *device = new gradc::Device; });
+}
+void chances_close(void* device) { delete static_cast<gradc::Device*>(device); }
+int chances_allocate(void* device, std::size_t bytes, void** memory) {
+  return gradc::code_of([&] { *memory = static_cast<gradc::Device*>(device)->allocate(bytes, "an array"); });
+}
+void chances_release(void* device, void* memory) { static_cast<gradc::Device*>(device)->release(memory); }
+int chances_upload(void* device, void* to, const void* from, std::size_t bytes) {
+  return gradc::code_of([&] { static_cast<gradc::Device*>(device)->upload(to, from, bytes); });
+}
+int chances_download(void* device, void* to, const void* from, std::size_t bytes) {
+  return gradc::code_of([&] { static_cast<gradc::Device*>(device)->download(to, from, bytes); });
+}
+int chances_wait(void* device) {
+  return gradc::code_of([&] { static_cast<gradc::Device*>(device)->synchronize(); });
+}
+
+int chances_init(void* device, void* parameters, void* state, std::uint64_t seed) {
+  return gradc::code_of([&] { chances::init(*static_cast<gradc::Device*>(device), *static_cast<chances::Parameters*>(parameters), *static_cast<chances::State*>(state), seed); });
+}
+
+int chances_f_forward(void* device, const void* parameters, void* workspace, std::int64_t B, const float* x, float* p) {
+  return gradc::code_of([&] { chances::f_forward(*static_cast<gradc::Device*>(device), *static_cast<const chances::Parameters*>(parameters), *static_cast<chances::Workspace*>(workspace), B, x, p); });
+}
+
+int chances_f_backward(void* device, const void* parameters, void* workspace, std::int64_t B, const float* x, const float* dp, void* gradients, float* dx) {
+  return gradc::code_of([&] { chances::f_backward(*static_cast<gradc::Device*>(device), *static_cast<const chances::Parameters*>(parameters), *static_cast<chances::Workspace*>(workspace), B, x, dp, *static_cast<chances::Parameters*>(gradients), dx); });
+}
+
+int chances_fit(void* device, void* parameters, void* state, void* workspace, std::int64_t B, const float* x, const float* t, std::uint64_t seed, float* loss) {
+  return gradc::code_of([&] {
+    auto* const reported = (*static_cast<gradc::Device*>(device)).result<chances::fit_result>();
+    chances::fit(*static_cast<gradc::Device*>(device), *static_cast<chances::Parameters*>(parameters), *static_cast<chances::State*>(state), *static_cast<chances::Workspace*>(workspace), B, x, t, seed, reported);
+    if (loss != nullptr) (*static_cast<gradc::Device*>(device)).download(loss, &reported->loss, sizeof *loss);
+  });
+}
+
+int chances_fit_evaluate(void* device, const void* parameters, const void* state, void* workspace, std::int64_t B, const float* x, const float* t, float* loss) {
+  return gradc::code_of([&] {
+    auto* const reported = (*static_cast<gradc::Device*>(device)).result<chances::fit_result>();
+    chances::fit_evaluate(*static_cast<gradc::Device*>(device), *static_cast<const chances::Parameters*>(parameters), *static_cast<const chances::State*>(state), *static_cast<chances::Workspace*>(workspace), B, x, t, reported);
+    if (loss != nullptr) (*static_cast<gradc::Device*>(device)).download(loss, &reported->loss, sizeof *loss);
+  });
+}
+
+
+const void* chances_model(void) { return &chances::model(); }
+
+}  // extern "C"

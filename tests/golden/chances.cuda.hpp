@@ -74,3 +74,29 @@ void fit_evaluate(gradc::Device& device, const Parameters& parameters, const Sta
 const gradc::Model& model();
 
 }  // namespace chances
+
+// The same for C and whatever can call C. What returns an int returns 0, or else the code of an error, which
+// chances_error() then puts into words, for this thread: 1 a call or kernel failed, 2 there is no device, 3 its memory
+// is full. `device` is what chances_open gave. Parameters, state, workspace and tensors are memory of that device, as
+// chances_allocate gives it; functions return when their kernels are in its stream. What a step reports goes to the pointers
+// at the end of its list, memory of the processor, for which it waits; those that are null are left out.
+extern "C" {
+std::size_t chances_parameters_size(void);
+std::size_t chances_state_size(void);
+std::size_t chances_workspace_size(void);
+const char* chances_error(void);
+int chances_open(void** device);
+void chances_close(void* device);
+int chances_allocate(void* device, std::size_t bytes, void** memory);
+void chances_release(void* device, void* memory);
+int chances_upload(void* device, void* to, const void* from, std::size_t bytes);
+int chances_download(void* device, void* to, const void* from, std::size_t bytes);
+int chances_wait(void* device);
+int chances_init(void* device, void* parameters, void* state, std::uint64_t seed);
+int chances_f_forward(void* device, const void* parameters, void* workspace, std::int64_t B, const float* x, float* p);
+int chances_f_backward(void* device, const void* parameters, void* workspace, std::int64_t B, const float* x, const float* dp, void* gradients, float* dx);
+int chances_fit(void* device, void* parameters, void* state, void* workspace, std::int64_t B, const float* x, const float* t, std::uint64_t seed, float* loss);
+int chances_fit_evaluate(void* device, const void* parameters, const void* state, void* workspace, std::int64_t B, const float* x, const float* t, float* loss);
+// A `const gradc::Model*`.
+const void* chances_model(void);
+}

@@ -2,7 +2,7 @@
 #include "lookup.hpp"
 
 #include "gradc/cuda.h"
-#include "gradc/cuda_engine.h"
+#include "gradc/device_engine.h"
 #include "gradc/grid.h"
 
 #if GRADC_RUNTIME_VERSION != 1
@@ -17,9 +17,7 @@ static __global__ void init_f_words_E(std::uint64_t seed, const std::int32_t* co
                                       float* __restrict E) {
   const std::uint32_t step = gradc::step_of(counter);
   if (const std::int64_t element = gradc::thread_of_all(); element < 10) {
-    const std::int64_t i = element / 2;
-    const std::int64_t j = element - i * 2;
-    E[i * 2 + j] = gradc::random_normal(seed, step, 3964311387u, static_cast<std::uint64_t>(i * 2 + j), 0.0f, 1.0f);
+    E[element] = gradc::random_normal(seed, step, 3964311387u, static_cast<std::uint64_t>(element), 0.0f, 1.0f);
   }
 }
 
@@ -49,7 +47,7 @@ static __global__ void f_words(std::int64_t T, const float* __restrict E,
   if (const std::int64_t element = gradc::thread_of_all(); element < T * 2) {
     const std::int64_t i = element / 2;
     const std::int64_t d = element - i * 2;
-    words[i * 2 + d] = E[ids[i] * 2 + d];
+    words[element] = E[ids[i] * 2 + d];
   }
 }
 
@@ -69,8 +67,8 @@ static __global__ void f_y(std::int64_t T, const float* __restrict k,
       smooth += k[u] * (i + u - 1 >= 0 && i + u - 1 < T ? words[(i + u - 1) * 2 + d] : 0.0f);
     }
     const float y3 = gradc::tanh(smooth);
-    y2[i * 2 + d] = y3;
-    y[i * 2 + d] = y3;
+    y2[element] = y3;
+    y[element] = y3;
   }
 }
 
@@ -80,10 +78,8 @@ static __global__ void f_y(std::int64_t T, const float* __restrict k,
 static __global__ void f_dsmooth(std::int64_t T, const float* __restrict dy,
                                  const float* __restrict y, float* __restrict dsmooth) {
   if (const std::int64_t element = gradc::thread_of_all(); element < T * 2) {
-    const std::int64_t i = element / 2;
-    const std::int64_t d = element - i * 2;
-    const float y_i_d = y[i * 2 + d];
-    dsmooth[i * 2 + d] = dy[i * 2 + d] * (1.0f - y_i_d * y_i_d);
+    const float y_i_d = y[element];
+    dsmooth[element] = dy[element] * (1.0f - y_i_d * y_i_d);
   }
 }
 
@@ -99,7 +95,7 @@ static __global__ void f_dwords(std::int64_t T, const float* __restrict dsmooth,
     for (std::int64_t j = 0; j < 3; ++j) {
       dwords2 += (t - j + 1 >= 0 && t - j + 1 < T ? dsmooth[(t - j + 1) * 2 + i] : 0.0f) * k[j];
     }
-    dwords[t * 2 + i] = dwords2;
+    dwords[element] = dwords2;
   }
 }
 
@@ -108,15 +104,21 @@ static __global__ void f_dwords(std::int64_t T, const float* __restrict dsmooth,
 // lookup.nn:6
 static __global__ void f_dE(std::int64_t T, const std::int32_t* __restrict ids,
                             const float* __restrict dwords, float* __restrict dE) {
-  if (const std::int64_t element = gradc::thread_of_all(); element < 10) {
-    const std::int64_t i = element / 2;
-    const std::int64_t j = element - i * 2;
-    float dE2 = 0.0f;
-    for (std::int64_t t = 0; t < T; ++t) {
-      const float dwords_t_j = dwords[t * 2 + j];
-      dE2 += ids[t] == i ? dwords_t_j : 0.0f;
+  __shared__ gradc::Chosen chosen;
+  if (const std::int64_t i = gradc::block(); i < 5) {
+    float sum = 0.0f;
+    for (std::int64_t first = 0; first < T; first += 32) {
+      const std::int64_t t = first + gradc::thread();
+      gradc::choose(t < T && ids[t] == i, chosen);
+      if (const std::int64_t j = gradc::thread(); j < 2) {
+        for (const std::int64_t t2 : gradc::chosen_from(first, chosen)) {
+          sum += dwords[t2 * 2 + j];
+        }
+      }
     }
-    dE[i * 2 + j] = dE2;
+    if (const std::int64_t j = gradc::thread(); j < 2) {
+      dE[i * 2 + j] = sum;
+    }
   }
 }
 
@@ -156,9 +158,9 @@ static __global__ void fit_dsmooth(std::int64_t T, const float* __restrict k,
     for (std::int64_t u = 0; u < 3; ++u) {
       smooth2 += k[u] * (i + u - 1 >= 0 && i + u - 1 < T ? words[(i + u - 1) * 2 + d] : 0.0f);
     }
-    smooth[i * 2 + d] = smooth2;
+    smooth[element] = smooth2;
     const float tanh = gradc::tanh(smooth2);
-    dsmooth[i * 2 + d] = (tanh - t[i * 2 + d]) / T_f32 * (1.0f - tanh * tanh);
+    dsmooth[element] = (tanh - t[element]) / T_f32 * (1.0f - tanh * tanh);
   }
 }
 
@@ -206,9 +208,7 @@ static __global__ void fit_step(std::int32_t* __restrict step_) {
 // lookup.nn:20
 static __global__ void fit_f_words_E(const float* __restrict dE, float* __restrict E) {
   if (const std::int64_t element = gradc::thread_of_all(); element < 10) {
-    const std::int64_t i = element / 2;
-    const std::int64_t j = element - i * 2;
-    E[i * 2 + j] = E[i * 2 + j] - 0.1f * dE[i * 2 + j];
+    E[element] = E[element] - 0.1f * dE[element];
   }
 }
 
@@ -248,7 +248,7 @@ static __global__ void fit_smooth(std::int64_t T, const float* __restrict k,
     for (std::int64_t u = 0; u < 3; ++u) {
       smooth2 += k[u] * (i + u - 1 >= 0 && i + u - 1 < T ? words[(i + u - 1) * 2 + d] : 0.0f);
     }
-    smooth[i * 2 + d] = smooth2;
+    smooth[element] = smooth2;
   }
 }
 
@@ -256,8 +256,8 @@ static __global__ void fit_smooth(std::int64_t T, const float* __restrict k,
 void init(gradc::Device& device, Parameters& parameters, State& state, std::uint64_t seed) {
   const std::int32_t* const counter = nullptr;
   device.launch({"init_f_words_E", ""}, 1, 256, init_f_words_E, seed, counter, parameters.f_words_E);
-  device.launch({"init_f_smooth_k", ""}, 1, 256, init_f_smooth_k, parameters.f_smooth_k);
   device.launch({"init_fit_step", ""}, 1, 32, init_fit_step, state.fit_step);
+  device.launch({"init_f_smooth_k", ""}, 1, 256, init_f_smooth_k, parameters.f_smooth_k);
 }
 
 void f_forward(gradc::Device& device, const Parameters& parameters, Workspace& workspace, std::int64_t T, const std::int32_t* ids, float* y) {
@@ -274,7 +274,7 @@ void f_backward(gradc::Device& device, const Parameters& parameters, Workspace& 
   auto* const words = gradc::place<float>(workspace.data, 0);  // f32[T, 2]
   device.launch({"f_dsmooth", "lookup.nn:15"}, (T * 2 + 255) / 256, 256, f_dsmooth, T, dy, y2, dsmooth);
   device.launch({"f_dwords", "lookup.nn:11"}, (T * 2 + 255) / 256, 256, f_dwords, T, dsmooth, parameters.f_smooth_k, dwords);
-  device.launch({"f_dE", "lookup.nn:6"}, 1, 256, f_dE, T, ids, dwords, gradients.f_words_E);
+  device.launch({"f_dE", "lookup.nn:6"}, 5, 32, f_dE, T, ids, dwords, gradients.f_words_E);
   device.launch({"f_dk", "lookup.nn:11"}, 3, 32, f_dk, T, dsmooth, words, gradients.f_smooth_k);
 }
 
@@ -295,9 +295,9 @@ void fit(gradc::Device& device, Parameters& parameters, State& state, Workspace&
   // backward and update
   device.launch({"fit_step", "lookup.nn:18"}, 1, 32, lookup::fit_step, state.fit_step);
   device.launch({"f_dwords", "lookup.nn:11"}, (T * 2 + 255) / 256, 256, f_dwords, T, dsmooth, parameters.f_smooth_k, dwords);
-  device.launch({"f_dE", "lookup.nn:6"}, 1, 256, f_dE, T, ids, dwords, dE);
-  device.launch({"fit_f_words_E", "lookup.nn:20"}, 1, 256, fit_f_words_E, dE, parameters.f_words_E);
+  device.launch({"f_dE", "lookup.nn:6"}, 5, 32, f_dE, T, ids, dwords, dE);
   device.launch({"fit_f_smooth_k", "lookup.nn:11"}, 3, 32, fit_f_smooth_k, T, dsmooth, words, parameters.f_smooth_k);
+  device.launch({"fit_f_words_E", "lookup.nn:20"}, 1, 256, fit_f_words_E, dE, parameters.f_words_E);
 }
 
 void fit_evaluate(gradc::Device& device, const Parameters& parameters, const State& /*state*/, Workspace& workspace, std::int64_t T, const std::int32_t* ids, const float* t, fit_result* result) {
@@ -400,7 +400,7 @@ const gradc::Model the_model = {
     the_state, 1, sizeof(State),
     sizeof(Workspace),
     the_functions, 4,
-    nullptr, &gradc::cuda_engine, init_on_device,
+    nullptr, &gradc::device_engine, init_on_device,
 };
 
 }  // namespace
@@ -408,3 +408,63 @@ const gradc::Model the_model = {
 const gradc::Model& model() { return the_model; }
 
 }  // namespace lookup
+
+// ---- the C interface
+
+extern "C" {
+
+std::size_t lookup_parameters_size(void) { return sizeof(lookup::Parameters); }
+std::size_t lookup_state_size(void) { return sizeof(lookup::State); }
+std::size_t lookup_workspace_size(void) { return sizeof(lookup::Workspace); }
+
+const char* lookup_error(void) { return gradc::last_message(); }
+int lookup_open(void** device) {
+  return gradc::code_of([&] { *device = new gradc::Device; });
+}
+void lookup_close(void* device) { delete static_cast<gradc::Device*>(device); }
+int lookup_allocate(void* device, std::size_t bytes, void** memory) {
+  return gradc::code_of([&] { *memory = static_cast<gradc::Device*>(device)->allocate(bytes, "an array"); });
+}
+void lookup_release(void* device, void* memory) { static_cast<gradc::Device*>(device)->release(memory); }
+int lookup_upload(void* device, void* to, const void* from, std::size_t bytes) {
+  return gradc::code_of([&] { static_cast<gradc::Device*>(device)->upload(to, from, bytes); });
+}
+int lookup_download(void* device, void* to, const void* from, std::size_t bytes) {
+  return gradc::code_of([&] { static_cast<gradc::Device*>(device)->download(to, from, bytes); });
+}
+int lookup_wait(void* device) {
+  return gradc::code_of([&] { static_cast<gradc::Device*>(device)->synchronize(); });
+}
+
+int lookup_init(void* device, void* parameters, void* state, std::uint64_t seed) {
+  return gradc::code_of([&] { lookup::init(*static_cast<gradc::Device*>(device), *static_cast<lookup::Parameters*>(parameters), *static_cast<lookup::State*>(state), seed); });
+}
+
+int lookup_f_forward(void* device, const void* parameters, void* workspace, std::int64_t T, const std::int32_t* ids, float* y) {
+  return gradc::code_of([&] { lookup::f_forward(*static_cast<gradc::Device*>(device), *static_cast<const lookup::Parameters*>(parameters), *static_cast<lookup::Workspace*>(workspace), T, ids, y); });
+}
+
+int lookup_f_backward(void* device, const void* parameters, void* workspace, std::int64_t T, const std::int32_t* ids, const float* dy, void* gradients) {
+  return gradc::code_of([&] { lookup::f_backward(*static_cast<gradc::Device*>(device), *static_cast<const lookup::Parameters*>(parameters), *static_cast<lookup::Workspace*>(workspace), T, ids, dy, *static_cast<lookup::Parameters*>(gradients)); });
+}
+
+int lookup_fit(void* device, void* parameters, void* state, void* workspace, std::int64_t T, const std::int32_t* ids, const float* t, std::uint64_t seed, float* loss) {
+  return gradc::code_of([&] {
+    auto* const reported = (*static_cast<gradc::Device*>(device)).result<lookup::fit_result>();
+    lookup::fit(*static_cast<gradc::Device*>(device), *static_cast<lookup::Parameters*>(parameters), *static_cast<lookup::State*>(state), *static_cast<lookup::Workspace*>(workspace), T, ids, t, seed, reported);
+    if (loss != nullptr) (*static_cast<gradc::Device*>(device)).download(loss, &reported->loss, sizeof *loss);
+  });
+}
+
+int lookup_fit_evaluate(void* device, const void* parameters, const void* state, void* workspace, std::int64_t T, const std::int32_t* ids, const float* t, float* loss) {
+  return gradc::code_of([&] {
+    auto* const reported = (*static_cast<gradc::Device*>(device)).result<lookup::fit_result>();
+    lookup::fit_evaluate(*static_cast<gradc::Device*>(device), *static_cast<const lookup::Parameters*>(parameters), *static_cast<const lookup::State*>(state), *static_cast<lookup::Workspace*>(workspace), T, ids, t, reported);
+    if (loss != nullptr) (*static_cast<gradc::Device*>(device)).download(loss, &reported->loss, sizeof *loss);
+  });
+}
+
+
+const void* lookup_model(void) { return &lookup::model(); }
+
+}  // extern "C"

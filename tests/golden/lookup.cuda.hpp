@@ -78,3 +78,29 @@ void fit_evaluate(gradc::Device& device, const Parameters& parameters, const Sta
 const gradc::Model& model();
 
 }  // namespace lookup
+
+// The same for C and whatever can call C. What returns an int returns 0, or else the code of an error, which
+// lookup_error() then puts into words, for this thread: 1 a call or kernel failed, 2 there is no device, 3 its memory
+// is full. `device` is what lookup_open gave. Parameters, state, workspace and tensors are memory of that device, as
+// lookup_allocate gives it; functions return when their kernels are in its stream. What a step reports goes to the pointers
+// at the end of its list, memory of the processor, for which it waits; those that are null are left out.
+extern "C" {
+std::size_t lookup_parameters_size(void);
+std::size_t lookup_state_size(void);
+std::size_t lookup_workspace_size(void);
+const char* lookup_error(void);
+int lookup_open(void** device);
+void lookup_close(void* device);
+int lookup_allocate(void* device, std::size_t bytes, void** memory);
+void lookup_release(void* device, void* memory);
+int lookup_upload(void* device, void* to, const void* from, std::size_t bytes);
+int lookup_download(void* device, void* to, const void* from, std::size_t bytes);
+int lookup_wait(void* device);
+int lookup_init(void* device, void* parameters, void* state, std::uint64_t seed);
+int lookup_f_forward(void* device, const void* parameters, void* workspace, std::int64_t T, const std::int32_t* ids, float* y);
+int lookup_f_backward(void* device, const void* parameters, void* workspace, std::int64_t T, const std::int32_t* ids, const float* dy, void* gradients);
+int lookup_fit(void* device, void* parameters, void* state, void* workspace, std::int64_t T, const std::int32_t* ids, const float* t, std::uint64_t seed, float* loss);
+int lookup_fit_evaluate(void* device, const void* parameters, const void* state, void* workspace, std::int64_t T, const std::int32_t* ids, const float* t, float* loss);
+// A `const gradc::Model*`.
+const void* lookup_model(void);
+}

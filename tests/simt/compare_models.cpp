@@ -1,12 +1,11 @@
-// compare_models.cpp: one network as C++ and as CUDA in the emulation: every function on the same values.
-// Compiled with the headers of both, as FIRST and SECOND.
+// compare_models.cpp: networks as C++ and as CUDA, in the emulation or on a GPU: every function on the same values.
+// "pairs.h" names them: `compare_pairs(small, compare)` calls `compare(cpp, cuda, small)` with the models of each.
 #include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <vector>
 
-#include FIRST_HEADER
-#include SECOND_HEADER
+#include "pairs.h"
 
 namespace {
 
@@ -177,9 +176,13 @@ void run_all(const gradc::Model& cpp, const gradc::Model& cuda, std::int64_t shr
 
 // With an argument at small sizes only: the check for races takes its time.
 int main(int argc, char**) {
-  for (const std::int64_t shrink : {1, 3, 1000}) {
-    if (argc == 1 || shrink > 1) run_all(FIRST::model(), SECOND::model(), shrink);
-  }
+  compare_pairs(argc > 1, [](const gradc::Model& cpp, const gradc::Model& cuda, bool small) {
+    const int before = problems;
+    for (const std::int64_t shrink : {1, 3, 1000}) {
+      if (!small || shrink > 1) run_all(cpp, cuda, shrink);
+    }
+    if (problems > before) std::printf("in %s\n", cpp.name);
+  });
   std::printf("%d differences\n", problems);
   return problems != 0;
 }

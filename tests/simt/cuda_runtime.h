@@ -11,6 +11,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <type_traits>
@@ -44,6 +45,9 @@ void barrier(const void* where);
 // Gives every lane the bytes that lane + `distance` put in; its own where there is no such lane.
 void shuffle_down(void* value, std::size_t bytes, unsigned distance, const void* where);
 
+// The flags of the lanes of the warp, a bit each.
+unsigned ballot(bool flag, const void* where);
+
 void* allocate(std::size_t);
 void release(void*);
 
@@ -62,6 +66,11 @@ __attribute__((noinline)) T __shfl_down_sync(unsigned, T value, unsigned distanc
   ::simt::shuffle_down(&value, sizeof value, distance, __builtin_return_address(0));
   return value;
 }
+
+__attribute__((noinline)) inline unsigned __ballot_sync(unsigned, int flag) {
+  return ::simt::ballot(flag != 0, __builtin_return_address(0));
+}
+inline int __ffs(int bits) { return __builtin_ffs(bits); }
 
 // ---- what of CUDA's runtime gradc/cuda.h calls
 
@@ -84,7 +93,12 @@ struct cudaLaunchConfig_t {
 
 inline const char* cudaGetErrorString(cudaError_t) { return "an error of the emulation"; }
 inline const char* cudaGetErrorName(cudaError_t) { return "cudaErrorEmulated"; }
-inline cudaError_t cudaGetDeviceCount(int* count) { return *count = 1, cudaSuccess; }
+// Without a device, if $SIMT_DEVICES is 0.
+inline cudaError_t cudaGetDeviceCount(int* count) {
+  const char* devices = std::getenv("SIMT_DEVICES");
+  *count = devices == nullptr ? 1 : std::atoi(devices);
+  return *count == 0 ? cudaErrorNoDevice : cudaSuccess;
+}
 inline cudaError_t cudaGetLastError() { return cudaSuccess; }
 inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) { return *stream = nullptr, cudaSuccess; }
 inline cudaError_t cudaStreamDestroy(cudaStream_t) { return cudaSuccess; }

@@ -1,5 +1,6 @@
 // examples.cpp: every example, golden spec and definition of the prelude as CUDA: compiled by nvcc, and run in the
 // emulation against the same as C++.
+#include <algorithm>
 #include <cstdlib>
 
 #include "catch.h"
@@ -11,15 +12,21 @@ namespace {
 
 const fs::path source = GRADC_SOURCE_DIR;
 
-std::vector<fs::path> specs() {
-  std::vector<fs::path> found;
-  for (const char* spec : {"digits/digits.nn", "mlp/mlp.nn", "mnist/mnist_small.nn", "sentiment/sentiment.nn", "embed/sine.nn",
-                           "operator/dilation.nn", "ratings/ratings.nn"})
-    found.push_back(source / "examples" / spec);
-  for (const char* folder : {"tests/golden", "tests/ops/samples"})
-    if (fs::exists(source / folder))
-      for (const std::string& name : names_in(source / folder))
-        if (fs::path(name).extension() == ".nn") found.push_back(source / folder / name);
+// The specs of each folder: of every example, the golden ones, and those that hold all of the prelude.
+std::vector<std::vector<fs::path>> specs() {
+  std::vector<fs::path> folders = {source / "tests/golden", source / "tests/ops/samples"};
+  for (const auto& entry : fs::directory_iterator(source / "examples"))
+    if (entry.is_directory()) folders.push_back(entry.path());
+  std::sort(folders.begin(), folders.end());
+  std::vector<std::vector<fs::path>> found;
+  for (const fs::path& folder : folders) {
+    found.emplace_back();
+    for (const std::string& name : names_in(folder)) {
+      // One is refused on purpose, and one is the network of another with other data.
+      if (fs::path(name).extension() == ".nn" && name != "blocked.nn" && name != "mnist_small.nn")
+        found.back().push_back(folder / name);
+    }
+  }
   return found;
 }
 
@@ -29,15 +36,20 @@ void require(const std::vector<std::string>& command, const fs::path& folder) {
   REQUIRE(finished.exit_code == 0);
 }
 
-// The spec as <name>.cpp and, under another name, <name>_cuda.cu.
-std::string build_both(const fs::path& spec, const fs::path& folder) {
-  const std::string name = spec.stem().string();
-  for (const std::string& file : names_in(spec.parent_path()))  // what it imports
-    if (fs::path(file).extension() == ".nn") fs::copy_file(spec.parent_path() / file, folder / fs::path(file).filename());
-  fs::copy_file(spec, folder / (name + "_cuda.nn"));
-  require({GRADC_TOOL, "build", name + ".nn"}, folder);
-  require({GRADC_TOOL, "build", name + "_cuda.nn", "--target=cuda"}, folder);
-  return name;
+// Each spec as <name>.cpp and, under another name, <name>_cuda.cu; the names.
+std::vector<std::string> build_both(const std::vector<fs::path>& specs, const fs::path& folder) {
+  std::vector<std::string> names;
+  for (const std::string& file : names_in(specs[0].parent_path()))  // what they import
+    if (fs::path(file).extension() == ".nn") fs::copy_file(specs[0].parent_path() / file, folder / file);
+  for (const fs::path& spec : specs) {
+    const std::string name = spec.stem().string();
+    INFO(spec);
+    fs::copy_file(spec, folder / (name + "_cuda.nn"));
+    require({GRADC_TOOL, "build", name + ".nn"}, folder);
+    require({GRADC_TOOL, "build", name + "_cuda.nn", "--target=cuda"}, folder);
+    names.push_back(name);
+  }
+  return names;
 }
 
 std::string nvcc() {
@@ -49,31 +61,103 @@ std::string nvcc() {
 }  // namespace
 
 TEST_CASE("specs compute as CUDA what they do as C++") {
-  for (const fs::path& spec : specs()) {
+  for (const std::vector<fs::path>& folder_of_specs : specs()) {
     const TemporaryFolder folder;
-    const std::string name = build_both(spec, folder.path());
+    const std::vector<std::string> names = build_both(folder_of_specs, folder.path());
+    INFO(folder_of_specs[0]);
+    std::string headers, pairs;
+    for (const std::string& name : names) {
+      headers += "#include \"" + name + ".hpp\"\n#include \"" + name + "_cuda.hpp\"\n";
+      pairs += "  compare(" + name + "::model(), " + name + "_cuda::model(), small);\n";
+    }
+    write_text(folder.path() / "pairs.h", headers + "template <class Compare>\nvoid compare_pairs(bool small, Compare compare) {\n" +
+                                              pairs + "}\n");
     const std::string simt = (source / "tests/simt").string();
-    const std::vector<std::string> options = {
-        "-std=c++17", "-O1", "-g1", "-I" + simt, "-I" + (source / "runtime").string(), "-I.", "-Wno-unknown-pragmas",
-        "-DFIRST=" + name, "-DSECOND=" + name + "_cuda", "-DFIRST_HEADER=\"" + name + ".hpp\"",
-        "-DSECOND_HEADER=\"" + name + "_cuda.hpp\""};
-    const auto with = [&](std::vector<std::string> first, const std::vector<std::string>& last) {
-      first.insert(first.end(), options.begin(), options.end());
-      first.insert(first.end(), last.begin(), last.end());
-      return first;
+    const auto compile = [&](std::vector<std::string> command, const std::vector<std::string>& more) {
+      for (const std::string& option : {std::string("-std=c++17"), std::string("-O1"), std::string("-g1"), "-I" + simt,
+                                        "-I" + (source / "runtime").string(), std::string("-I."), std::string("-Wno-unknown-pragmas")})
+        command.push_back(option);
+      command.insert(command.end(), more.begin(), more.end());
+      require(command, folder.path());
     };
-    INFO(spec);
-    require(with({"g++", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-Wall", "-Wextra", "-Werror"},
-                 {"-x", "c++", name + ".cpp", name + "_cuda.cu", simt + "/compare_models.cpp", simt + "/simt.cpp", "-o",
-                  "sanitized"}), folder.path());
+    std::vector<std::string> sanitized = {"-x", "c++", simt + "/compare_models.cpp", simt + "/simt.cpp"}, objects, races;
+    for (const std::string& name : names) {
+      sanitized.push_back(name + "_cuda.cu");
+      compile({"g++", "-w", "-c"}, {name + ".cpp", "-o", name + ".o"});
+      compile({"g++", "-fsanitize=thread", "-fno-threadsafe-statics", "-w", "-x", "c++", "-c"},
+              {name + "_cuda.cu", "-o", name + "_cuda.o"});
+      objects.push_back(name + ".o");
+      races.push_back(name + "_cuda.o");
+    }
+    sanitized.insert(sanitized.end(), {"-x", "none"});
+    sanitized.insert(sanitized.end(), objects.begin(), objects.end());
+    sanitized.insert(sanitized.end(), {"-o", "sanitized"});
+    compile({"g++", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-Wall", "-Wextra", "-Werror"}, sanitized);
     require({"./sanitized"}, folder.path());
-    require(with({"g++", "-fsanitize=thread", "-fno-threadsafe-statics", "-w"},
-                 {"-x", "c++", "-c", name + "_cuda.cu", "-o", "cuda.o"}), folder.path());
-    require(with({"g++", "-DSIMT_RACES", "-w"},
-                 {name + ".cpp", simt + "/compare_models.cpp", simt + "/simt.cpp", simt + "/simt_races.cpp", "cuda.o", "-o",
-                  "races"}), folder.path());
+    races.insert(races.begin(), {simt + "/compare_models.cpp", simt + "/simt.cpp", simt + "/simt_races.cpp"});
+    races.insert(races.end(), objects.begin(), objects.end());
+    races.insert(races.end(), {"-o", "races"});
+    compile({"g++", "-DSIMT_RACES", "-w"}, races);
     require({"./races", "small"}, folder.path());
   }
+}
+
+TEST_CASE("CUDA is called from C, where errors are numbers") {
+  const TemporaryFolder folder;
+  write_text(folder.path() / "line.nn",
+             "dim B <= 8\nnet f(x: f32[B, 3]) -> reported: f32[B, 1] { reported = x |> dense(1) }\n"
+             "step fit(x: f32[B, 3], t: f32[B, 1]) {\n  loss = mse(f(x), t)\n"
+             "  minimize loss using sgd(lr = 0.1)\n  report loss, reported = 2 * loss\n}\n");
+  require({GRADC_TOOL, "build", "line.nn", "--target=cuda"}, folder.path());
+  write_text(folder.path() / "main.cpp", R"(#include <cstdio>
+#include <cstdlib>
+#include "line.hpp"
+static void must(int code) {
+  if (code != 0) std::printf("code %d: %s\n", code, line_error()), std::exit(1);
+}
+int main() {
+  void *device, *parameters, *state, *workspace, *x, *t, *y, *none;
+  must(line_open(&device));
+  must(line_allocate(device, line_parameters_size(), &parameters));
+  must(line_allocate(device, line_state_size(), &state));
+  must(line_allocate(device, line_workspace_size(), &workspace));
+  must(line_allocate(device, 96, &x));
+  must(line_allocate(device, 32, &t));
+  must(line_allocate(device, 32, &y));
+  float values[24], goals[8], outputs[8], first = 0, loss = 0, twice = 0;
+  for (int i = 0; i < 24; ++i) values[i] = static_cast<float>(i * 7 % 5) / 5.0f;
+  for (int i = 0; i < 8; ++i) goals[i] = values[3 * i] - values[3 * i + 2];
+  must(line_upload(device, x, values, sizeof values));
+  must(line_upload(device, t, goals, sizeof goals));
+  must(line_init(device, parameters, state, 3));
+  const auto fit = [&](float* a, float* b) {
+    return line_fit(device, parameters, state, workspace, 8, static_cast<float*>(x), static_cast<float*>(t), 1, a, b);
+  };
+  must(fit(&first, nullptr));
+  for (int k = 0; k < 50; ++k) must(fit(nullptr, nullptr));
+  must(fit(&loss, &twice));
+  must(line_f_forward(device, parameters, workspace, 8, static_cast<float*>(x), static_cast<float*>(y)));
+  must(line_download(device, outputs, y, sizeof outputs));
+  must(line_wait(device));
+  float again = 0;
+  for (int i = 0; i < 8; ++i) again += (outputs[i] - goals[i]) * (outputs[i] - goals[i]) / 8;
+  std::printf("%d %d %d\n", loss < 0.5f * first, twice == 2 * loss, again < loss);
+  const int code = line_allocate(device, std::size_t{1} << 40, &none);
+  std::printf("code %d: %s\n", code, line_error());
+  for (void* memory : {parameters, state, workspace, x, t, y}) line_release(device, memory);
+  line_close(device);
+}
+)");
+  const std::string simt = (source / "tests/simt").string();
+  require({"g++", "-std=c++17", "-O1", "-g1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-Wall",
+           "-Wextra", "-Wno-unknown-pragmas", "-Werror", "-I" + simt, "-I" + (source / "runtime").string(), "-I.", "-x",
+           "c++", "main.cpp", "line.cu", simt + "/simt.cpp", "-o", "program"}, folder.path());
+  const Finished ran = run_program({"./program"}, {folder.path(), {}, std::chrono::seconds(60)});
+  INFO(ran.err);
+  CHECK(ran.out == "1 1 1\ncode 3: out of device memory: an array needs 1099511627776 bytes, and 68719476736 of "
+                   "68719476736 are free\n");
+  const Finished without = run_program({"./program"}, {folder.path(), {{"SIMT_DEVICES", "0"}}, std::chrono::seconds(60)});
+  CHECK(without.out == "code 2: CUDA cannot be used: this machine has no NVIDIA GPU\n");
 }
 
 TEST_CASE("nvcc compiles every spec without a warning") {
@@ -82,11 +166,14 @@ TEST_CASE("nvcc compiles every spec without a warning") {
     WARN("not run: nvcc is not installed");
     return;
   }
-  for (const fs::path& spec : specs()) {
+  for (const std::vector<fs::path>& folder_of_specs : specs()) {
     const TemporaryFolder folder;
-    const std::string name = build_both(spec, folder.path());
-    for (const std::string architecture : {"sm_75", "sm_100"})
-      require({compiler, "-std=c++17", "-arch=" + architecture, "-Werror", "all-warnings", "-Xcompiler", "-Wall,-Wextra",
-               "-I" + (source / "runtime").string(), "-c", name + "_cuda.cu", "-o", architecture + ".o"}, folder.path());
+    for (const std::string& name : build_both(folder_of_specs, folder.path())) {
+      std::vector<std::string> command = {compiler, "-std=c++17", "-Werror", "all-warnings", "-Xcompiler", "-Wall,-Wextra"};
+      for (const std::string number : {"75", "100"})
+        command.insert(command.end(), {"-gencode", "arch=compute_" + number + ",code=sm_" + number});
+      command.insert(command.end(), {"-I" + (source / "runtime").string(), "-c", name + "_cuda.cu", "-o", "both.o"});
+      require(command, folder.path());
+    }
   }
 }

@@ -62,7 +62,7 @@ std::string rows(std::int64_t n) {
 
 }  // namespace
 
-TEST_CASE("products at the edges of every tile, on a grid") {
+TEST_CASE("products at the edges of every tile, on a grid", "[grid]") {
   const std::int64_t sizes[] = {1, 2, 7, 16, 31, 32, 33, 64, 65, 70};
   std::vector<EmittedCase> cases;
   for (std::size_t i = 0; i < std::size(sizes); ++i) {
@@ -73,7 +73,7 @@ TEST_CASE("products at the edges of every tile, on a grid") {
   check(std::move(cases), threads);
 }
 
-TEST_CASE("sizes chosen at run time, windows, and scatters on a grid") {
+TEST_CASE("sizes chosen at run time, windows, and scatters on a grid", "[grid]") {
   std::vector<EmittedCase> cases;
   const std::string text =
       "dim B <= 40\ndim N <= 70\ndim K <= 20\n"
@@ -119,7 +119,7 @@ TEST_CASE("sizes chosen at run time, windows, and scatters on a grid") {
   check(std::move(cases), threads);
 }
 
-TEST_CASE("rows of every length are folded by blocks of every size") {
+TEST_CASE("rows of every length are folded by blocks of every size", "[grid]") {
   std::vector<EmittedCase> cases;
   for (const std::int64_t n : {1, 7, 8, 31, 32, 33, 100, 257, 600}) {
     cases.push_back(of(fmt::format("rows of {}", n), rows(n), {{"B", n % 7 + 1}}));
@@ -128,7 +128,7 @@ TEST_CASE("rows of every length are folded by blocks of every size") {
   check(std::move(cases), threads);
 }
 
-TEST_CASE("random graphs compute on a grid what the interpreter does") {
+TEST_CASE("random graphs compute on a grid what the interpreter does", "[grid]") {
   const int part = GENERATE(0, 1, 2, 3);
   std::vector<EmittedCase> cases;
   for (int k = 0; k < 8; ++k) {

@@ -185,7 +185,11 @@ void barrier(const void* where) {
   to_scheduler();
 }
 
-void shuffle_down(void* value, std::size_t bytes, unsigned distance, const void* where) {
+namespace {
+
+// All lanes of the warp give something, then each takes what it wants of it.
+template <class Take>
+void exchange(const void* given, std::size_t bytes, const void* where, Take take) {
   Machine& m = machine();
   const unsigned me = m.current;
   const auto wait = [&] {
@@ -193,15 +197,34 @@ void shuffle_down(void* value, std::size_t bytes, unsigned distance, const void*
     m.fibers[me].where = where;
     to_scheduler();
   };
-  std::memcpy(m.fibers[me].given, value, bytes);
+  std::memcpy(m.fibers[me].given, given, bytes);
   wait();
-  if (me % warp + distance < warp) std::memcpy(value, m.fibers[me + distance].given, bytes);
+  take(me);
   wait();
 }
 
+}  // namespace
+
+void shuffle_down(void* value, std::size_t bytes, unsigned distance, const void* where) {
+  exchange(value, bytes, where, [&](unsigned me) {
+    if (me % warp + distance < warp) std::memcpy(value, machine().fibers[me + distance].given, bytes);
+  });
+}
+
+unsigned ballot(bool flag, const void* where) {
+  const unsigned char mine = flag;
+  unsigned all = 0;
+  exchange(&mine, 1, where, [&](unsigned me) {
+    for (unsigned lane = 0; lane < warp; ++lane) {
+      all |= unsigned{machine().fibers[me - me % warp + lane].given[0]} << lane;
+    }
+  });
+  return all;
+}
+
 void* allocate(std::size_t bytes) {
-  void* memory = std::malloc(bytes == 0 ? 1 : bytes);
-  if (memory == nullptr) fault("out of memory");
+  void* memory = nullptr;  // aligned as a device's, and of exactly its size
+  if (posix_memalign(&memory, 256, bytes == 0 ? 1 : bytes) != 0) fault("out of memory");
   std::memset(memory, 0xff, bytes);
   return memory;
 }

@@ -97,3 +97,55 @@ TEST_CASE("gradc is embedded as a folder too") {
   CHECK_THAT(run_in(work.path(), {"ninja", "-C", "build", "-n", "embed"}).out,
              contains("gradc sine.nn"));
 }
+
+TEST_CASE("a project in CUDA is built where there is a compiler for it") {
+  std::string nvcc = "nvcc";
+  if (run_program({nvcc, "--version"}).exit_code != 0) nvcc = "/usr/local/cuda/bin/nvcc";
+  if (!fs::exists(nvcc) && nvcc != "nvcc") {
+    WARN("not run: nvcc is not installed");
+    return;
+  }
+  const Installed installed;
+  const Workplace place;
+  write_text(place.path() / "CMakeLists.txt",
+             "cmake_minimum_required(VERSION 3.20)\nproject(mine LANGUAGES CXX CUDA)\n"
+             "find_package(gradc CONFIG REQUIRED)\n"
+             "gradc_add_network(networks SPECS tiny.nn TARGET cuda)\n"
+             "add_executable(mine main.cpp)\ntarget_link_libraries(mine PRIVATE networks)\n");
+  // Without a GPU it says so, in C++ and in C.
+  write_text(place.path() / "main.cpp", R"(#include <cstdio>
+#include "tiny.hpp"
+int main() {
+  void* opened = nullptr;
+  const int code = tiny_open(&opened);
+  if (code != 0) std::printf("C: code %d: %s\n", code, tiny_error());
+  try {
+    gradc::Device device;
+    gradc::OnDevice<tiny::Arena> arena(device, "tiny");
+    gradc::OnDevice<tiny::train_result> result(device, "results");
+    gradc::DeviceArray<float> x(device, 32);
+    gradc::DeviceArray<std::int32_t> label(device, 8);
+    device.fill(x.get(), 0, 32 * sizeof(float));
+    device.fill(label.get(), 0, 8 * sizeof(std::int32_t));
+    tiny::init(device, arena->parameters, arena->state, 1);
+    tiny::train(device, arena->parameters, arena->state, arena->workspace, 8, x.get(), label.get(), 1, &*result);
+    tiny::train_result reported;
+    result.download(reported);
+    std::printf("loss %.4f\n", static_cast<double>(reported.loss));
+  } catch (const gradc::CudaError& error) {
+    std::printf("C++: %s\n", error.what());
+  }
+}
+)");
+  run_in(place.path(), {"cmake", "-G", "Ninja", "-S", ".", "-B", "build", "-DCMAKE_CUDA_COMPILER=" + nvcc,
+                        "-DCMAKE_CUDA_ARCHITECTURES=75", "-DCMAKE_PREFIX_PATH=" + installed.prefix().string()});
+  run_in(place.path(), {"cmake", "--build", "build"});
+  const std::string said = run_in(place.path(), {"build/mine"}).out;
+  INFO(said);
+  if (contains_text(said, "loss")) {
+    CHECK(said == "loss 0.6931\n");  // of two classes that are equally likely
+  } else {
+    CHECK(contains_text(said, "C: code 2: CUDA cannot be used: "));
+    CHECK(contains_text(said, "C++: CUDA cannot be used: "));
+  }
+}

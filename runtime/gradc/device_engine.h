@@ -1,5 +1,7 @@
-// gradc/cuda_engine.h: a network on a CUDA device, run by a program that knows nothing of CUDA: the engine of a
+// gradc/device_engine.h: a network on a device, run by a program that knows nothing of it: the engine of a
 // gradc::Model. Parameters, state and workspace stay on the device; inputs and results are copied at every call.
+//
+// Included after the header of a target, whose gradc::Device it uses.
 #pragma once
 
 #include <algorithm>
@@ -8,11 +10,10 @@
 #include <string>
 #include <vector>
 
-#include "gradc/cuda.h"
 #include "gradc/model.h"
 
 namespace gradc {
-namespace cuda_detail {
+namespace engine_detail {
 
 constexpr std::size_t alignment = 256;
 constexpr std::size_t rounded(std::size_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
@@ -29,9 +30,9 @@ inline std::size_t bytes_of(const Model& model, const Tensor& tensor, const std:
 }
 
 // One arena: parameters, state, workspace, gradients, and what a call takes and gives.
-class CudaSession {
+class DeviceSession {
  public:
-  explicit CudaSession(const Model& model) : model_(model) {
+  explicit DeviceSession(const Model& model) : model_(model) {
     bool backward = false;
     std::size_t staged = 0;
     for (std::int32_t f = 0; f < model.function_count; ++f) {
@@ -48,13 +49,17 @@ class CudaSession {
     workspace_ = state_ + rounded(model.state_size);
     gradients_ = workspace_ + rounded(model.workspace_size);
     staging_ = gradients_ + (backward ? rounded(model.parameters_size) : 0);
-    arena_ = static_cast<unsigned char*>(
-        device_.allocate(staging_ + staged, (std::string("the network ") + model.name).c_str()));
+    const std::string planned = std::string("the network ") + model.name + " (parameters " +
+                                std::to_string(state_) + ", state " + std::to_string(workspace_ - state_) +
+                                ", workspace " + std::to_string(gradients_ - workspace_) + ", gradients " +
+                                std::to_string(staging_ - gradients_) + ", inputs and outputs " +
+                                std::to_string(staged) + ")";
+    arena_ = static_cast<unsigned char*>(device_.allocate(staging_ + staged, planned.c_str()));
     device_.fill(arena_, 0, staging_);
   }
-  ~CudaSession() { cudaFree(arena_); }
-  CudaSession(const CudaSession&) = delete;
-  CudaSession& operator=(const CudaSession&) = delete;
+  ~DeviceSession() { device_.release(arena_); }
+  DeviceSession(const DeviceSession&) = delete;
+  DeviceSession& operator=(const DeviceSession&) = delete;
 
   void init(std::uint64_t seed) {
     Call call = {};
@@ -122,7 +127,7 @@ class CudaSession {
 // Runs `what`; nullptr, or what went wrong.
 template <class What>
 const char* attempt(void* session, What what) {
-  auto* const self = static_cast<CudaSession*>(session);
+  auto* const self = static_cast<DeviceSession*>(session);
   try {
     what(*self);
     return nullptr;
@@ -132,13 +137,13 @@ const char* attempt(void* session, What what) {
   }
 }
 
-}  // namespace cuda_detail
+}  // namespace engine_detail
 
-inline const Engine cuda_engine = {
-    "cuda",
+inline const Engine device_engine = {
+    Device::target,
     [](const Model& model, void** session, char* message, std::size_t size) {
       try {
-        *session = new cuda_detail::CudaSession(model);
+        *session = new engine_detail::DeviceSession(model);
         return true;
       } catch (const std::exception& error) {
         const std::string text = error.what();
@@ -149,18 +154,18 @@ inline const Engine cuda_engine = {
       }
     },
     [](void* session, std::uint64_t seed) {
-      return cuda_detail::attempt(session, [&](cuda_detail::CudaSession& s) { s.init(seed); });
+      return engine_detail::attempt(session, [&](engine_detail::DeviceSession& s) { s.init(seed); });
     },
     [](void* session, const void* parameters, const void* state) {
-      return cuda_detail::attempt(session, [&](cuda_detail::CudaSession& s) { s.upload(parameters, state); });
+      return engine_detail::attempt(session, [&](engine_detail::DeviceSession& s) { s.upload(parameters, state); });
     },
     [](void* session, void* parameters, void* state) {
-      return cuda_detail::attempt(session, [&](cuda_detail::CudaSession& s) { s.download(parameters, state); });
+      return engine_detail::attempt(session, [&](engine_detail::DeviceSession& s) { s.download(parameters, state); });
     },
     [](void* session, const Function& function, const Call& call) {
-      return cuda_detail::attempt(session, [&](cuda_detail::CudaSession& s) { s.run(function, call); });
+      return engine_detail::attempt(session, [&](engine_detail::DeviceSession& s) { s.run(function, call); });
     },
-    [](void* session) { delete static_cast<cuda_detail::CudaSession*>(session); },
+    [](void* session) { delete static_cast<engine_detail::DeviceSession*>(session); },
 };
 
 }  // namespace gradc
