@@ -228,6 +228,7 @@ void lay_out(Graph& g, const Target& target) {
     Layout layout(g, roots_of(step), *batch);
     if (!layout.changes()) continue;
     for (Output& o : step.outputs) o.node = layout.rewritten(o.node);
+    for (Output& o : step.evaluation) o.node = layout.rewritten(o.node);
     for (Update& u : step.updates) u.value = layout.rewritten(u.value);
   }
 }
