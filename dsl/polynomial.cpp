@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "dsl/rewrite_rules.h"
+
 namespace gradc {
 namespace {
 
@@ -60,7 +62,7 @@ class Collector {
 
   // Regrouping (1 - y) · f + y · g may cancel digits that the original keeps. It is only worth that
   // if something cancels altogether.
-  bool is_harmless() const { return !distributed_ || cancelled_; }
+  bool is_harmless() const { return safe_ && (!distributed_ || cancelled_); }
 
   ScalarId build(Polynomial p) {
     std::erase_if(p, [](const Monomial& m) { return m.coefficient == 0; });
@@ -155,9 +157,12 @@ class Collector {
     return p;
   }
 
+  void combine(Fn fn, double a, double b) { safe_ = safe_ && combines_safely(fn, a, b, dtype_); }
+
   void accumulate(Polynomial& p, const Monomial& m) {
     for (Monomial& existing : p) {
       if (existing.factors != m.factors) continue;
+      if (m.factors.empty()) combine(Fn::add, existing.coefficient, m.coefficient);
       existing.coefficient += m.coefficient;
       cancelled_ |= existing.coefficient == 0;
       return;
@@ -178,6 +183,7 @@ class Collector {
     for (const Monomial& a : *x) {
       for (const Monomial& b : *y) {
         Monomial m = a;
+        combine(Fn::mul, m.coefficient, b.coefficient);
         m.coefficient *= b.coefficient;
         for (auto [factor, exponent] : b.factors) {
           int& e = m.factors[factor];
@@ -198,6 +204,7 @@ class Collector {
                             std::none_of((*p)[0].factors.begin(), (*p)[0].factors.end(),
                                          [&](const auto& f) { return is_condition(f.first); });
     if (!invertible) return atom(id, -1);
+    combine(Fn::div, 1, (*p)[0].coefficient);
     (*p)[0].coefficient = 1 / (*p)[0].coefficient;
     for (auto& [factor, exponent] : (*p)[0].factors) exponent = -exponent;
     return p;
@@ -337,6 +344,7 @@ class Collector {
   const DType dtype_;
   bool guarded_ = false;  // within a select
   bool distributed_ = false, cancelled_ = false;
+  bool safe_ = true;  // no literals were combined that had better stay apart
   std::map<ScalarId, bool> logistic_arguments_;
 };
 

@@ -4,6 +4,8 @@
 #include <array>
 #include <cctype>
 #include <charconv>
+#include <cmath>
+#include <limits>
 
 #include "dsl/check.h"
 
@@ -290,10 +292,18 @@ class Matcher {
     for (const Pattern& a : p.args) {
       args.push_back(build(a, dtype == DType::boolean ? operand_dtype(p, dtype) : dtype));
     }
+    if (args.size() == 2 && is_literal(args[0]) && is_literal(args[1])) {
+      safe_ = safe_ && combines_safely(p.fn, g[args[0]].value, g[args[1]].value, g[args[0]].dtype);
+    }
     return g.apply(p.fn, std::move(args));
   }
 
+  // What was built combines no literals that had better stay apart.
+  bool safe() const { return safe_; }
+
  private:
+  bool is_literal(ScalarId id) const { return g[id].kind == ScalarKind::literal; }
+
   bool match_all(const Pattern& p, const Scalar& s, bool swapped) {
     for (std::size_t k = 0; k < p.args.size(); ++k) {
       if (!match(p.args[k], s.args[swapped ? 1 - k : k])) return false;
@@ -321,12 +331,32 @@ class Matcher {
   ScalarId& letter(char name) { return letters_[static_cast<std::size_t>(name - 'a')]; }
 
   std::array<ScalarId, 26> letters_;
+  bool safe_ = true;
 };
 
 }  // namespace
 
 Pattern parse_pattern(std::string_view text) {
   return PatternParser(text).run();
+}
+
+bool combines_safely(Fn fn, double a, double b, DType dtype) {
+  if (!is_float(dtype)) return true;
+  const bool single = dtype == DType::f32;
+  const auto rounded = [&](double x) { return single ? static_cast<double>(static_cast<float>(x)) : x; };
+  a = rounded(a);
+  b = rounded(b);
+  if (!std::isfinite(a) || !std::isfinite(b)) return true;
+  if (fn == Fn::mul || fn == Fn::div) {
+    const double value = rounded(fn == Fn::mul ? a * b : a / b);
+    const double least = single ? std::numeric_limits<float>::min() : std::numeric_limits<double>::min();
+    return a == 0 || (fn == Fn::mul && b == 0) || (std::isfinite(value) && std::fabs(value) >= least);
+  }
+  if (fn != Fn::add && fn != Fn::sub) return true;
+  if (fn == Fn::sub) b = -b;
+  const double value = rounded(a + b);
+  const double digits = 8 * (single ? std::numeric_limits<float>::epsilon() : std::numeric_limits<double>::epsilon());
+  return std::isfinite(value) && std::fabs(value - a - b) <= digits * std::min(std::fabs(a), std::fabs(b));
 }
 
 std::optional<ScalarId> apply_rules(Graph& g, ScalarId id, const Peek& peek) {
@@ -336,6 +366,8 @@ std::optional<ScalarId> apply_rules(Graph& g, ScalarId id, const Peek& peek) {
     Matcher matcher(g, rule.through_reads ? &peek : nullptr);
     if (!matcher.match(rule.pattern, id)) continue;
     const ScalarId result = matcher.build(rule.result, s.dtype);
+    // Other rules would only move the two about.
+    if (!matcher.safe()) return std::nullopt;
     if (result != id) return result;
   }
   return std::nullopt;

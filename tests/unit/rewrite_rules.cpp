@@ -4,6 +4,7 @@
 #include <set>
 
 #include "calculus.h"
+#include "dsl/simplify.h"
 #include "dsl/simplify_scalar.h"
 
 using namespace test;
@@ -172,4 +173,42 @@ TEST_CASE("stable forms are finite and accurate where the naive ones are not") {
   CHECK(simple(w.div(e, w.add(one, e)))[5] == 1);
   CHECK(simple(w.sub(one, sigmoid))[4] == Approx(1.928749847963918e-22));
   CHECK(simple(w.f(Fn::log, e))[0] == -1000);
+}
+
+TEST_CASE("literals meet only where nothing of what stands beside them gets lost") {
+  // k outer (j inner x) in f64, sums (x inner j) outer k, beyond the range and the digits of its numbers when k and j meet.
+  struct Sample {
+    Fn outer, inner;
+    double k, j, x;
+  };
+  for (const Sample& s : {Sample{Fn::mul, Fn::mul, 1e200, 1e200, 1e-250}, Sample{Fn::mul, Fn::mul, 1e-200, 1e-200, 1e250},
+                          Sample{Fn::div, Fn::mul, 1e-200, 1e200, 1e-150}, Sample{Fn::add, Fn::add, 1e-9, 1e8, -1e8},
+                          Sample{Fn::sub, Fn::add, 1e-9, 1e8, -1e8}}) {
+    World w;
+    const NodeId x = w.input("x", {}, s.x, s.x);
+    w.env.values["x"].data = {s.x};
+    const bool sum = s.inner == Fn::add;
+    const auto apply = [&](Fn fn, double literal, ScalarId value) {
+      const ScalarId k = w.g.literal(literal, DType::f64);
+      return sum ? w.g.apply(fn, {value, k}) : w.g.apply(fn, {k, value});
+    };
+    const NodeId y = w.g.comprehension(0, {}, Reduction::none, apply(s.outer, s.k, apply(s.inner, s.j, w.g.read(x, {}))));
+    const double before = w.value(y)[0];
+    CAPTURE(s.k, s.j, s.x, before);
+    REQUIRE(std::isfinite(before));
+    REQUIRE(before != 0);
+    Function f;
+    f.name = "f";
+    f.outputs = {{"y", y}};
+    w.g.functions = {f};
+    simplify(w.g);
+    CHECK(w.value(w.g.functions[0].outputs[0].node)[0] == before);
+  }
+  // And they do meet where nothing is.
+  CHECK(combines_safely(Fn::mul, 3, 0.1, DType::f32));
+  CHECK(combines_safely(Fn::add, 1, 2, DType::f32));
+  CHECK(combines_safely(Fn::add, 0.1, 0.2, DType::f64));
+  CHECK_FALSE(combines_safely(Fn::mul, 1e30, 1e30, DType::f32));
+  CHECK(combines_safely(Fn::mul, 1e30, 1e30, DType::f64));
+  CHECK_FALSE(combines_safely(Fn::add, 1e8, 1e-3, DType::f32));
 }
