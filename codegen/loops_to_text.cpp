@@ -10,6 +10,7 @@
 #include <set>
 #include <utility>
 
+#include "codegen/drop_unused.h"
 #include "codegen/expr_to_text.h"
 #include "dsl/check.h"
 
@@ -134,7 +135,8 @@ class KernelText {
       return;
     }
     if (s.kind == LoopKind::chosen) {
-      out_ += fmt::format("{}for (const std::int64_t {} : gradc::chosen_from({}, chosen)) {{\n", indent, v,
+      const char* const unread = used_names(s.body).contains(v) ? "" : "[[maybe_unused]] ";
+      out_ += fmt::format("{}for ({}const std::int64_t {} : gradc::chosen_from({}, chosen)) {{\n", indent, unread, v,
                           text(s.begin[0]));
       block(s.body, indent + "  ");
       out_ += indent + "}\n";
