@@ -76,7 +76,7 @@ std::string table(const std::string& type, const std::string& name, const std::s
   return entries.empty() ? "" : fmt::format("const {} {}[] = {{\n{}}};\n\n", type, name, entries);
 }
 
-std::string action(const std::variant<Fit, Test, Show, Score, Save>& what, std::size_t k) {
+std::string action(const std::variant<Fit, Test, Show, Score, Save, Load>& what, std::size_t k) {
   constexpr std::string_view entry =
       "    {{gradc::ActionKind::{}, {}, {}, {}, {}, {}, {}, {}, {}}},\n";
   constexpr std::string_view longer =
@@ -91,6 +91,12 @@ std::string action(const std::variant<Fit, Test, Show, Score, Save>& what, std::
                        "nullptr", 0, string_literal(score->output), string_literal(score->target),
                        number(score->threshold), fmt::format("metrics_{}", k),
                        score->metrics.size());
+  if (const auto* load = std::get_if<Load>(&what))
+    return fmt::format("    {{gradc::ActionKind::load, nullptr, nullptr, nullptr, 0, 0, false, 0u, {}, 0, nullptr, "
+                       "nullptr, 0.0, nullptr, 0, {}, {}}},\n",
+                       string_literal(load->path),
+                       load->mappings.empty() ? "nullptr" : fmt::format("mappings_{}", k),
+                       load->mappings.size());
   if (const auto* fit = std::get_if<Fit>(&what))
     return fmt::format(entry, "fit", string_literal(fit->step), string_literal(fit->data.data),
                        optional_literal(fit->data.part), fit->epochs, fit->batch, fit->shuffle,
@@ -149,6 +155,12 @@ std::string tables(const Program& program) {
       for (const std::string& metric : score->metrics)
         metrics += fmt::format("    {},\n", string_literal(metric));
       text += table("char* const", fmt::format("metrics_{}", k), metrics);
+    }
+    if (const auto* load = std::get_if<Load>(&program.actions[k])) {
+      std::string mappings;
+      for (const auto& [from, to] : load->mappings)
+        mappings += fmt::format("    {}, {},\n", string_literal(from), string_literal(to));
+      text += table("char* const", fmt::format("mappings_{}", k), mappings);
     }
     actions += action(program.actions[k], k);
   }

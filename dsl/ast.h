@@ -12,7 +12,7 @@
 namespace gradc::ast {
 
 struct Name {
-  std::string text;  // a trailing ' (next value, in optimizers) is part of it
+  std::string text;  // a trailing ' (next value, in optimizers) is part of it, and so are dots in a path
   Span span;
 };
 
@@ -27,6 +27,7 @@ enum class ExprKind : std::uint8_t {
   subscript,  // name[subscripts…]
   reduce,     // op[indices] args[0]; op: "sum max min mean prod argmax argmin"
   like,       // args[0] like args[1]
+  choice,     // if args[0] then args[1] else args[2]
   ellipsis,   // `..`, only as a subscript
 };
 
@@ -49,14 +50,14 @@ struct Expr {
   Name name;                   // name, call, subscript, string
   std::optional<Name> label;   // call: the user's name for a layer use, `fc1: dense(64)`
   bool piped = false;          // call: the first argument came through |>
-  std::vector<Expr> args;      // list, unary, binary, reduce, like; subscript: the subscripts
+  std::vector<Expr> args;      // list, unary, binary, reduce, like, choice; subscript: the subscripts
   std::vector<Argument> arguments;  // call
   std::vector<Index> indices;  // reduce
   std::vector<Expr> pad;       // subscript: what an outside read gives (none or one)
 };
 
 struct Argument {
-  std::optional<Name> name;
+  std::optional<Name> name;  // of a parameter of what is called, or the path of one its net or layer owns
   Expr value;
 };
 
@@ -103,7 +104,7 @@ struct State {
 };
 struct Minimize {
   Expr loss;
-  std::vector<Name> over;
+  std::vector<Name> over, except;  // paths
   Expr optimizer;  // a call
 };
 struct Report {
@@ -113,11 +114,21 @@ struct Report {
   };
   std::vector<Item> items;
 };
+struct Statement;
+struct For {  // for i in low..high { … }
+  Index index;
+  std::vector<Statement> body;
+};
+struct If {  // if c { … } else { … }
+  Expr condition;
+  std::vector<Statement> body;
+  std::vector<Statement> otherwise;  // of `else if`, one If
+};
 struct Broken {};  // a statement that did not parse; already reported
 
 struct Statement {
   Span span;
-  std::variant<Broken, Assign, Param, State, Minimize, Report> what;
+  std::variant<Broken, Assign, Param, State, Minimize, Report, For, If> what;
 };
 
 enum class DefinitionKind : std::uint8_t { op, layer, net, step, optimizer };
@@ -193,9 +204,17 @@ struct ScoreDecl {
 struct SaveDecl {
   Expr path;
 };
+struct LoadDecl {
+  struct Mapping {
+    Name from, to;  // paths
+  };
+  Expr path;
+  std::vector<Mapping> mappings;  // none: every name as it is
+};
 struct ProgramStatement {
   Span span;
-  std::variant<Broken, DataDecl, SplitDecl, FitDecl, TestDecl, ShowDecl, ScoreDecl, SaveDecl> what;
+  std::variant<Broken, DataDecl, SplitDecl, FitDecl, TestDecl, ShowDecl, ScoreDecl, SaveDecl, LoadDecl>
+      what;
 };
 struct ProgramDecl {
   std::vector<ProgramStatement> statements;

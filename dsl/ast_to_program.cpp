@@ -280,6 +280,30 @@ void add_save(ProgramBuilder& b, const ast::SaveDecl& d) {
   if (const auto path = file_name(b, d.path, "save")) b.program.actions.emplace_back(Save{*path});
 }
 
+void add_load(ProgramBuilder& b, const ast::LoadDecl& d) {
+  const auto path = file_name(b, d.path, "load");
+  Load load;
+  for (const ast::LoadDecl::Mapping& m : d.mappings) {
+    std::vector<std::string> names;
+    bool found = false;
+    for (const auto& [name, id] : b.e.parameters) {
+      found = found || (name + ".").rfind(m.to.text + ".", 0) == 0;
+      for (std::size_t at = name.find('.'); at != std::string::npos; at = name.find('.', at + 1)) {
+        names.push_back(name.substr(0, at));
+      }
+      names.push_back(name);
+    }
+    if (!found) {
+      unknown_name(b.e, b.scope, "unknown-parameter", m.to,
+                   fmt::format("the spec has no parameters under {}", in_quotes(m.to.text)), names);
+    }
+    load.mappings.emplace_back(m.from.text, m.to.text);
+  }
+  if (!path) return;
+  load.path = *path;
+  b.program.actions.emplace_back(std::move(load));
+}
+
 // A field that no step takes is most likely misspelt.
 void check_unused_fields(ProgramBuilder& b) {
   for (const auto& [data, fields] : b.fields) {
@@ -311,6 +335,7 @@ Program ast_to_program(Elaboration& e, const ast::ProgramDecl& p, Span span) {
     if (const auto* d = std::get_if<ast::ShowDecl>(&s.what)) add_show(b, *d);
     if (const auto* d = std::get_if<ast::ScoreDecl>(&s.what)) add_score(b, *d);
     if (const auto* d = std::get_if<ast::SaveDecl>(&s.what)) add_save(b, *d);
+    if (const auto* d = std::get_if<ast::LoadDecl>(&s.what)) add_load(b, *d);
   }
   check_unused_fields(b);
   return std::move(b.program);

@@ -49,6 +49,8 @@ int precedence(const Expr& e) {
       return infix_precedence(token_kind(e.op));
     case ExprKind::reduce:
       return reduction_precedence;
+    case ExprKind::choice:
+      return pipe_precedence;
     case ExprKind::call:
       return e.piped ? pipe_precedence : operand_precedence;
     case ExprKind::like:
@@ -153,6 +155,9 @@ std::string print(const Expr& e) {
     case ExprKind::like:
       return operand(e.args[0], operand_precedence) + " like " +
              operand(e.args[1], operand_precedence);
+    case ExprKind::choice:
+      return fmt::format("if {} then {} else {}", print(e.args[0]), print(e.args[1]),
+                         print(e.args[2]));
     case ExprKind::ellipsis:
       return "..";
   }
@@ -200,12 +205,26 @@ std::string text(const ast::State& s) {
 }
 std::string text(const ast::Minimize& m) {
   const std::string over = m.over.empty() ? "" : " over " + joined(m.over, name_text);
-  return fmt::format("minimize {}{} using {}", print(m.loss), over, print(m.optimizer));
+  const std::string except = m.except.empty() ? "" : " except " + joined(m.except, name_text);
+  return fmt::format("minimize {}{}{} using {}", print(m.loss), over, except, print(m.optimizer));
 }
 std::string text(const ast::Report& r) {
   return "report " + joined(r.items, [](const ast::Report::Item& i) {
            return i.name.text + (i.value.empty() ? "" : " = " + print(i.value[0]));
          });
+}
+
+template <class Statements>
+std::string block(const Statements& statements);
+
+std::string text(const ast::For& f) {
+  return fmt::format("for {} {}", index_text(f.index), block(f.body));
+}
+std::string text(const ast::If& i) {
+  const std::string s = fmt::format("if {} {}", print(i.condition), block(i.body));
+  if (i.otherwise.empty()) return s;
+  const auto* again = std::get_if<ast::If>(&i.otherwise.front().what);
+  return s + " else " + (again != nullptr && i.otherwise.size() == 1 ? text(*again) : block(i.otherwise));
 }
 
 std::string text(const ast::DataDecl& d) {
@@ -247,12 +266,26 @@ std::string text(const ast::SaveDecl& s) {
   return "save " + print(s.path);
 }
 
+std::string text(const ast::LoadDecl& l) {
+  const std::string with = joined(l.mappings, [](const ast::LoadDecl::Mapping& m) {
+    return fmt::format("{} -> {}", m.from.text, m.to.text);
+  });
+  return "load " + print(l.path) + (with.empty() ? "" : " with " + with);
+}
+
+// The lines of a statement within another are indented with it.
+std::string indented(const std::string& lines) {
+  std::string s = "  ";
+  for (const char c : lines) s += c == '\n' ? std::string("\n  ") : std::string(1, c);
+  return s + "\n";
+}
+
 template <class Statements>
 std::string block(const Statements& statements) {
   std::string s = "{\n";
   for (const auto& statement : statements) {
-    const std::string line = std::visit([](const auto& w) { return text(w); }, statement.what);
-    if (!line.empty()) s += "  " + line + "\n";
+    const std::string lines = std::visit([](const auto& w) { return text(w); }, statement.what);
+    if (!lines.empty()) s += indented(lines);
   }
   return s + "}";
 }

@@ -5,30 +5,33 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "dsl/adjoints.h"
 #include "dsl/derivatives.h"
+#include "dsl/gradient_advice.h"
 
 namespace gradc {
 namespace {
 
 // An operator no gradient passes, and how good an explanation it is (larger is better).
 struct Blocker {
-  std::string name;
+  std::string name;       // for people
   int weight = 0;
+  std::string operation{};  // as it is written, where that tells what may stand in its place
 };
 
 Blocker blocker_named(Fn fn) {
   switch (fn) {
     case Fn::detach:
-      return {"detach", 4};
+      return {"detach", 4, "detach"};
     case Fn::floor:
     case Fn::ceil:
     case Fn::round:
     case Fn::sign:
-      return {std::string(info(fn).name), 3};
+      return {std::string(info(fn).name), 3, std::string(info(fn).name)};
     default:
       return {fmt::format("the comparison `{}`", info(fn).infix), 1};
   }
@@ -62,7 +65,7 @@ Blocker blocker_in(const Graph& g, ScalarId id, NodeId operand) {
 Blocker blocker_between(const Graph& g, NodeId node, NodeId operand) {
   const Node& n = g[node];
   if (n.reduction == Reduction::argmax || n.reduction == Reduction::argmin) {
-    return {std::string(name(n.reduction)), 5};
+    return {std::string(name(n.reduction)), 5, std::string(name(n.reduction))};
   }
   return n.body.valid() ? blocker_in(g, n.body, operand) : Blocker{};
 }
@@ -89,6 +92,31 @@ std::string shown(const Graph& g, NodeId id) {
   return g[id].name.empty() ? g.label(id).name : g[id].name;
 }
 
+// The values on the path that have a name and a place: from the loss to the blocking operator, and from there to the
+// parameter. Of a long path, those around the operator.
+std::vector<Note> places(const Graph& g, const std::vector<NodeId>& path, NodeId blocking,
+                         const Blocker& blocker) {
+  std::vector<Note> before, notes, behind;
+  for (NodeId id : path) {
+    const Span span = g.label(id).span;
+    const std::string name = shown(g, id);
+    if (id == blocking) {
+      if (span.valid()) notes.push_back({span, fmt::format("{} blocks it here", blocker.name)});
+    } else if (span.valid() && !name.empty() && id != path.front()) {
+      const bool blocked = !notes.empty();
+      (blocked ? behind : before)
+          .push_back({span, fmt::format("{} '{}'", blocked ? "behind it lies" : "the loss depends on",
+                                        name)});
+    }
+  }
+  constexpr std::ptrdiff_t most = 3;  // to each side
+  if (std::ssize(before) > most) before.erase(before.begin(), before.end() - most);
+  if (std::ssize(behind) > most) behind.erase(behind.begin() + most - 1, behind.end() - 1);
+  notes.insert(notes.begin(), before.begin(), before.end());
+  notes.insert(notes.end(), behind.begin(), behind.end());
+  return notes;
+}
+
 }  // namespace
 
 void report_no_gradient(const Graph& g, NodeId loss, NodeId parameter, Span minimize,
@@ -106,7 +134,11 @@ void report_no_gradient(const Graph& g, NodeId loss, NodeId parameter, Span mini
   NodeId where = loss;
   std::string route;
   for (std::size_t k = 0; k < path.size(); ++k) {
-    if (const std::string step = shown(g, path[k]); !step.empty()) {
+    const bool unnamed_operator = k + 1 < path.size() && shown(g, path[k]).empty() &&
+                                  !passes_gradient(g, path[k], path[k + 1]);
+    if (const std::string step =
+            unnamed_operator ? blocker_between(g, path[k], path[k + 1]).name : shown(g, path[k]);
+        !step.empty()) {
       route += (route.empty() ? "" : " <- ") + step;
     }
     if (k + 1 == path.size() || passes_gradient(g, path[k], path[k + 1])) continue;
@@ -121,9 +153,12 @@ void report_no_gradient(const Graph& g, NodeId loss, NodeId parameter, Span mini
       diagnostics.error("no-gradient", place.valid() ? place : minimize,
                         fmt::format("parameter '{}' cannot be learnt: no gradient passes {}", name,
                                     worst.name.empty() ? "its only path to the loss" : worst.name));
-  d.notes.push_back({{}, "the path to the loss: " + route});
   if (place.valid()) d.notes.push_back({minimize, "the loss is minimized here"});
-  d.notes.push_back({{}, "its derivative is 0 everywhere; use a smooth function in its place"});
+  for (Note& note : places(g, path, where, worst)) {
+    d.notes.push_back(std::move(note));
+  }
+  d.notes.push_back({{}, "the path from the loss: " + route});
+  d.notes.push_back({{}, gradient_advice(worst.operation)});
 }
 
 }  // namespace gradc

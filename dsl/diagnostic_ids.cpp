@@ -86,6 +86,7 @@ const std::vector<DiagnosticId>& diagnostic_ids() {
       {"unknown-field", "a field of data that nothing fed from it takes"},
       {"unknown-function", "a call of something that does not exist"},
       {"unknown-name", "a name that nothing declares"},
+      {"unknown-parameter", "a path that leads to no parameter"},
       {"unknown-net", "a show or score names no net"},
       {"unknown-range", "nothing says what an index, or `..`, runs over"},
       {"unknown-step", "a fit or test names no step, or a net that no one step trains"},

@@ -14,6 +14,12 @@ using Kind = ast::DefinitionKind;
 
 bool allowed(Elaboration& e, const Scope& scope, Span span, std::string_view what,
              std::initializer_list<Kind> kinds, std::string_view where) {
+  if (!scope.rounds.empty() && (what == "param" || what == "state" || what == "minimize" || what == "report")) {
+    e.error("statement-not-here", span,
+            fmt::format("'{}' happens once and stands outside of loops{}", what,
+                        what == "param" ? "; a layer used in a loop has parameters for each round" : ""));
+    return false;
+  }
   const Kind kind = scope.definition->kind;
   if (std::find(kinds.begin(), kinds.end(), kind) != kinds.end()) return true;
   e.error("statement-not-here", span,
@@ -246,6 +252,14 @@ void parameter(Elaboration& e, Scope& scope, const ast::Param& p, Span span) {
     }
     type = *closed;
   }
+  if (const auto given = e.replaced.find(path); given != e.replaced.end()) {
+    given->second.used = true;
+    const auto declared = declared_type(e, scope, type, p.name);
+    bind(e, scope, p.name,
+         declared ? spread(e, given->second.value, *declared, given->second.span, in_quotes(path))
+                  : Value{});
+    return;
+  }
   const Value v = make_parameter(e, scope, p, type, path);
   if (v.is(ValueKind::tensor)) {
     const NodeId id = e.graph[v.body].tensor;
@@ -323,6 +337,8 @@ void execute(Elaboration& e, Scope& scope, const std::vector<ast::Statement>& bo
              BodyEffects& effects) {
   for (const ast::Statement& s : body) {
     if (const auto* a = std::get_if<ast::Assign>(&s.what)) assign(e, scope, *a, effects);
+    if (const auto* f = std::get_if<ast::For>(&s.what)) run_loop(e, scope, *f, effects);
+    if (const auto* i = std::get_if<ast::If>(&s.what)) run_branch(e, scope, *i, effects);
     if (const auto* p = std::get_if<ast::Param>(&s.what)) parameter(e, scope, *p, s.span);
     if (const auto* t = std::get_if<ast::State>(&s.what)) state(e, scope, *t, s.span, effects);
     if (const auto* m = std::get_if<ast::Minimize>(&s.what)) {

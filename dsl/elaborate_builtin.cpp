@@ -313,6 +313,7 @@ Value evaluate_builtin(Elaboration& e, Scope& scope, const ast::Expr& call, Posi
   const std::string& name = call.name.text;
   if (name == "grad") return evaluate_grad(e, scope, call);
   if (name == "reshape") return evaluate_reshape(e, scope, call);
+  if (name == "total") return evaluate_total(e, scope, call);
   if (name == "normal") return evaluate_random(e, scope, call, Distribution::normal);
   if (name == "uniform") return evaluate_random(e, scope, call, Distribution::uniform);
   if (const auto t = dtype_named(name)) return evaluate_cast(e, scope, call, *t);

@@ -41,7 +41,7 @@ std::string layer_path(Elaboration& e, Scope& scope, const ast::Definition& d,
                        const ast::Expr& call) {
   std::string label;
   if (call.label) {
-    label = call.label->text;
+    label = call.label->text + loop_suffix(scope);
     if (auto it = scope.layer_labels.find(label); it != scope.layer_labels.end()) {
       e.error("duplicate-name", call.label->span,
               fmt::format("there is already a layer named {} here", in_quotes(label)),
@@ -122,6 +122,23 @@ void record_use(Elaboration& e, const Scope& callee, const std::vector<CallArgum
   e.spec.layers.push_back(std::move(use));
 }
 
+// Every parameter a call replaces is one its net or layer has.
+void check_replaced(Elaboration& e, const Scope& scope, const ast::Definition& d,
+                    const ast::Expr& call, const std::string& owner_path) {
+  for (const ast::Argument& a : call.arguments) {
+    const auto given = a.name ? e.replaced.find(owner_path + "." + a.name->text) : e.replaced.end();
+    if (given == e.replaced.end() || given->second.used) continue;
+    std::vector<std::string> names;
+    for (const ast::Parameter& p : d.parameters) names.push_back(p.name.text);
+    const std::string prefix = owner_path + ".";
+    for (const auto& [path, id] : e.parameters) {
+      if (path.compare(0, prefix.size(), prefix) == 0) names.push_back(path.substr(prefix.size()));
+    }
+    unknown_name(e, scope, "unknown-argument", *a.name,
+                 fmt::format("{} has no parameter {}", owner(d), in_quotes(a.name->text)), names);
+  }
+}
+
 Value call_definition(Elaboration& e, Scope& scope, const ast::Definition& d,
                       const ast::Expr& call) {
   const bool layer = d.kind == ast::DefinitionKind::layer;
@@ -138,7 +155,8 @@ Value call_definition(Elaboration& e, Scope& scope, const ast::Definition& d,
   }
   Scope callee = scope_of(e, d);
   std::vector<CallArgument> args;
-  const bool matched = match_arguments(e, scope, d, call, args);
+  std::map<std::string, Replacement> replaced;
+  const bool matched = match_arguments(e, scope, d, call, args, &replaced);
   // After the arguments, so that layers are numbered in the order they are applied.
   if (layer) callee.path = layer_path(e, scope, d, call);
   if (net) callee.path = d.name.text;
@@ -151,11 +169,14 @@ Value call_definition(Elaboration& e, Scope& scope, const ast::Definition& d,
   const std::string random_path = e.random_path;
   if (layer || net) e.random_path = e.unit.name + "/" + callee.path;
   const auto node_count = e.graph.node_count();
+  for (const auto& [path, r] : replaced) e.replaced[callee.path + "." + path] = r;
   e.calls.push_back({&d, call.span});
   BodyEffects effects;
   Value result = run_body(e, callee, effects);
   e.calls.pop_back();
   e.random_path = random_path;
+  if (!result.poisoned()) check_replaced(e, scope, d, call, callee.path);
+  for (const auto& [path, r] : replaced) e.replaced.erase(callee.path + "." + path);
   if (result.poisoned()) return result;
   if (layer) {
     if (result.is(ValueKind::tensor)) {
@@ -207,7 +228,8 @@ bool too_deep(Elaboration& e, const ast::Definition& d, Span call) {
 }
 
 bool match_arguments(Elaboration& e, Scope& scope, const ast::Definition& d, const ast::Expr& call,
-                     std::vector<CallArgument>& out) {
+                     std::vector<CallArgument>& out,
+                     std::map<std::string, Replacement>* replaced) {
   out.assign(d.parameters.size(), {});
   bool ok = true;
   std::size_t next = 0;
@@ -218,6 +240,18 @@ bool match_arguments(Elaboration& e, Scope& scope, const ast::Definition& d, con
       for (const ast::Parameter& p : d.parameters) names.push_back(p.name.text);
       at = static_cast<std::size_t>(std::find(names.begin(), names.end(), a.name->text) -
                                     names.begin());
+      const bool owns = d.kind == ast::DefinitionKind::layer || d.kind == ast::DefinitionKind::net;
+      if (at == names.size() && replaced != nullptr && owns) {
+        // Whether there is such a parameter is seen when the body has asked for all it has.
+        const Value v = share(e, evaluate(e, scope, a.value), "", a.value.span);
+        ok = ok && !v.poisoned();
+        if (!replaced->emplace(a.name->text, Replacement{v, a.value.span}).second) {
+          e.error("wrong-arguments", a.value.span,
+                  fmt::format("{} of {} is given twice", in_quotes(a.name->text), owner(d)));
+          ok = false;
+        }
+        continue;
+      }
       if (at == names.size()) {
         unknown_name(e, scope, "unknown-argument", *a.name,
                      fmt::format("{} has no parameter {}", owner(d), in_quotes(a.name->text)),
@@ -229,8 +263,10 @@ bool match_arguments(Elaboration& e, Scope& scope, const ast::Definition& d, con
     }
     const bool known = at < out.size();
     const auto& type = known ? d.parameters[at].type.dtype : std::optional<ast::Name>();
-    const Value v = evaluate(e, scope, a.value,
-                             type && type->text == "int" ? Position::integer : Position::real);
+    const Value v = type && type->text == "optimizer"
+                        ? optimizer_value(e, scope, a.value)
+                        : evaluate(e, scope, a.value,
+                                   type && type->text == "int" ? Position::integer : Position::real);
     ok = ok && !v.poisoned();
     if (!known) {
       if (!a.name) {
@@ -265,6 +301,10 @@ bool match_arguments(Elaboration& e, Scope& scope, const ast::Definition& d, con
 }
 
 Value evaluate_call(Elaboration& e, Scope& scope, const ast::Expr& call, Position position) {
+  const auto local = scope.locals.find(call.name.text);
+  if (local != scope.locals.end() && local->second.value.is(ValueKind::updater)) {
+    return evaluate_inner(e, scope, local->second.value, call);
+  }
   const ast::Definition* d = find_definition(e, scope, call.name.text);
   const bool builtin = d == nullptr && is_builtin_function(call.name.text);
   if (builtin) {

@@ -111,6 +111,10 @@ Value evaluate_kind(Elaboration& e, Scope& scope, const ast::Expr& x, Position p
       return evaluate_reduce(e, scope, x);
     case ast::ExprKind::like:
       return evaluate_like(e, scope, x);
+    case ast::ExprKind::choice: {
+      const auto holds = evaluate_condition(e, scope, x.args[0]);
+      return holds ? evaluate(e, scope, x.args[*holds ? 1 : 2], position) : Value{};
+    }
     case ast::ExprKind::ellipsis:
       e.error("misplaced-ellipsis", x.span, "'..' stands only in subscripts, indices and shapes");
       return {};
@@ -130,6 +134,12 @@ Value evaluate(Elaboration& e, Scope& scope, const ast::Expr& x, Position positi
     e.exhausted = true;
     e.error("graph-too-large", x.span,
             fmt::format("the spec expands to more than {} tensors", max_nodes));
+    return {};
+  }
+  if (++e.evaluations > max_evaluations) {
+    e.exhausted = true;
+    e.error("graph-too-large", x.span,
+            fmt::format("the spec expands to more than {} expressions", max_evaluations));
     return {};
   }
   ++e.depth;

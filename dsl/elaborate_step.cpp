@@ -20,12 +20,11 @@ void add_unique(std::vector<NodeId>& to, const std::vector<NodeId>& from) {
   }
 }
 
-// The parameters a minimize is over.
-std::vector<NodeId> minimized(Elaboration& e, const Scope& scope, const ast::Minimize& m) {
-  std::vector<NodeId> all, chosen;
-  for (const std::string& net : e.unit.nets) add_unique(all, e.net_parameters[net]);
-  if (m.over.empty()) return all;
-  for (const ast::Name& name : m.over) {
+// Those of `all` that are in the nets, layers or paths named.
+std::vector<NodeId> named_by(Elaboration& e, const Scope& scope, const std::vector<NodeId>& all,
+                             const std::vector<ast::Name>& names) {
+  std::vector<NodeId> chosen;
+  for (const ast::Name& name : names) {
     const bool called =
         std::find(e.unit.nets.begin(), e.unit.nets.end(), name.text) != e.unit.nets.end();
     if (called) {
@@ -38,92 +37,37 @@ std::vector<NodeId> minimized(Elaboration& e, const Scope& scope, const ast::Min
     if (named.empty()) {
       const ast::Definition* d = find_definition(e, scope, name.text);
       const bool net = d != nullptr && d->kind == ast::DefinitionKind::net;
+      std::vector<std::string> candidates = e.unit.nets;
+      for (NodeId id : all) {
+        // Every path that leads to it.
+        const std::string& path = e.graph[id].name;
+        for (std::size_t at = path.find('.'); at != std::string::npos; at = path.find('.', at + 1)) {
+          candidates.push_back(path.substr(0, at));
+        }
+        candidates.push_back(path);
+      }
       unknown_name(
           e, scope, "nothing-to-minimize", name,
           net ? fmt::format("this step does not call net {}", in_quotes(name.text))
               : fmt::format("{} is neither a net this step calls nor a layer or parameter of one",
                             in_quotes(name.text)),
-          e.unit.nets);
+          candidates);
     }
     add_unique(chosen, named);
   }
   return chosen;
 }
 
-struct Updater {
-  const ast::Definition* definition = nullptr;
-  std::vector<CallArgument> args;
-  Span span;
-  Value t;  // the number of this update, from 1
-};
-
-// The updates of one parameter and of its optimizer's states.
-void update_parameter(Elaboration& e, Function& f, const Updater& u, NodeId parameter,
-                      NodeId loss) {
-  Graph& g = e.graph;
-  Node n;
-  n.kind = NodeKind::gradient;
-  n.type = g[parameter].type;
-  n.operand = loss;
-  n.wrt = parameter;
-  const NodeId gradient = g.add(std::move(n));
-  if (g.label(gradient).name.empty()) g.label(gradient).name = "d" + g.label(parameter).name;
-
-  const ast::Definition& d = *u.definition;
-  Scope scope = scope_of(e, d);
-  std::vector<CallArgument> args = u.args;
-  if (!bind_parameters(e, scope, args, u.span)) return;
-  e.calls.push_back({&d, u.span});
-  bool ok = bind(e, scope, {"p", d.name.span}, node_value(e, parameter));
-  ok = bind(e, scope, {"g", d.name.span}, node_value(e, gradient)) && ok;
-  ok = bind(e, scope, {"t", d.name.span}, u.t) && ok;
-  BodyEffects effects;
-  effects.state_path = fmt::format("{}.{}.", f.name, g[parameter].name);
-  effects.states.emplace_back("p", parameter);
-  if (ok) execute(e, scope, d.body, effects);
-  for (const auto& [name, target] : effects.states) {
-    const auto next = scope.locals.find(name + "'");
-    if (next == scope.locals.end()) {
-      if (name == "p" && ok && !scope.silent) {
-        e.error("missing-result", d.name.span,
-                fmt::format("optimizer {} never gives p', the next value of the parameter",
-                            in_quotes(d.name.text)));
-      }
-      continue;
-    }
-    if (!next->second.value.poisoned()) {
-      f.updates.push_back({target, materialize(e, next->second.value)});
-    }
-  }
-  e.calls.pop_back();
-}
-
-std::optional<Updater> find_optimizer(Elaboration& e, Scope& scope, const ast::Expr& call) {
-  if (call.kind != ast::ExprKind::call && call.kind != ast::ExprKind::name) {
-    e.error("not-an-optimizer", call.span,
-            "'using' needs a call of an optimizer, as in 'using name(lr = 1e-3)'");
-    return std::nullopt;
-  }
-  const ast::Definition* d = find_definition(e, scope, call.name.text);
-  if (d == nullptr || d->kind != ast::DefinitionKind::optimizer) {
-    std::vector<std::string> names;
-    for (const Declarations* from : {&e.prelude, &e.user}) {
-      for (const auto& [key, value] : from->definitions) {
-        if (value->kind == ast::DefinitionKind::optimizer) names.push_back(key);
-      }
-    }
-    unknown_name(e, scope, "not-an-optimizer", call.name,
-                 d == nullptr ? fmt::format("there is no optimizer {}", in_quotes(call.name.text))
-                              : fmt::format("{} is a {}, not an optimizer",
-                                            in_quotes(call.name.text), word(d->kind)),
-                 names);
-    return std::nullopt;
-  }
-  Updater u;
-  u.definition = d;
-  u.span = call.span;
-  if (!match_arguments(e, scope, *d, call, u.args)) return std::nullopt;
-  return u;
+// The parameters a minimize is over.
+std::vector<NodeId> minimized(Elaboration& e, const Scope& scope, const ast::Minimize& m) {
+  std::vector<NodeId> all;
+  for (const std::string& net : e.unit.nets) add_unique(all, e.net_parameters[net]);
+  std::vector<NodeId> chosen = m.over.empty() ? all : named_by(e, scope, all, m.over);
+  const std::vector<NodeId> left_out = named_by(e, scope, all, m.except);
+  std::erase_if(chosen, [&](NodeId id) {
+    return std::find(left_out.begin(), left_out.end(), id) != left_out.end();
+  });
+  return chosen;
 }
 
 // The counter of the step's runs, and its update.
@@ -155,7 +99,7 @@ void minimize(Elaboration& e, Scope& scope, Function& f, const ast::Minimize& m)
   const Value t = update_number(e, f);
   Scope with_t = scope;
   with_t.locals.emplace("t", Binding{t, f.span});
-  auto updater = find_optimizer(e, with_t, m.optimizer);
+  const Value updater = optimizer_value(e, with_t, m.optimizer);
   const std::vector<NodeId> parameters = minimized(e, scope, m);
   if (loss.poisoned()) return;
   if (!loss.is(ValueKind::tensor) || !loss.type.shape.empty() || !is_float(loss.type.dtype)) {
@@ -167,14 +111,13 @@ void minimize(Elaboration& e, Scope& scope, Function& f, const ast::Minimize& m)
             describe(e, loss)));
     return;
   }
-  if (!updater || parameters.empty()) {
+  if (updater.poisoned() || parameters.empty()) {
     if (m.over.empty() && parameters.empty() && !scope.silent && !e.diagnostics.has_errors()) {
       e.error("nothing-to-minimize", m.loss.span, "this step calls no net that has parameters");
     }
     return;
   }
   const NodeId loss_node = materialize(e, loss, "loss", m.loss.span);
-  updater->t = t;
   Minimize done{loss_node, {}, m.loss.span};
   for (NodeId p : parameters) {
     const bool again =
@@ -193,7 +136,9 @@ void minimize(Elaboration& e, Scope& scope, Function& f, const ast::Minimize& m)
       return;
     }
     done.parameters.push_back(p);
-    update_parameter(e, f, *updater, p, loss_node);
+  }
+  for (const Update& u : optimize(e, updater, f.name, loss_node, parameters, t)) {
+    f.updates.push_back(u);
   }
   f.minimizes.push_back(std::move(done));
 }

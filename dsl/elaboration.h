@@ -21,6 +21,8 @@ constexpr std::int64_t max_iterations = std::int64_t{1} << 50;  // of one reduct
 constexpr std::size_t max_rank = 8;
 constexpr std::size_t max_nodes = 1'000'000;
 constexpr std::size_t max_calls = 100'000;
+constexpr std::size_t max_rounds = 10'000;  // of one loop
+constexpr std::size_t max_evaluations = 20'000'000;
 constexpr std::size_t max_call_depth = 64;
 constexpr std::size_t max_expression_depth = 1'000;
 
@@ -34,6 +36,7 @@ enum class ValueKind : std::uint8_t {
   scalar,   // body: one element, over the active indices
   tuple,    // parts: the results of a call
   absent,   // a param whose condition is false; reads as 0
+  updater,  // an optimizer with its arguments: definition, parts (of those not given, poison)
 };
 
 struct Value {
@@ -45,6 +48,8 @@ struct Value {
   TensorType type;
   ScalarId body;
   std::vector<Value> parts;
+  const ast::Definition* definition = nullptr;
+  Span span;  // updater: the call
 
   bool is(ValueKind k) const { return kind == k; }
   bool poisoned() const { return kind == ValueKind::poison; }
@@ -87,6 +92,13 @@ struct DimOrigin {
   std::string type;
 };
 
+// One pass through the body of a `for`.
+struct Round {
+  std::int64_t number = 0;
+  std::set<std::string> outside;  // names from before the loop: each may get one new value a round
+  std::set<std::string> given;    // those that have theirs
+};
+
 // The names of one definition while its body is elaborated.
 struct Scope {
   const ast::Definition* definition = nullptr;  // null: outside of any
@@ -104,6 +116,7 @@ struct Scope {
   std::vector<NodeId> own_parameters;  // in order, for LayerUse
   // Of parameters whose extents were inferred: where the subscripts of each dim begin.
   std::map<std::string, std::vector<std::int64_t>> first_subscripts;
+  std::vector<Round> rounds;           // of the loops around the statement, outermost first
 };
 
 struct ActiveIndex {
@@ -120,6 +133,23 @@ struct EllipsisGroup {
 struct CallFrame {
   const ast::Definition* definition;
   Span span;
+};
+
+// A value a call gives in place of a parameter.
+struct Replacement {
+  Value value;
+  Span span;
+  bool used = false;
+};
+
+// The updates of a minimize, while its optimizer is run for one parameter after another.
+struct Updating {
+  NodeId parameter{};
+  std::string state_path{};        // prefix of the states of the optimizer that is run
+  std::vector<Update> updates{};   // of the states of optimizers within it
+  std::size_t total_count = 0;   // totals met for this parameter
+  std::vector<NodeId> totals{};    // placeholders, by the order in which a run meets them
+  std::vector<std::vector<NodeId>> terms{};  // of each total, one for each parameter
 };
 
 // What is being emitted: the net or step at the root of the current calls.
@@ -145,8 +175,10 @@ struct Elaboration {
   std::vector<EllipsisGroup> ellipses{};
   Unit unit{};
   std::map<std::string, NodeId> parameters{};  // and states of nets and layers, by path
+  std::map<std::string, Replacement> replaced{};  // by path, in the calls of this moment
   std::map<std::string, std::vector<NodeId>> net_parameters{};
   std::map<std::string, std::vector<std::string>> trained_nets{};  // by step
+  Updating* updating = nullptr;  // while an optimizer is run
   std::vector<const ast::Definition*> emitted{};  // nets and steps, in the order of the spec
   std::vector<Update> initial{};                  // of parameters and states, in order
   std::optional<TensorType>
@@ -156,8 +188,10 @@ struct Elaboration {
   // By the path and the number of the draw there; one elaborated again gets the same again.
   std::map<std::pair<std::string, std::uint32_t>, std::uint32_t> streams{};
   std::set<std::uint32_t> used_streams{};
+  std::set<std::string> totals{};  // names of placeholders
   std::vector<std::uint32_t> tree_sizes{};  // of scalars, by id
   std::size_t call_count = 0;
+  std::size_t evaluations = 0;
   std::size_t depth = 0;
   bool exhausted = false;
 
@@ -221,6 +255,8 @@ Value lookup(Elaboration&, Scope&, const ast::Name&, bool in_subscript);
 void unknown_name(Elaboration&, const Scope&, std::string_view id, const ast::Name&,
                   const std::string& message, const std::vector<std::string>& candidates);
 bool bind(Elaboration&, Scope&, const ast::Name&, Value);
+// The parameter at a path, `fc1.W` of what is elaborated or `classify.fc1.W` of a net; nothing if there is none.
+std::optional<Value> parameter_at(Elaboration&, const Scope&, const std::string& path);
 void declare(Elaboration&, const ast::File&, bool prelude);
 void apply_overrides(Elaboration&);
 
@@ -268,7 +304,7 @@ struct ReadCheck {
 ReadCheck check_read(Elaboration&, NodeId tensor, const std::vector<ScalarId>& subscripts,
                      const std::vector<Span>& spans, const std::string& name, bool padded);
 
-// ---- calls and bodies (elaborate_call.cpp, unify.cpp, elaborate_body.cpp) ----
+// ---- calls and bodies (elaborate_call.cpp, unify.cpp, elaborate_body.cpp, elaborate_control.cpp) ----
 
 Value evaluate_call(Elaboration&, Scope&, const ast::Expr& call, Position);
 
@@ -278,8 +314,9 @@ struct CallArgument {
   bool given = false;
 };
 // Arguments by parameter; false if reported or poison.
+// Named arguments that are none of its parameters replace what a net or layer owns, where `replaced` is given.
 bool match_arguments(Elaboration&, Scope&, const ast::Definition&, const ast::Expr& call,
-                     std::vector<CallArgument>&);
+                     std::vector<CallArgument>&, std::map<std::string, Replacement>* replaced = nullptr);
 // Binds the parameters of `callee`'s definition to the arguments.
 bool bind_parameters(Elaboration&, Scope& callee, std::vector<CallArgument>&, Span call);
 // The declared shape of a result, if all its names are known by now.
@@ -299,6 +336,9 @@ struct BodyEffects {
   std::string state_path{};  // optimizer: prefix of state names
 };
 void execute(Elaboration&, Scope&, const std::vector<ast::Statement>&, BodyEffects&);
+void run_loop(Elaboration&, Scope&, const ast::For&, BodyEffects&);    // elaborate_control.cpp
+void run_branch(Elaboration&, Scope&, const ast::If&, BodyEffects&);
+std::string loop_suffix(const Scope&);  // the numbers of the loops around a statement: "", "3", "3_0"
 // Runs a body and gives its results: one value, or a tuple.
 Value run_body(Elaboration&, Scope&, BodyEffects&);
 Scope scope_of(Elaboration&, const ast::Definition&);
@@ -310,6 +350,17 @@ bool too_deep(Elaboration&, const ast::Definition&, Span call);
 bool bind_inputs(Elaboration&, Scope&, Function&);
 void elaborate_net(Elaboration&, const ast::Definition&);
 void elaborate_step(Elaboration&, const ast::Definition&);
+// ---- optimizers (elaborate_optimizer.cpp) ----
+
+Value optimizer_value(Elaboration&, Scope&, const ast::Expr& call);  // a call or name of one
+// The updates of `parameters`, all from the values before the step, and of what their optimizers keep.
+std::vector<Update> optimize(Elaboration&, const Value& updater, const std::string& step, NodeId loss,
+                             const std::vector<NodeId>& parameters, const Value& t);
+// inner(p, g): what an optimizer given as a parameter makes of p.
+Value evaluate_inner(Elaboration&, Scope&, const Value& updater, const ast::Expr& call);
+// total(e): the sum of e over all parameters of the minimize.
+Value evaluate_total(Elaboration&, Scope&, const ast::Expr& call);
+
 NodeId add_state(Elaboration&, const std::string& path, const TensorType&, const Value& initial,
                  Span);
 Program ast_to_program(Elaboration&, const ast::ProgramDecl&, Span);

@@ -92,6 +92,14 @@ void look_for_unbound(Elaboration& e, Scope& scope, const ast::Expr& x, Occurren
   }
 }
 
+// The value of a condition; a mistake in it is reported once, and silences its range.
+Value find_quietly(Elaboration& e, Scope& scope, const ast::Expr& x) {
+  const bool silent = std::exchange(scope.silent, true);
+  Value v = evaluate(e, scope, x);
+  scope.silent = silent;
+  return v;
+}
+
 // Every place in `x` where `name` (or "..") subscripts a tensor by itself.
 void find_occurrences(Elaboration& e, Scope& scope, const ast::Expr& x, const std::string& name,
                       Occurrences& found) {
@@ -101,6 +109,15 @@ void find_occurrences(Elaboration& e, Scope& scope, const ast::Expr& x, const st
   if (x.kind == ast::ExprKind::subscript) {
     look_at(e, scope, x, name, found);
     look_for_unbound(e, scope, x, found);
+  }
+  if (x.kind == ast::ExprKind::choice) {
+    // Only what is chosen counts; what is wrong with the condition is said where it is evaluated.
+    const Value holds = find_quietly(e, scope, x.args[0]);
+    const bool known = holds.is(ValueKind::boolean);
+    if (!known || holds.number != 0) find_occurrences(e, scope, x.args[1], name, found);
+    if (!known || holds.number == 0) find_occurrences(e, scope, x.args[2], name, found);
+    found.bound.resize(bound);
+    return;
   }
   for (const ast::Expr& a : x.args) find_occurrences(e, scope, a, name, found);
   for (const ast::Expr& a : x.pad) find_occurrences(e, scope, a, name, found);

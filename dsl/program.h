@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -84,10 +85,16 @@ struct Save {
   std::string path;
 };
 
+// Parameters from a checkpoint, which may be of another spec: what lies under a path there, under one here.
+struct Load {
+  std::string path;
+  std::vector<std::pair<std::string, std::string>> mappings;  // none: every name as it is
+};
+
 struct Program {
   std::vector<DataSource> data;
   std::vector<Split> splits;
-  std::vector<std::variant<Fit, Test, Show, Score, Save>> actions;  // in order
+  std::vector<std::variant<Fit, Test, Show, Score, Save, Load>> actions;  // in order
   Span span;
   bool present = false;
 };

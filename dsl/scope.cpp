@@ -12,7 +12,7 @@
 namespace gradc {
 namespace {
 
-constexpr std::string_view special_functions[] = {"grad", "reshape", "normal", "uniform",
+constexpr std::string_view special_functions[] = {"grad", "reshape", "normal", "total", "uniform",
                                                   "f32",  "f64",     "i32",    "bool"};
 constexpr std::string_view reserved_names[] = {"true", "false", "inf", "pi", "training"};
 
@@ -249,7 +249,50 @@ void unknown_name(Elaboration& e, const Scope& scope, std::string_view id, const
   if (near) d.fixit = FixIt{name.span, std::string(*near)};
 }
 
+std::optional<Value> parameter_at(Elaboration& e, const Scope& scope, const std::string& path) {
+  const std::string own = scope.path.empty() ? path : scope.path + "." + path;
+  auto given = e.replaced.find(own);
+  if (given != e.replaced.end()) {
+    given->second.used = true;
+    return given->second.value;
+  }
+  auto found = e.parameters.find(own);
+  if (found == e.parameters.end()) found = e.parameters.find(path);
+  const bool learnt = found != e.parameters.end() && e.graph[found->second].kind == NodeKind::parameter;
+  if (!learnt) return std::nullopt;
+  const std::string net = found->first.substr(0, found->first.find('.'));
+  std::vector<std::string>& nets = e.unit.nets;
+  if (net != e.unit.name && std::find(nets.begin(), nets.end(), net) == nets.end()) {
+    nets.push_back(net);
+  }
+  std::vector<NodeId>& met = e.unit.parameters;
+  if (std::find(met.begin(), met.end(), found->second) == met.end()) met.push_back(found->second);
+  return node_value(e, found->second);
+}
+
+namespace {
+
+// A name with dots.
+Value lookup_path(Elaboration& e, const Scope& scope, const ast::Name& name) {
+  if (auto v = parameter_at(e, scope, name.text)) return *v;
+  std::vector<std::string> names;
+  for (const auto& [path, id] : e.parameters) {
+    names.push_back(path);
+    const std::string own = scope.path + ".";
+    if (path.compare(0, own.size(), own) == 0) names.push_back(path.substr(own.size()));
+  }
+  unknown_name(e, scope, "unknown-parameter", name,
+               fmt::format("there is no parameter {} by now; a path leads from a net, or from here, "
+                           "through the names of layers used before",
+                           in_quotes(name.text)),
+               names);
+  return {};
+}
+
+}  // namespace
+
 Value lookup(Elaboration& e, Scope& scope, const ast::Name& name, bool in_subscript) {
+  if (name.text.find('.') != std::string::npos) return lookup_path(e, scope, name);
   if (auto v = find_value(e, scope, name.text)) return *v;
   if (const ast::Definition* d = find_definition(e, scope, name.text)) {
     if (d->kind == ast::DefinitionKind::op && !has_required_parameters(*d)) {
@@ -309,12 +352,22 @@ bool bind(Elaboration& e, Scope& scope, const ast::Name& name, Value value) {
             fmt::format("{} is part of the language and cannot be assigned", in_quotes(name.text)));
     return false;
   }
-  const auto [it, fresh] = scope.locals.emplace(name.text, Binding{std::move(value), name.span});
+  const auto [it, fresh] = scope.locals.try_emplace(name.text, Binding{value, name.span});
   if (fresh) return true;
+  if (!scope.rounds.empty()) {
+    Round& round = scope.rounds.back();
+    if (round.outside.count(name.text) != 0 && round.given.insert(name.text).second) {
+      it->second = Binding{std::move(value), name.span};
+      return true;
+    }
+  }
   std::vector<Note> notes;
   if (it->second.span.valid()) notes.push_back({it->second.span, "first here"});
   e.error("duplicate-name", name.span,
-          fmt::format("{} is assigned twice; a name keeps its value", in_quotes(name.text)),
+          scope.rounds.empty()
+              ? fmt::format("{} is assigned twice; a name keeps its value", in_quotes(name.text))
+              : fmt::format("{} is assigned twice; a round of a loop gives a name one value",
+                            in_quotes(name.text)),
           std::move(notes));
   return false;
 }

@@ -46,22 +46,20 @@ constexpr Foreign foreign_items[] = {{"class", "net"}, {"def", "op"},         {"
                                      {"func", "op"},   {"function", "op"},    {"let", "const"},
                                      {"model", "net"}, {"module", "net"},     {"network", "net"},
                                      {"var", "const"}, {"include", "import"}, {"main", "program"}};
-constexpr std::string_view program_words[] = {"data",  "fit",   "save", "score",
+constexpr std::string_view program_words[] = {"data", "fit",  "load",  "save", "score",
                                               "show", "split", "test"};
 constexpr Foreign foreign_program_words[] = {
-    {"load", "data"}, {"train", "fit"}, {"eval", "test"}, {"evaluate", "test"}, {"write", "save"},
+    {"train", "fit"}, {"eval", "test"}, {"evaluate", "test"}, {"write", "save"},
     {"print", "show"}, {"plot", "show"}, {"picture", "show"}, {"predict", "show"}};
 constexpr Foreign foreign_statements[] = {
     {"let", "a name needs no word before it: write 'y = …'"},
     {"var", "a name needs no word before it: write 'y = …'"},
     {"const", "a 'const' is declared outside of bodies; a value in a body is 'y = …'"},
     {"return", "a result is given by assigning to its name: 'y = …'"},
-    {"for",
-     "there are no loops: write all elements at once, 'y[i] = …', or a reduction, 'sum[i] …'"},
+    {"for", "a loop over constants is written 'for i in low..high { … }'"},
     {"while",
      "there are no loops: write all elements at once, 'y[i] = …', or a reduction, 'sum[i] …'"},
-    {"if", "there is no 'if' statement: 'select(condition, a, b)' chooses between values"},
-    {"else", "there is no 'else': 'select(condition, a, b)' chooses between values"},
+    {"else", "'else' follows the '}' of an 'if': 'if condition { … } else { … }'"},
     {"print", "nothing is printed here: a step gives values back with 'report'"}};
 
 std::optional<std::string_view> meant_word(std::string_view word, std::span<const Foreign> foreign,

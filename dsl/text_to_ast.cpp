@@ -30,10 +30,14 @@ const auto labelled = terminal<Name>(
     "a label",
     [](Iterator it, State& s) { return is_plain_name(it, s) && it[1].kind == token_kind(":"); },
     to_name, 2);
+// `a.b.c` on one line, before `=`.
 const auto argument_name = terminal<Name>(
     "an argument's name",
-    [](Iterator it, State& s) { return is_plain_name(it, s) && it[1].kind == token_kind("="); },
-    to_name, 2);
+    [](Iterator it, State& s) {
+      while (is_plain_name(it, s) && it[1].kind == token_kind(".")) it += 2;
+      return is_plain_name(it, s) && it[1].kind == token_kind("=");
+    },
+    to_name);
 const auto number = terminal<Expr>(
     "a number",
     [](Iterator it, State&) {
@@ -78,6 +82,22 @@ const auto reduction_word = terminal<Operator>(
       return is_reduction_word(s.text(*it));
     },
     [](const Token& t, State& s) { return to_operator(t, s, reduction_precedence, true); });
+const auto for_word = terminal<x3::unused_type>(
+    "'for'",
+    [](Iterator it, State& s) {
+      return it->kind == TokenKind::name && s.text(*it) == "for" && is_plain_name(it + 1, s) &&
+             !it[1].first_on_line;
+    },
+    [](const Token&, State&) { return x3::unused; });
+const auto else_word = terminal<x3::unused_type>(
+    "'else'",
+    [](Iterator it, State& s) {
+      return it->kind == TokenKind::name && s.text(*it) == "else" &&
+             (it[1].kind == token_kind("{") || it[1].kind == token_kind("if"));
+    },
+    [](const Token&, State&) { return x3::unused; });
+const auto optimizer_word = terminal<Name>(
+    "'optimizer'", [](Iterator it, State&) { return it->kind == token_kind("optimizer"); }, to_name);
 // Where a body ends: at its brace, or where that is missing, before the next declaration.
 const auto body_end = terminal<x3::unused_type>(
     "'}'", [](Iterator it, State&) { return it->kind == token_kind("}") || starts_item(it); },
@@ -97,8 +117,20 @@ template <class Member, class Value>
 auto set(Member member, Value value) {
   return [member, value](auto& c) { x3::_val(c).*member = value; };
 }
+Name& name_in(Name& n) { return n; }
+Name& name_in(std::optional<Name>& n) { return *n; }
 const auto whole = [](auto& c) { x3::_val(c) = std::move(x3::_attr(c)); };
 const auto what = [](auto& c) { x3::_val(c).what = std::move(x3::_attr(c)); };
+
+// One more name of a path.
+template <class Member>
+auto extend(Member member) {
+  return [member](auto& c) {
+    Name& path = name_in(x3::_val(c).*member);
+    path.text += "." + x3::_attr(c).text;
+    path.span.end = x3::_attr(c).span.end;
+  };
+}
 
 template <class P>
 auto list_of(P p) {
@@ -117,6 +149,8 @@ const x3::rule<struct ListRule, Expr> list = "a list";
 const x3::rule<struct ArgumentRule, ast::Argument> argument = "an argument";
 const x3::rule<struct SubscriptRule, Expr> subscript = "a subscript";
 const x3::rule<struct EllipsisRule, Expr> ellipsis = "'..'";
+const x3::rule<struct ChoiceRule, Expr> choice = "a choice";
+const x3::rule<struct PathRule, Name> path_name = "a name";
 const x3::rule<struct ElementRule, Expr> element = "an expression";  // or `..`, in a shape
 const x3::rule<struct IndexRule, ast::Index> index = "an index ('i', 'i in low..high' or '..')";
 const x3::rule<struct ReductionRule, Operator> reduction = "a reduction";
@@ -174,8 +208,13 @@ const auto measured = [](auto& c) {
 };
 const auto primary_def =
     spanned[number[whole] | string[as_string] | (tok("(") > expr[whole] > tok(")")) | list[whole] |
-            labelled_call[whole] | reference[whole]] >>
+            choice[whole] | labelled_call[whole] | reference[whole]] >>
     x3::eps[measured];
+
+// `if` begins no other expression; what stands before `then` and `else` ends there by itself.
+const auto choice_def = tok("if")[set(&Expr::kind, ExprKind::choice)] > expr[push(&Expr::args)] >
+                        word("then") > expr[push(&Expr::args)] >
+                        word("else") > expr[push(&Expr::args)];
 
 const auto list_def = tok("[")[set(&Expr::kind, ExprKind::list)] >>
                       -list_of(element[push(&Expr::args)]) > tok("]");
@@ -186,13 +225,20 @@ const auto subscripts = attached("[")[set(&Expr::kind, ExprKind::subscript)] >>
                         -(list_of(subscript[push(&Expr::args)]) >>
                           -(word("pad") > expr[push(&Expr::pad)])) > tok("]");
 const auto named = set(&Expr::kind, ExprKind::name);
+const auto append = [](auto& c) {
+  x3::_val(c).text += "." + x3::_attr(c).text;
+  x3::_val(c).span.end = x3::_attr(c).span.end;
+};
+const auto path_name_def = name[whole] >> *(attached(".") > name[append]);
 const auto reference_def = primed_name[into(&Expr::name)] >> x3::eps[named] >>
+                           *(attached(".") > name[extend(&Expr::name)]) >>
                            -(arguments | subscripts);
 const auto labelled_call_def = labelled[into(&Expr::label)] > name[into(&Expr::name)] > arguments;
 const auto piped_call_def = spanned[-labelled[into(&Expr::label)] >> name[into(&Expr::name)] >>
                                     x3::eps[set(&Expr::kind, ExprKind::call)] >> -arguments];
 const auto argument_def =
-    -argument_name[into(&ast::Argument::name)] >> expr[into(&ast::Argument::value)];
+    -(argument_name[into(&ast::Argument::name)] >>
+      *(tok(".") > name[extend(&ast::Argument::name)]) > tok("=")) >> expr[into(&ast::Argument::value)];
 const auto ellipsis_def = spanned[tok("..")[set(&Expr::kind, ExprKind::ellipsis)]];
 const auto subscript_def = ellipsis[whole] | expr[whole];
 const auto element_def = ellipsis[whole] | expr[whole];
@@ -205,7 +251,7 @@ const auto index_def =
      -(tok("in") > expr[push(&ast::Index::range)] > tok("..") > expr[push(&ast::Index::range)]));
 
 BOOST_SPIRIT_DEFINE(expr, chain, primary, reference, labelled_call, piped_call, list, argument,
-                    subscript, ellipsis, element, index, reduction)
+                    subscript, ellipsis, element, index, reduction, choice, path_name)
 
 // ---- Types and parameters ----
 
@@ -222,7 +268,8 @@ const auto check_dtype = [](auto& c) {
 const auto dtype_def = name[check_dtype];
 const auto extents = attached("[")[set(&ast::Type::has_shape, true)] >>
                      -list_of(subscript[push(&ast::Type::shape)]) > tok("]");
-const auto type_def = spanned[(dtype[into(&ast::Type::dtype)] >> -extents) | extents];
+const auto type_def = spanned[optimizer_word[into(&ast::Type::dtype)] |
+                              (dtype[into(&ast::Type::dtype)] >> -extents) | extents];
 const auto shape_def = spanned[extents];
 const auto named_and_typed = name[into(&ast::Parameter::name)] >>
                              -((tok(":") > type[into(&ast::Parameter::type)]) |
@@ -242,6 +289,10 @@ const x3::rule<struct StateRule, ast::State> state_decl = "a state";
 const x3::rule<struct MinimizeRule, ast::Minimize> minimize = "a minimize statement";
 const x3::rule<struct ReportItemRule, ast::Report::Item> report_item = "the name of a value";
 const x3::rule<struct ReportRule, ast::Report> report = "a report statement";
+const x3::rule<struct RoundsRule, ast::Index> rounds = "the name of a loop's index";
+const x3::rule<struct ForRule, ast::For> for_loop = "a loop";
+const x3::rule<struct IfRule, ast::If> conditional = "a condition";
+const x3::rule<struct ElseIfRule, ast::Statement> else_if = "a condition";
 const x3::rule<struct StatementRule, ast::Statement> statement = "a statement";
 
 const auto target_def = primed_name[into(&ast::Target::name)] >>
@@ -252,21 +303,36 @@ const auto assign_def = list_of(target[push(&ast::Assign::targets)]) >
 const auto param_def = tok("param") > name[into(&ast::Param::name)] >
                        tok(":") > type[into(&ast::Param::type)] >
                        tok("~") > expr[into(&ast::Param::initializer)] >
-                       -(tok("if") > expr[push(&ast::Param::condition)]);
+                       -(attached("if") > expr[push(&ast::Param::condition)]);
 const auto state_decl_def = tok("state") > name[into(&ast::State::name)] >
                             -(tok(":") > type[into(&ast::State::type)]) >
                             tok("=") > expr[into(&ast::State::initial)] >
-                            -(tok("if") > expr[push(&ast::State::condition)]);
+                            -(attached("if") > expr[push(&ast::State::condition)]);
 const auto minimize_def = tok("minimize") > expr[into(&ast::Minimize::loss)] >
-                          -(tok("over") > list_of(name[push(&ast::Minimize::over)])) >
+                          -(tok("over") > list_of(path_name[push(&ast::Minimize::over)])) >
+                          -(word("except") > list_of(path_name[push(&ast::Minimize::except)])) >
                           tok("using") > expr[into(&ast::Minimize::optimizer)];
 const auto report_item_def = name[into(&ast::Report::Item::name)] >>
                              -(tok("=") > expr[push(&ast::Report::Item::value)]);
 const auto report_def = tok("report") > list_of(report_item[push(&ast::Report::items)]);
-const auto statement_def =
-    spanned[param[what] | state_decl[what] | minimize[what] | report[what] | assign[what]];
+template <class Member>
+auto statements(Member member) {
+  return tok("{") > *(!body_end >> recovering_statement[statement][push(member)]) > tok("}");
+}
+const auto rounds_def = name[into(&ast::Index::name)] > tok("in") >
+                        expr[push(&ast::Index::range)] > tok("..") >
+                        expr[push(&ast::Index::range)];
+const auto for_loop_def =
+    guarded[for_word > rounds[into(&ast::For::index)] > statements(&ast::For::body)];
+const auto else_if_def = spanned[conditional[what]];
+const auto conditional_def =
+    guarded[tok("if") > expr[into(&ast::If::condition)] > statements(&ast::If::body) >
+            -(else_word > (else_if[push(&ast::If::otherwise)] | statements(&ast::If::otherwise)))];
+const auto statement_def = spanned[param[what] | state_decl[what] | minimize[what] | report[what] |
+                                   for_loop[what] | conditional[what] | assign[what]];
 
-BOOST_SPIRIT_DEFINE(target, assign, param, state_decl, minimize, report_item, report, statement)
+BOOST_SPIRIT_DEFINE(target, assign, param, state_decl, minimize, report_item, report, rounds,
+                    for_loop, conditional, else_if, statement)
 
 // ---- Definitions ----
 
@@ -278,9 +344,7 @@ const auto kind_def = (tok("op") >> x3::attr(ast::DefinitionKind::op)) |
                       (tok("net") >> x3::attr(ast::DefinitionKind::net)) |
                       (tok("step") >> x3::attr(ast::DefinitionKind::step)) |
                       (tok("optimizer") >> x3::attr(ast::DefinitionKind::optimizer));
-const auto body = tok("{") >
-                  *(!body_end >> recovering_statement[statement][push(&ast::Definition::body)]) >
-                  tok("}");
+const auto body = statements(&ast::Definition::body);
 const auto signature = name[into(&ast::Definition::name)] > tok("(") >
                        -list_of(parameter[push(&ast::Definition::parameters)]) > tok(")") >
                        -(tok("->") > list_of(result[push(&ast::Definition::results)]));
@@ -307,8 +371,10 @@ const x3::rule<struct TestRule, ast::TestDecl> test = "a test statement";
 const x3::rule<struct ShowRule, ast::ShowDecl> show = "a show statement";
 const x3::rule<struct ScoreRule, ast::ScoreDecl> score = "a score statement";
 const x3::rule<struct SaveRule, ast::SaveDecl> save = "a save statement";
+const x3::rule<struct MappingRule, ast::LoadDecl::Mapping> mapping = "a name in the file";
+const x3::rule<struct LoadRule, ast::LoadDecl> load = "a load statement";
 const x3::rule<struct ProgramStatementRule, ast::ProgramStatement> program_statement =
-    "data, split, fit, test, show, score or save";
+    "data, split, fit, test, show, score, save or load";
 const x3::rule<struct ProgramRule, ast::ProgramDecl> program = "a program";
 
 const auto data_def = word("data") > name[into(&ast::DataDecl::name)] >
@@ -339,14 +405,19 @@ const auto score_def = word("score") > list_of(name[push(&ast::ScoreDecl::metric
                        word("on") > data_name[into(&ast::ScoreDecl::on)] >
                        -(word("at") > expr[push(&ast::ScoreDecl::threshold)]);
 const auto save_def = word("save") > expr[into(&ast::SaveDecl::path)];
+const auto mapping_def = path_name[into(&ast::LoadDecl::Mapping::from)] > tok("->") >
+                         path_name[into(&ast::LoadDecl::Mapping::to)];
+const auto load_def = word("load") > expr[into(&ast::LoadDecl::path)] >
+                      -(word("with") > list_of(mapping[push(&ast::LoadDecl::mappings)]));
 const auto program_statement_def =
-    spanned[data[what] | split[what] | fit[what] | test[what] | show[what] | score[what] | save[what]];
+    spanned[data[what] | split[what] | fit[what] | test[what] | show[what] | score[what] |
+            save[what] | load[what]];
 const auto program_def =
     tok("program") > tok("{") >
     *(!body_end >> recovering_statement[program_statement][push(&ast::ProgramDecl::statements)]) >
     tok("}");
 
-BOOST_SPIRIT_DEFINE(data, part, split, data_name, fit, test, show, score, save, program_statement,
+BOOST_SPIRIT_DEFINE(data, part, split, data_name, fit, test, show, score, save, mapping, load, program_statement,
                     program)
 
 // ---- Files ----

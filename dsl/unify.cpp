@@ -202,16 +202,18 @@ bool bind_constant(Unification& u, const ast::Parameter& p, const CallArgument& 
   const bool integer = v.is(ValueKind::size) || (v.is(ValueKind::number) && v.integer);
   const bool fits = (type == "int" && integer) || (type == "float" && v.is(ValueKind::number)) ||
                     (type == "bool" && v.is(ValueKind::boolean)) ||
-                    (type == "string" && v.is(ValueKind::text));
+                    (type == "string" && v.is(ValueKind::text)) ||
+                    (type == "optimizer" && v.is(ValueKind::updater));
   if (!fits) {
-    const bool known = type == "int" || type == "float" || type == "bool" || type == "string";
+    const bool known = type == "int" || type == "float" || type == "bool" || type == "string" ||
+                       type == "optimizer";
     if (!known) {
       u.e.error("unknown-type", p.type.dtype->span,
                 fmt::format("there is no type {}", in_quotes(type)));
     } else {
       u.e.error("not-compile-time", a.span,
                 fmt::format("'{}' of {} is {} '{}' known at compile time, not {}", p.name.text,
-                            owner(u), type == "int" ? "an" : "a", type, describe(u.e, v)),
+                            owner(u), type == "int" || type == "optimizer" ? "an" : "a", type, describe(u.e, v)),
                 declared_here(p));
     }
     return false;

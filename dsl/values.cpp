@@ -153,6 +153,8 @@ std::string describe(const Elaboration& e, const Value& v) {
       return fmt::format("{} results", v.parts.size());
     case ValueKind::absent:
       return "an absent parameter";
+    case ValueKind::updater:
+      return "an optimizer";
   }
   GRADC_UNREACHABLE("value kind");
 }
@@ -222,6 +224,7 @@ Value runtime_value(Elaboration& e, const Value& v, Span span) {
       return v;
     case ValueKind::text:
     case ValueKind::tuple:
+    case ValueKind::updater:
       break;
   }
   e.error("not-a-tensor", span,

@@ -68,6 +68,14 @@ void add_data(const std::string& argument, const std::vector<std::string>& keys,
        fmt::join(keys, ", "));
 }
 
+// "from=to"
+Mapping mapping(const std::string& argument) {
+  const std::size_t equals = argument.find('=');
+  if (equals == argument.npos || equals == 0 || equals + 1 == argument.size())
+    fail(Exit::usage, "--map {}: wanted is NAME-IN-FILE=NAME, as in --map encode=features", argument);
+  return {argument.substr(0, equals), argument.substr(equals + 1)};
+}
+
 std::string description(const Model& model, Verb verb) {
   switch (verb) {
     case Verb::train:
@@ -102,7 +110,7 @@ std::optional<Options> parse_options(int argc, char** argv, const Model& model,
   const bool train = options.verb == Verb::train;
 
   CLI::App app(description(model, options.verb), name);
-  std::vector<std::string> data, files;
+  std::vector<std::string> data, files, maps;
   const std::vector<std::string> keys = file_keys(program);
   std::string progress = "auto";
   if (!keys.empty())
@@ -138,6 +146,14 @@ std::optional<Options> parse_options(int argc, char** argv, const Model& model,
     app.add_option("--seed", options.seed,
                    "Seed of initialisation, random numbers and orders of examples");
     app.add_flag("--resume", options.resume, "Continue from --checkpoint, bit for bit");
+    app.add_option("--load", options.load,
+                   "Begin with the parameters in this checkpoint, which may be of another spec")
+        ->type_name("FILE");
+    app.add_option("--map", maps,
+                   "Of --load, only what lies under FROM, as TO: --map encode=features; may be repeated")
+        ->type_name("FROM=TO")
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     app.add_option("--save-every", options.save_every,
                    "Save the checkpoint every so many steps, too")
         ->check(whole_number(1))
@@ -186,6 +202,10 @@ std::optional<Options> parse_options(int argc, char** argv, const Model& model,
          fmt::join(keys, ", "));
   for (std::size_t i = 0; i < files.size(); ++i) options.data.files[keys[i]] = files[i];
 
+  for (const std::string& argument : maps) options.map.push_back(mapping(argument));
+  if (!maps.empty() && options.load.empty()) fail(Exit::usage, "--map needs --load FILE");
+  if (options.resume && !options.load.empty())
+    fail(Exit::usage, "--resume goes on with the parameters of --checkpoint, so --load has no use");
   if (train && options.checkpoint.empty() && (options.resume || options.save_every > 0))
     fail(Exit::usage, "{} needs --checkpoint FILE", options.resume ? "--resume" : "--save-every");
   return options;

@@ -10,6 +10,7 @@
 #include "gradc/model.h"
 #include "gradc/program.h"
 #include "runtime/dataset.h"
+#include "runtime/partial_load.h"
 #include "runtime/progress.h"
 
 namespace gradc::driver {
@@ -23,6 +24,8 @@ struct Options {
   DataPaths data;
   std::string checkpoint;
   bool resume = false;
+  std::string load;             // a checkpoint whose parameters replace initial values
+  std::vector<Mapping> map;     // of its names to those of the spec; none: as they are
   std::int64_t save_every = 0;  // steps; 0: after epochs only
   std::int64_t max_steps = 0;   // 0: no limit
   std::string metrics;

@@ -184,6 +184,21 @@ class Fit {
   bool stopped_ = false;
 };
 
+void load(Session& session, const std::string& path, const std::vector<Mapping>& mappings) {
+  session.runner.from_device(session.parameters, session.state);
+  const PartialLoad done =
+      load_parts(path, session.model, session.parameters.data(), mappings);
+  session.runner.to_device(session.parameters, session.state);
+  print_line(session, load_text(path, mappings, done));
+}
+
+std::vector<Mapping> mappings_of(const Action& action) {
+  std::vector<Mapping> mappings;
+  for (std::int32_t i = 0; i < action.mapping_count; ++i)
+    mappings.push_back({action.mappings[2 * i], action.mappings[2 * i + 1]});
+  return mappings;
+}
+
 // Where to start: at the beginning, or where the checkpoint stands.
 Position starting_position(Session& session) {
   const Options& options = session.options;
@@ -216,7 +231,8 @@ Exit train(Session& session) {
   const Options& options = session.options;
   if (!options.checkpoint.empty()) check_writable(options.checkpoint);
   for (std::int32_t i = 0; i < program.action_count; ++i)
-    if (program.actions[i].path != nullptr) check_writable(program.actions[i].path);
+    if (program.actions[i].path != nullptr && program.actions[i].kind != ActionKind::load)
+      check_writable(program.actions[i].path);
   Position position = starting_position(session);
   if (!options.metrics.empty()) session.metrics = Metrics(options.metrics, options.resume);
   const std::int64_t scalars = scalar_count(session.model);
@@ -224,6 +240,7 @@ Exit train(Session& session) {
                        options.resume, scalars});
   print_line(session,
              fmt::format("{}: {} parameters, seed {}", session.model.name, scalars, position.seed));
+  if (!options.load.empty()) load(session, options.load, options.map);
   if (options.resume)
     print_line(session, fmt::format("resumed from {} after {} epochs and {} steps",
                                     options.checkpoint, position.epoch, position.step));
@@ -252,6 +269,9 @@ Exit train(Session& session) {
       case ActionKind::score:
         if (run_score(session, action, action.data, action.part) == Exit::interrupted)
           return Exit::interrupted;
+        break;
+      case ActionKind::load:
+        load(session, action.path, mappings_of(action));
         break;
       case ActionKind::save:
         save(session, action.path, position);

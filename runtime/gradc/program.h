@@ -42,7 +42,7 @@ struct Split {
   std::uint64_t seed;          // of the permutation that precedes the cut
 };
 
-enum class ActionKind : std::int32_t { fit, test, save, show, score };
+enum class ActionKind : std::int32_t { fit, test, save, show, score, load };
 
 struct Action {
   ActionKind kind;
@@ -52,13 +52,15 @@ struct Action {
   std::int64_t epochs, batch;  // fit
   bool shuffle;                // fit
   std::uint64_t seed;          // fit
-  const char* path;            // save; show: or nullptr to print
+  const char* path;            // save, load; show: or nullptr to print
   std::int64_t examples = 0;   // show: the first so many; 0: all
   const char* output = nullptr;      // score: which output of the net
   const char* target = nullptr;      // score: the field it is measured against
   double threshold = 0;              // score: where one number an example stands for two classes
   const char* const* metrics = nullptr;  // score: names in gradc/metrics.h
   std::int32_t metric_count = 0;
+  const char* const* mappings = nullptr;  // load: pairs of a name in the file and one in the spec
+  std::int32_t mapping_count = 0;         // of pairs; none: every name as it is
 };
 
 struct Program {

@@ -628,6 +628,114 @@ trained_norm("try_batch_norm_twice", "normed_flat.batch_norm1", (5, 4), twice=Tr
 for drops in ("always_dropout", "always_channel_dropout"):  # what they draw is not for JAX to say
     cases[T][f"try_{drops}"] = {}
 
+# Drawn apart, so that what stands before stays as it is.
+random = np.random.default_rng(21)
+trajectory("clip_value", optax.chain(optax.clip(0.5), optax.sgd(0.05, momentum=0.9)))
+trajectory("clip_norm", optax.chain(optax.clip_by_global_norm(1.0), optax.adam(0.1)))
+trajectory("accumulate", optax.MultiSteps(optax.chain(optax.clip_by_global_norm(1.0), optax.adam(0.1)), 2))
+trajectory("decay_weights", optax.chain(optax.scale_by_rms(decay=0.9, eps=1e-8, eps_in_sqrt=False), optax.scale(-0.05),
+                                        optax.add_decayed_weights(-0.01)))
+trajectory("average_weights", optax.sgd(0.05))
+apart = np.argsort(random.random((4, 6)), 1) / 16
+case("activations", "try_gumbel_softmax", lambda x: jax.nn.one_hot(jnp.argmax(x, -1), 6, dtype=x.dtype), x=apart)
+
+# ---- index notation ----
+
+random = np.random.default_rng(22)
+T = "einsum"
+for name, formula, shapes in [
+        ("product", "ik,kj->ij", dict(a=(3, 4), b=(4, 5))),
+        ("product_of_batches", "nik,nkj->nij", dict(a=(3, 3, 4), b=(3, 4, 2))),
+        ("product_permuted", "kni,jk->jni", dict(a=(4, 3, 3), b=(5, 4))),
+        ("product_of_transposes", "ki,jk->ji", dict(a=(4, 3), b=(5, 4))),
+        ("trace", "ii->", dict(a=(4, 4))),
+        ("diagonal", "nii->ni", dict(a=(3, 4, 4))),
+        ("partial_trace", "ikjk->ji", dict(a=(2, 3, 4, 3))),
+        ("trace_of_product", "ik,ki->", dict(a=(3, 4), b=(4, 3))),
+        ("outer", "i,j,k->ijk", dict(a=(3,), b=(2,), c=(4,))),
+        ("bilinear", "ni,ij,nj->n", dict(x=(3, 3), M=(3, 5), z=(3, 5))),
+        ("chain", "ij,jk,kl->il", dict(a=(3, 4), b=(4, 5), c=(5, 2))),
+        ("scores", "nihd,njhd->nhij", dict(q=(3, 3, 2, 4), k=(3, 5, 2, 4))),
+        ("sum_of_all", "nij->", dict(a=(3, 3, 2)))]:
+    case(T, f"try_{name}", lambda *args, formula=formula: jnp.einsum(formula, *args), **shapes)
+case(T, "try_gram", lambda a: jnp.einsum("nik,njk->ij", a, a), a=(3, 3, 4))
+case(T, "try_diagonal_matrix", jnp.diag, a=(4,))
+case(T, "try_kronecker", jnp.kron, a=(2, 3), b=(3, 2))
+case(T, "try_full_convolution", jnp.convolve, x=(5,), k=(3,))
+case(T, "try_interleaved", lambda a, b: jnp.stack([a, b], -1).reshape(3, 6), a=(3, 3), b=(3, 3))
+
+# ---- derivatives of derivatives ----
+
+T = "derivatives"
+
+
+def wave(x):
+    return jnp.tanh(x) * x ** 2
+
+
+def nth(f, n):
+    return f if n == 0 else nth(jax.grad(f), n - 1)
+
+
+for n, name in enumerate(["first", "second", "third"], 1):
+    case(T, f"try_{name}_derivative", jax.vmap(nth(wave, n)), x=(5,))
+case(T, "try_hessian_times_vector", lambda x, v: jax.hessian(jax.nn.logsumexp)(x) @ v, x=(5,), v=(5,))
+
+
+def descent(x):
+    for _ in range(3):
+        x = x - 0.125 * jax.vmap(jax.grad(wave))(x)
+    return x
+
+
+def oscillator(x, a, c, w):
+    def u(t):
+        return (jnp.tanh(t * a[0] + c) @ w)[0]
+    return jax.vmap(lambda t: jax.grad(jax.grad(u))(t[0])[None] + u(t[0]))(x)
+
+
+def penalty(x, a, w):
+    g = jax.vmap(jax.grad(lambda row: jnp.tanh(row @ a) @ w))(x)
+    return jnp.mean((jnp.sqrt(jnp.sum(g ** 2, -1)) - 1) ** 2)
+
+
+case(T, "try_descent_unrolled", descent, x=(5,))
+case(T, "try_second_derivative_of_a_net", oscillator, x=(3, 1), a=(1, 6), c=(6,), w=(6, 1))
+case(T, "try_gradient_penalty", penalty, x=(3, 3), a=(3, 4), w=(4,))
+
+# ---- blocks one upon another ----
+
+random = np.random.default_rng(23)
+T = "blocks"
+channels = lambda a: a.reshape(-1, 1, 1)  # noqa: E731
+
+
+def mlp(x, *w):
+    *hidden, last, offset = w
+    for W, b in zip(hidden[::2], hidden[1::2]):
+        x = jax.nn.relu(x @ W + b)
+    return x @ last + offset
+
+
+def block_params(path):
+    return {**norm(f"{path}.norm1", 4), **attention_params(f"{path}.attend", 4, 4, 4), **norm(f"{path}.norm2", 4),
+            f"{path}.up.W": (4, 6), f"{path}.up.b": (6,), f"{path}.down.W": (6, 4), f"{path}.down.b": (4,)}
+
+
+def grow(x, g, o, K):
+    return jnp.concatenate([x, conv(2, pad=1)(jax.nn.relu(group_norm(2)(x, g, o)), K)], 1)
+
+
+case(T, "try_mlp", mlp, x=(3, 3), params={
+    "body.hidden1.W": (3, 5), "body.hidden1.b": (5,), "body.hidden2.W": (5, 5), "body.hidden2.b": (5,),
+    "body.out.W": (5, 2), "body.out.b": (2,)})
+case(T, "try_mlp_without_hidden_layers", mlp, x=(3, 3), params={"body.out.W": (3, 2), "body.out.b": (2,)})
+case(T, "try_transformer", lambda x, *w: transformer(transformer(x, *w[:13]), *w[13:]), x=(3, 3, 4),
+     params={**block_params("body.block1"), **block_params("body.block2")})
+case(T, "try_dense_blocks", lambda x, *w: grow(grow(x, *w[:3]), *w[3:]), x=(3, 2, 4, 3), params={
+    **norm("body.block1.norm", 2), "body.block1.conv.K": (2, 2, 3, 3),
+    **norm("body.block2.norm", 4), "body.block2.conv.K": (2, 4, 3, 3)})
+
 folder = pathlib.Path(__file__).parent / "ops"
 folder.mkdir(exist_ok=True)
 for topic, entries in cases.items():

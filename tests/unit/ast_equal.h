@@ -62,12 +62,25 @@ struct Syntax {
            equal(a.condition, b.condition);
   }
   static bool equal(const ast::Minimize& a, const ast::Minimize& b) {
-    return equal(a.loss, b.loss) && equal(a.over, b.over) && equal(a.optimizer, b.optimizer);
+    return equal(a.loss, b.loss) && equal(a.over, b.over) && equal(a.except, b.except) &&
+           equal(a.optimizer, b.optimizer);
   }
   static bool equal(const ast::Report& a, const ast::Report& b) {
     return all(a.items, b.items, [](const auto& x, const auto& y) {
       return equal(x.name, y.name) && equal(x.value, y.value);
     });
+  }
+  static bool equal(const ast::For& a, const ast::For& b) {
+    return equal(a.index, b.index) && equal(a.body, b.body);
+  }
+  static bool equal(const ast::If& a, const ast::If& b) {
+    return equal(a.condition, b.condition) && equal(a.body, b.body) &&
+           equal(a.otherwise, b.otherwise);
+  }
+  static bool equal(const ast::LoadDecl& a, const ast::LoadDecl& b) {
+    return equal(a.path, b.path) && all(a.mappings, b.mappings, [](const auto& x, const auto& y) {
+             return equal(x.from, y.from) && equal(x.to, y.to);
+           });
   }
   static bool equal(const ast::DataDecl& a, const ast::DataDecl& b) {
     return equal(a.name, b.name) && equal(a.source, b.source);

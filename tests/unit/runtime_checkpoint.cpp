@@ -402,3 +402,94 @@ TEST_CASE("a link at the place of a checkpoint is replaced, not followed", "[che
   CHECK(test::read(folder / "precious") == "precious");
   CHECK(load(folder / "c.st", Purpose::resume).refusal.empty());
 }
+
+namespace {
+
+using gradc::driver::load_parts;
+using gradc::driver::load_text;
+using gradc::driver::Mapping;
+using gradc::driver::PartialLoad;
+
+struct Stored {
+  std::string name;
+  std::vector<std::int64_t> shape;
+  std::vector<float> values;
+};
+
+void store(const std::string& path, const std::vector<Stored>& tensors) {
+  std::vector<TensorToStore> out;
+  for (const Stored& t : tensors)
+    out.push_back({t.name, "F32", t.shape, t.values.data(), t.values.size() * sizeof(float)});
+  write_safetensors(path, std::move(out), {});
+}
+
+// What became of w = (1, 2, 3) and b = 4, and what was said.
+struct Parts {
+  Parameters p = {{1, 2, 3}, {4}};
+  std::string said;
+};
+
+Parts parts(const std::string& path, const std::vector<Mapping>& mappings) {
+  Parts out;
+  out.said = refusal([&] {
+    out.said = load_text("f", mappings, load_parts(path, model, &out.p, mappings));
+    throw Failure{Exit::ok, out.said};
+  });
+  return out;
+}
+
+bool untouched(const Parts& x) {
+  return x.p.w[0] == 1 && x.p.w[1] == 2 && x.p.w[2] == 3 && x.p.b[0] == 4;
+}
+
+}  // namespace
+
+TEST_CASE("parts of another model's checkpoint are loaded by name, with a mapping or without") {
+  const Folder folder;
+  const std::string path = folder / "a.safetensors";
+  store(path, {{"old.w", {3}, {5, 6, 7}}, {"old.b", {1}, {8}}, {"other.x", {2}, {0, 0}}});
+
+  const Parts all = parts(path, {{"old", "fit"}});
+  CHECK(all.p.w[2] == 7);
+  CHECK(all.p.b[0] == 8);
+  CHECK(all.said == "loaded f with old -> fit: fit.b, fit.w; not used of the file: other.x");
+  const Parts one = parts(path, {{"old.w", "fit.w"}});
+  CHECK(one.p.w[0] == 5);
+  CHECK(one.p.b[0] == 4);
+  CHECK(one.said ==
+        "loaded f with old.w -> fit.w: fit.w; not used of the file: old.b, other.x; as they were: fit.b");
+
+  SECTION("names that are the same need no mapping") {
+    store(path, {{"fit.b", {1}, {9}}, {"more", {1}, {0}}});
+    const Parts same = parts(path, {});
+    CHECK(same.p.b[0] == 9);
+    CHECK(same.said == "loaded f: fit.b; not used of the file: more; as they were: fit.w");
+  }
+  SECTION("what does not fit changes nothing") {
+    const std::pair<std::vector<Mapping>, std::string> wrong[] = {
+        {{}, "holds no parameter of the spec"},
+        {{{"missing", "fit"}}, "holds nothing under 'missing'"},
+        {{{"old", "fi"}}, "tensor 'old.w' [3] would become 'fi.w', which the spec does not have"},
+        {{{"other.x", "fit.w"}}, "tensor 'other.x' is [2] in the file, but 'fit.w' is [3] in the spec"},
+        {{{"old.w", "fit.w"}, {"other.x", "fit.b"}}, "tensor 'other.x' is [2]"},
+        {{{"old.w", "fit"}}, "tensor 'old.w' [3] would become 'fit'"}};
+    for (const auto& [mappings, why] : wrong) {
+      const Parts refused = parts(path, mappings);
+      CHECK_THAT(refused.said, test::contains(why));
+      CHECK(untouched(refused));
+    }
+    store(path, {{"old.w", {3}, {5, 6, 7}}, {"fit.w", {3}, {1, 1, 1}}});
+    const Parts refused = parts(path, {{"old", "fit"}});
+    CHECK_THAT(refused.said, test::contains("holds nothing under 'old' for 'fit.b' [1]"));
+    CHECK(untouched(refused));
+    const Parts twice = parts(path, {{"old.w", "fit.w"}, {"fit.w", "fit.w"}});
+    CHECK_THAT(twice.said, test::contains("would both become 'fit.w'"));
+    CHECK(untouched(twice));
+  }
+  SECTION("a damaged file changes nothing") {
+    poke(path, std::filesystem::file_size(path) - 1, 1);
+    const Parts refused = parts(path, {{"old.w", "fit.w"}});
+    CHECK_THAT(refused.said, test::contains("checksum"));
+    CHECK(untouched(refused));
+  }
+}

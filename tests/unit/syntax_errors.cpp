@@ -84,8 +84,12 @@ TEST_CASE("habits of other languages") {
   CHECK_THAT(in_body("y = 'abc'"), test::contains("strings stand in double quotes"));
   CHECK_THAT(in_body("y += x"), test::contains("2:3 a name is assigned once"));
   CHECK_THAT(in_body("return x"), test::contains("2:1 a result is given by assigning"));
-  CHECK_THAT(in_body("for i in 3 {\n  y = x\n}"), test::contains("2:1 there are no loops"));
-  CHECK_THAT(in_body("if x > 0"), test::contains("2:1 there is no 'if' statement"));
+  CHECK_THAT(in_body("for i in 3 {\n  y = x\n}"), test::contains("2:12 expected '..', found '{'"));
+  CHECK_THAT(in_body("for (i in 0..3) {\n  y = x\n}"),
+             test::contains("2:1 a loop over constants is written 'for i in low..high { … }'"));
+  CHECK_THAT(in_body("if x > 0"), test::contains("expected '{'"));
+  CHECK_THAT(in_body("if x > 0 { y = x }\nelse y = 2"), test::contains("3:1 'else' follows"));
+  CHECK_THAT(in_body("y = if x > 0 then x"), test::contains("expected 'else'"));
   CHECK(in_body("relu(x)") == "2:1 the value of 'relu(…)' is not used: write 'y = relu(…)'");
   CHECK(in_body("y = a < b < c") ==
         "2:11 comparisons don't chain: write 'a < b and b < c', or parentheses");

@@ -306,13 +306,31 @@ TEST_CASE("parentheses are printed where they matter, and only there") {
                              "(a + b) like c",
                              "a * (not b)",
                              "--x",
-                             "f(x |> g, k = not y)"};
+                             "f(x |> g, k = not y)",
+                             "if a == b then x |> f else if c then y + 1 else -z",
+                             "1 + (if a then x else y)",
+                             "f(x, fc1.W = net.fc1.W * 2) + net.fc1.b[i]"};
   for (const std::string text : canonical) {
     INFO(text);
     const Parsed p = parse("op f() = " + text);
     REQUIRE(p.errors() == "");
     CHECK(ast_to_text(p.file) == "op f() = " + text + "\n");
   }
+}
+
+TEST_CASE("statements within statements print to the same syntax") {
+  const std::string text =
+      "net f(x) -> y {\n  for i in 0..n - 1 {\n    x = x |> b: dense(4)\n    if i % 2 == 0 {\n"
+      "      x = relu(x)\n    } else if i == 1 {\n      h = x\n    } else {\n      h = 2 * x\n    }\n  }\n"
+      "  y = x\n}\n\nstep s(x) {\n  minimize f(x) over f.b0, f.c except f.b0.W using sgd(0.1)\n}\n";
+  const Parsed p = parse(text);
+  REQUIRE(p.errors() == "");
+  CHECK(ast_to_text(p.file) == text);
+  // `if` on the line of a param is its condition, on the next line a statement.
+  const Parsed q = parse("net f(x) -> y {\n  param W: f32[2] ~ zeros if c\n  param V: f32[2] ~ zeros\n"
+                         "  if c { y = x }\n  else = 2\n}\n");
+  CHECK(q.errors() == "");
+  CHECK(std::get<ast::Definition>(q.file.items[0].what).body.size() == 4);
 }
 
 TEST_CASE("random expressions print to the same syntax") {

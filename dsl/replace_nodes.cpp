@@ -1,0 +1,32 @@
+// replace_nodes.cpp: rebuilds what lies above the replaced nodes, operands before users.
+#include "dsl/replace_nodes.h"
+
+namespace gradc {
+
+std::vector<NodeId> replace_nodes(Graph& g, const std::vector<NodeId>& roots,
+                                  const std::unordered_map<NodeId, NodeId>& by) {
+  std::unordered_map<NodeId, NodeId> now = by;
+  std::unordered_map<ScalarId, ScalarId> scalars;
+  auto body = [&](auto&& self, ScalarId id) -> ScalarId {
+    if (auto it = scalars.find(id); it != scalars.end()) return it->second;
+    Scalar s = g[id];
+    for (ScalarId& a : s.args) a = self(self, a);
+    if (s.tensor.valid()) s.tensor = now.at(s.tensor);
+    return scalars[id] = g.add(std::move(s));
+  };
+  for (NodeId id : topological_order(g, roots)) {
+    if (now.contains(id)) continue;
+    Node n = g[id];
+    if (n.kind == NodeKind::comprehension) n.body = body(body, n.body);
+    if (n.kind == NodeKind::reshape || n.kind == NodeKind::gradient) n.operand = now.at(n.operand);
+    if (n.kind == NodeKind::gradient) n.wrt = now.at(n.wrt);
+    const NodeId result = g.add(std::move(n));
+    if (result != id && g.label(result).name.empty()) g.label(result) = Label(g.label(id));
+    now.emplace(id, result);
+  }
+  std::vector<NodeId> replaced;
+  for (NodeId id : roots) replaced.push_back(now.at(id));
+  return replaced;
+}
+
+}  // namespace gradc
