@@ -34,11 +34,30 @@ class Order {
     std::map<NodeId, std::size_t> position;
     for (std::size_t k = 0; k < plan.stored.size(); ++k) position[plan.stored[k].node] = k;
     std::map<NodeId, std::vector<std::size_t>> readers;
+    std::vector<std::vector<std::size_t>> members(plan.loops.size());
+    for (std::size_t k = 0; k < plan.stored.size(); ++k) {
+      if (plan.stored[k].loop > 0) members[plan.stored[k].loop - 1].push_back(k);
+    }
+    std::map<NodeId, std::size_t> loop_of;
+    for (std::size_t l = 0; l < plan.loops.size(); ++l) {
+      for (NodeId result : plan.loops[l].results) loop_of[result] = l;
+    }
     for (std::size_t k = 0; k < plan.stored.size(); ++k) {
       for (NodeId source : sources(g, plan.stored[k].node)) {
         readers[source].push_back(k);
         if (auto it = position.find(source); it != position.end()) after_[k].insert(it->second);
+        // What a loop leaves is there when all of it has run.
+        if (auto it = loop_of.find(source); it != loop_of.end()) {
+          after_[k].insert(members[it->second].begin(), members[it->second].end());
+        }
       }
+    }
+    // A loop begins when there is all that any iteration needs.
+    for (const auto& loop : members) {
+      std::set<std::size_t> needed;
+      for (std::size_t k : loop) needed.insert(after_[k].begin(), after_[k].end());
+      for (std::size_t k : loop) needed.erase(k);
+      for (std::size_t k : loop) after_[k].insert(needed.begin(), needed.end());
     }
     for (std::size_t k = 0; k < plan.stored.size(); ++k) {
       if (!overwrites(plan.stored[k])) continue;
@@ -64,8 +83,15 @@ class Order {
     }
     std::vector<std::size_t> result;
     while (!ready.empty()) {
-      const std::size_t k = std::get<2>(*ready.begin());
-      ready.erase(ready.begin());
+      auto next = ready.begin();
+      const std::uint32_t loop = result.empty() ? 0 : plan_.stored[result.back()].loop;
+      // A loop that was begun is finished.
+      const auto same = std::find_if(ready.begin(), ready.end(), [&](const auto& entry) {
+        return loop > 0 && plan_.stored[std::get<2>(entry)].loop == loop;
+      });
+      if (same != ready.end()) next = same;
+      const std::size_t k = std::get<2>(*next);
+      ready.erase(next);
       result.push_back(k);
       for (std::size_t user : before[k]) {
         if (--waiting[user] == 0) release(user);
@@ -199,11 +225,11 @@ std::vector<KernelPlan> fuse(const Graph& g, const FunctionPlan& plan) {
     std::optional<std::size_t> shared;
     while (!shared && at > first) {
       --at;
-      if (kernels[at].forward == forward) shared = common_loops(g, kernels[at], s);
+      if (kernels[at].forward == forward && kernels[at].loop == s.loop) shared = common_loops(g, kernels[at], s);
     }
     if (!shared) {
       at = kernels.size();
-      kernels.push_back({s.form, {}, {}, g[s.node].type.rank(), forward});
+      kernels.push_back({s.form, {}, {}, g[s.node].type.rank(), forward, s.loop});
       shared = kernels[at].shared;
     }
     kernels[at].members.push_back(s);

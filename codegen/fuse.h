@@ -22,6 +22,7 @@ struct KernelPlan {
   std::vector<Run> runs;        // pointwise, fold
   std::size_t shared = 0;       // loops over the first indices that all runs have in common
   bool forward = true;          // nets: belongs to the forward half
+  std::uint32_t loop = 0;       // of its members
 };
 
 // The kernels of a function, whose tensors have forms, in an order in which every tensor is computed before it is read, and

@@ -40,8 +40,12 @@ class ModuleBuilder {
   ModuleBuilder(Graph& g, const ModuleOptions& options) : g_(g), options_(options) {
     module_.name = options.module_name;
     Names dims;
-    for (const Dim& dim : g.dims()) module_.dims.push_back({dims.fresh(dim.name), dim.bound});
-    for (const Dim& dim : module_.dims) names_.reserve(dim.name);
+    for (const Dim& dim : g.dims()) {
+      const bool time = dim.least == 0;  // its loop declares it
+      dim_names_.push_back(time ? identifier(dim.name) : dims.fresh(dim.name));
+      names_.reserve(dim_names_.back());
+      if (!time) module_.dims.push_back({dim_names_.back(), dim.bound});
+    }
     for (std::size_t k = 0; k < g.functions.size(); ++k) {
       const std::string function = identifier(g.functions[k].name);
       names_.reserve(identifier(options.module_name + "_" + g.functions[k].name));
@@ -79,6 +83,7 @@ class ModuleBuilder {
   Graph& g_;
   const ModuleOptions& options_;
   Module module_;
+  std::vector<std::string> dim_names_;  // by DimId: those of the module, then the times of loops
   Names names_;  // of the emitted namespace: kernels and tables
   std::map<NodeId, std::uint32_t> leaves_;  // parameters, states, constants
   std::map<std::string, std::uint32_t> shared_;  // text of a kernel → its number
@@ -211,7 +216,7 @@ void ModuleBuilder::add(const FunctionPlan& plan, const std::vector<KernelPlan>&
   const bool net = plan.entry == Entry::forward;
   const bool two = net && (!spec.gradients.empty() || !spec.cotangents.empty());
   Names locals, results;
-  for (const Dim& dim : module_.dims) locals.reserve(dim.name);
+  for (const std::string& dim : dim_names_) locals.reserve(dim);
   std::map<NodeId, std::uint32_t> places = leaves_;
 
   loops::Function forward;
@@ -278,6 +283,24 @@ void ModuleBuilder::add(const FunctionPlan& plan, const std::vector<KernelPlan>&
       for (NodeId read : operands_of(g_, s.node)) readers[storage_of(g_, read)].insert(k);
     }
   }
+  auto memory_of_past = [&](NodeId past) {
+    for (const TimeLoop& loop : plan.loops) {
+      for (const auto& [id, memory] : loop.pasts) {
+        if (id == past) return memory;
+      }
+    }
+    return past;
+  };
+  // The loops of a function have numbers of their own.
+  std::map<std::pair<bool, std::uint32_t>, std::uint32_t> loop_numbers;
+  auto loop_number = [&](loops::Function& f, bool in_forward, std::uint32_t loop) -> std::uint32_t {
+    if (loop == 0) return 0;
+    const auto [it, added] =
+        loop_numbers.emplace(std::pair(in_forward, loop), static_cast<std::uint32_t>(f.loops.size() + 1));
+    const TimeLoop& time = plan.loops[loop - 1];
+    if (added) f.loops.push_back({dim_names_.at(time.time.value), time.count, time.backwards});
+    return it->second;
+  };
   const auto forward_count = static_cast<std::ptrdiff_t>(plan.forward_count);
   std::set<std::string> reserved;  // a kernel's own names hide no table
   for (std::uint32_t b : module_.constants) reserved.insert(module_.buffers[b].name);
@@ -294,18 +317,40 @@ void ModuleBuilder::add(const FunctionPlan& plan, const std::vector<KernelPlan>&
         grid ? grid_registers(g_, kernel, elsewhere) : register_members(g_, kernel, elsewhere);
     const NodeId lodger = grid ? NodeId{} : product_in_follower(g_, kernel, elsewhere);
     for (const StoredNode& s : kernel.members) {
-      if (s.node != lodger && !registers.contains(s.node)) {
+      if (s.whole.valid()) {
+        StoredNode whole = s;
+        whole.node = s.whole;
+        if (!places.contains(s.whole)) places[s.whole] = home_buffer(whole, kernel.forward);
+        places[s.node] = places.at(s.whole);
+      } else if (s.node != lodger && !registers.contains(s.node)) {
         places[s.node] = home_buffer(s, kernel.forward);
       }
     }
     if (lodger.valid()) places[lodger] = places.at(kernel.members[1].node);
-    std::vector<std::string> dim_names;
-    for (const Dim& dim : module_.dims) dim_names.push_back(dim.name);
+    std::set<std::string> taken = reserved;
+    Extent time;
+    if (kernel.loop > 0) {
+      time = Extent(plan.loops[kernel.loop - 1].time);
+      taken.insert(dim_names_[time.dim.value]);
+    }
     const LoopContext context{
         g_,
-        dim_names,
-        reserved,
+        dim_names_,
+        taken,
+        time,
         [&](NodeId id) {
+          if (g_[id].kind == NodeKind::past) {
+            const NodeId memory = memory_of_past(id);
+            for (const KernelPlan& other : kernels) {  // it may be written only later in the loop
+              for (const StoredNode& s : other.members) {
+                if (s.whole != memory || places.contains(memory)) continue;
+                StoredNode whole = s;
+                whole.node = memory;
+                places[memory] = home_buffer(whole, other.forward);
+              }
+            }
+            return places.at(memory);
+          }
           if (g_[id].kind == NodeKind::constant) return constant(id);
           const auto it = places.find(id);
           GRADC_CHECK(it != places.end(), "a tensor that is read is stored nowhere");
@@ -339,7 +384,8 @@ void ModuleBuilder::add(const FunctionPlan& plan, const std::vector<KernelPlan>&
     f.calls.push_back({at, written.buffers,
                        gives || (needed > 0 && !reported) ? Part::report
                        : reported                         ? Part::forward
-                                                          : Part::backward});
+                                                          : Part::backward,
+                       loop_number(f, kernel.forward || !two, kernel.loop)});
     if (reported && f.forward_calls + 1 == f.calls.size()) ++f.forward_calls;
   }
   if (plan.entry == Entry::step || plan.entry == Entry::evaluate) {

@@ -56,7 +56,8 @@ std::optional<Interval> bounds(const Graph& g, ScalarId id, const Shape& ranges)
       return Interval{0, static_cast<double>(max_extent(g, ranges.at(s.index)) - 1)};
     }
     case ScalarKind::size: {
-      const double least = static_cast<double>(s.extent.offset + s.extent.scale);
+      const double least =
+          static_cast<double>(s.extent.offset + s.extent.scale * g.dim(s.extent.dim).least);
       const double most = static_cast<double>(max_extent(g, s.extent));
       return Interval{std::min(least, most), std::max(least, most)};
     }
@@ -98,8 +99,8 @@ std::optional<Interval> bounds(const Graph& g, ScalarId id, const Shape& ranges)
 std::int64_t extreme(const Graph& g, const Affine& a, int sign) {
   std::int64_t value = a.constant;
   for (auto [dim, factor] : a.sizes) {
-    const std::int64_t at_one = factor, at_bound = factor * g.dim(dim).bound;
-    value += sign > 0 ? std::max(at_one, at_bound) : std::min(at_one, at_bound);
+    const std::int64_t at_least = factor * g.dim(dim).least, at_bound = factor * g.dim(dim).bound;
+    value += sign > 0 ? std::max(at_least, at_bound) : std::min(at_least, at_bound);
   }
   return value;
 }

@@ -80,6 +80,7 @@ class Formulas {
       std::string& list = i < n.type.rank() ? free : bound;
       list += (list.empty() ? "" : ", ") + index;
     }
+    if (const auto* place = k_.nest.place(id)) free = with_time(id, *place);
     std::string out = names_.at(id) + (free.empty() ? "" : "[" + free + "]") + " = ";
     if (n.kind == NodeKind::random) {
       return out + fmt::format("{}({}, {})",
@@ -99,6 +100,16 @@ class Formulas {
     return out + fmt::format("{}[{}] {}", gradc::name(n.reduction), bound, body.at_least(7));
   }
 
+  // The indices of the whole that the node is a slice of.
+  std::string with_time(NodeId id, const NestWriter::Place& place) const {
+    std::string list;
+    for (std::uint32_t axis = 0, k = 0; axis < place.whole.size(); ++axis) {
+      const std::string index = axis == place.axis ? g_.dim(place.time.dim).name : k_.index_name(id, k++);
+      list += (list.empty() ? "" : ", ") + index;
+    }
+    return list;
+  }
+
   std::string shapes() const {
     std::string out;
     std::set<std::string> done;
@@ -107,7 +118,8 @@ class Formulas {
       if (!k_.nest.bound(owner) || lodges(owner) || g_[id].type.rank() == 0) return;
       if (!done.insert(names_.at(id)).second) return;
       out += fmt::format("{}{}: {}{}", out.empty() ? "" : ", ", names_.at(id),
-                         gradc::name(g_[id].type.dtype), shape_to_text(g_, g_[id].type.shape));
+                         gradc::name(g_[id].type.dtype),
+                         shape_to_text(g_, k_.nest.place(id) ? k_.nest.place(id)->whole : g_[id].type.shape));
     };
     for (const StoredNode& s : k_.plan.members) mention(s.node);
     for (const StoredNode& s : k_.plan.members) {

@@ -210,7 +210,8 @@ std::set<NodeId> grid_registers(const Graph& g, const KernelPlan& plan,
   // What follows a product reads its elements where they are computed.
   std::set<NodeId> result;
   for (const StoredNode& s : plan.members) {
-    if (s.home.storage == Storage::workspace && !read_elsewhere.contains(s.node)) result.insert(s.node);
+    const bool kept = s.whole.valid() || read_elsewhere.contains(s.node);
+    if (s.home.storage == Storage::workspace && !kept) result.insert(s.node);
   }
   return result;
 }

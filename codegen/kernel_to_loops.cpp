@@ -22,6 +22,9 @@ KernelWriter::KernelWriter(const LoopContext& c, const KernelPlan& p,
                            const std::set<NodeId>& in_registers)
     : context(c), g(c.graph), plan(p), registers(in_registers),
       nest(c.graph, c.dim_names, c.reserved) {
+  for (const StoredNode& s : plan.members) {
+    if (s.whole.valid()) nest.embed(s.node, {g[s.whole].type.shape, s.axis, context.time});
+  }
   // What is read comes first in the signature, what is written last.
   for (const StoredNode& s : plan.members) {
     if (g[s.node].kind != NodeKind::comprehension) continue;
@@ -408,7 +411,9 @@ WrittenKernel KernelWriter::finish() {
   result.kernel.comment = kernel_formulas(*this);
   result.kernel.body = nest.take();
   for (const std::string& dim : context.dim_names) {
-    if (nest.counts().contains(dim)) result.kernel.counts.push_back(dim);
+    auto& counts = result.kernel.counts;  // the times of several loops may have one name
+    const bool known = std::find(counts.begin(), counts.end(), dim) != counts.end();
+    if (nest.counts().contains(dim) && !known) counts.push_back(dim);
   }
   result.kernel.draws = draws;
   for (const Bound& b : arguments) {
@@ -459,6 +464,7 @@ NodeId product_in_follower(const Graph& g, const KernelPlan& plan,
   const StoredNode& product = plan.members[0];
   const StoredNode& first = plan.members[1];
   if (product.home.storage != Storage::workspace || read_elsewhere.contains(product.node)) return {};
+  if (first.whole.valid()) return {};
   if (g[first.node].type.dtype != g[product.node].type.dtype) return {};
   // What is overwritten must not be wanted.
   for (const StoredNode& s : plan.members) {
@@ -475,6 +481,7 @@ std::set<NodeId> register_members(const Graph& g, const KernelPlan& plan,
   for (std::size_t r = 0; r < plan.runs.size(); ++r) {
     for (const StoredNode& s : plan.runs[r].members) {
       if (s.home.storage != Storage::workspace || read_elsewhere.contains(s.node)) continue;
+      if (s.whole.valid()) continue;
       bool served = true;
       for (std::size_t later = r; later < plan.runs.size(); ++later) {
         for (const StoredNode& reader : plan.runs[later].members) {

@@ -16,6 +16,7 @@ struct LoopContext {
   Graph& graph;
   std::vector<std::string> dim_names;                 // by DimId
   std::set<std::string> reserved;                     // names a kernel may not use inside
+  Extent time;                                        // of the loop around the kernel, if there is one
   std::function<std::uint32_t(NodeId)> buffer;        // of a stored node, leaf
   std::function<DType(std::uint32_t)> dtype;          // of a buffer
   std::function<std::string(NodeId)> short_name;      // what a person would call it inside a kernel

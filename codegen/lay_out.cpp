@@ -13,6 +13,7 @@
 #include <unordered_map>
 
 #include "codegen/products.h"
+#include "dsl/recurrence.h"
 
 namespace gradc {
 namespace {
@@ -31,7 +32,12 @@ class Layout {
  public:
   Layout(Graph& g, const std::vector<NodeId>& roots, DimId batch)
       : g_(g), order_(topological_order(g, roots)), batch_(batch) {
-    const std::set<NodeId> fixed(roots.begin(), roots.end());
+    std::set<NodeId> fixed(roots.begin(), roots.end());
+    for (const Loop& loop : find_loops(g, order_)) {  // what runs along time stays as written
+      fixed.insert(loop.steps.begin(), loop.steps.end());
+      for (const Equation& e : loop.equations) fixed.insert(e.body);
+      for (NodeId result : loop.results) fixed.insert(g[result].operand);
+    }
     for (NodeId id : order_) {
       const auto axis = batch_axis(id);
       if (g_[id].kind == NodeKind::comprehension && !fixed.contains(id) && axis &&
@@ -169,6 +175,8 @@ class Layout {
       if (chosen_.contains(id)) rotate(n, axes_.at(id));
     } else if (n.kind == NodeKind::reshape) {
       n.operand = chosen_.contains(n.operand) ? as_written(n.operand) : now_.at(n.operand);
+    } else if (n.kind == NodeKind::recurrence) {
+      for_each_link(n, [&](NodeId& step) { step = now_.at(step); });
     } else {
       now_.emplace(id, id);
       return;

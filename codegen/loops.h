@@ -191,6 +191,14 @@ struct Invocation {
   std::uint32_t kernel = 0;            // index into Module::kernels
   std::vector<std::uint32_t> buffers;  // index into Module::buffers, one per argument
   Part part = Part::forward;
+  std::uint32_t loop = 0;              // it is in loop number `loop` of its function, from 1 on; 0: in none
+};
+
+// Invocations next to each other that run for each value of `variable`, from 0 to count - 1, or from there to 0.
+struct Iteration {
+  std::string variable;
+  Extent count;
+  bool backwards = false;
 };
 
 enum class Entry : std::uint8_t { init, forward, backward, step, evaluate };
@@ -206,6 +214,7 @@ struct Function {
   std::vector<std::uint32_t> outputs;  // forward: outputs; backward: gradients of inputs; step, evaluate: reports
   std::vector<std::uint32_t> gradients;  // backward: buffers of storage gradient
   std::vector<Invocation> calls;       // in order
+  std::vector<Iteration> loops;
   std::size_t forward_calls = 0;       // the first so many are what its outputs need
   bool draws = false;                  // some kernel needs the seed
   bool reads_state = false;            // forward, backward: the net has state

@@ -307,6 +307,13 @@ std::string extent_text(const Module& module, const Extent& e) {
   return out;
 }
 
+std::string loop_head(const Module& module, const Iteration& loop) {
+  const std::string count = extent_text(module, loop.count);
+  const std::string& v = loop.variable;
+  return loop.backwards ? fmt::format("  for (std::int64_t {0} = {1} - 1; {0} >= 0; --{0}) {{\n", v, count)
+                        : fmt::format("  for (std::int64_t {0} = 0; {0} < {1}; ++{0}) {{\n", v, count);
+}
+
 // A kernel's start: in how many blocks of how many threads, and what an error is to name.
 std::string launch_text(const Kernel& kernel, const std::string& name, const std::string& args,
                         const Target& target) {
@@ -394,13 +401,18 @@ std::string body_to_text(const Module& module, const loops::Function& f, const T
                          shape_text(module, buffer.type));
     }
   }
+  for (const Iteration& loop : f.loops) locals.insert(loop.variable);
+  std::uint32_t open = 0;
   const Invocation* before = nullptr;
   for (const Invocation& call : f.calls) {
+    if (open > 0 && call.loop != open) out += "  }\n";
     if (f.entry == Entry::step && (!before || before->part != call.part)) {
       constexpr std::string_view parts[] = {"forward", "loss", "backward and update"};
       out += fmt::format("\n  // {}\n", parts[static_cast<std::size_t>(call.part)]);
     }
     before = &call;
+    if (call.loop > 0 && call.loop != open) out += loop_head(module, f.loops[call.loop - 1]);
+    open = call.loop;
     const Kernel& kernel = module.kernels[call.kernel];
     std::string args;
     auto add = [&](const std::string& arg) { args += (args.empty() ? "" : ", ") + arg; };
@@ -428,9 +440,11 @@ std::string body_to_text(const Module& module, const loops::Function& f, const T
     }
     const bool hidden = locals.contains(kernel.name);
     const std::string name = (hidden ? module.name + "::" : "") + kernel.name;
+    if (open > 0) out += "  ";
     out += kernel.launch.threads > 0 ? launch_text(kernel, name, args, target)
                                      : fmt::format("  {}({});\n", name, args);
   }
+  if (open > 0) out += "  }\n";
   return out;
 }
 

@@ -14,7 +14,9 @@ using namespace loops;
 NestWriter::NestWriter(const Graph& g, std::vector<std::string> dim_names,
                        const std::set<std::string>& reserved)
     : g_(g), dim_names_(std::move(dim_names)) {
-  for (const std::string& name : dim_names_) names_.reserve(name);
+  for (std::size_t d = 0; d < dim_names_.size(); ++d) {
+    if (g.dims()[d].least > 0) names_.reserve(dim_names_[d]);
+  }
   for (const std::string& name : reserved) names_.reserve(name);
   scopes_.emplace_back();
 }
@@ -328,11 +330,14 @@ Expr NestWriter::next_position(Expr at, const Extent& e, Expr subscript) {
 }
 
 Expr NestWriter::own_position(NodeId id) {
-  const Shape& shape = g_[id].type.shape;
-  if (!shape.empty() && shape == flat_shape_) return flat_;
+  const Place* const place = this->place(id);
+  const Shape& shape = place ? place->whole : g_[id].type.shape;
+  if (!place && !shape.empty() && shape == flat_shape_) return flat_;
   Expr at = integer(0);
-  for (std::uint32_t k = 0; k < shape.size(); ++k) {
-    at = next_position(std::move(at), shape[k], indices_.at(k).value);
+  for (std::uint32_t axis = 0, k = 0; axis < shape.size(); ++axis) {
+    const bool time = place && axis == place->axis;
+    at = next_position(std::move(at), shape[axis], time ? extent(place->time) : indices_.at(k).value);
+    if (!time) ++k;
   }
   return at;
 }

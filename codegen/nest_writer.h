@@ -22,6 +22,17 @@ class NestWriter {
 
   // ---- buffers: several nodes may share one argument (what overwrites what)
   void bind(NodeId, const std::string& argument, DType);
+  // The node is the slice of something larger, of that shape, at `time` of that axis.
+  struct Place {
+    Shape whole;
+    std::uint32_t axis = 0;
+    Extent time;
+  };
+  void embed(NodeId id, Place place) { places_[id] = std::move(place); }
+  const Place* place(NodeId id) const {
+    const auto it = places_.find(id);
+    return it == places_.end() ? nullptr : &it->second;
+  }
   bool bound(NodeId id) const { return arguments_.contains(id); }
   const std::string& argument(NodeId) const;
   Names& names() { return names_; }
@@ -101,6 +112,7 @@ class NestWriter {
   loops::Expr flat_;
   Shape ranges_;                                   // of the indices, as far as known
   std::map<NodeId, std::pair<std::string, DType>> arguments_;
+  std::map<NodeId, Place> places_;
   std::unordered_map<ScalarId, std::uint32_t> uses_;
   std::unordered_map<ScalarId, std::size_t> levels_;  // while the indices stay bound as they are
   std::unordered_map<ScalarId, bool> safe_;

@@ -1,14 +1,19 @@
-// partition.cpp: which tensors of a function are stored, and in what order they are computed.
+// partition.cpp: which tensors of a function are stored, and in what order they are computed. Long because what is
+// stored, where it lives and when it is computed depend on each other.
 #include "codegen/partition.h"
 
 #include <algorithm>
 #include <map>
 #include <set>
+#include <tuple>
 #include <unordered_map>
 
 #include "codegen/products.h"
 #include "codegen/schedule.h"
+#include "codegen/slice_time.h"
+#include "codegen/time_loops.h"
 #include "dsl/check.h"
+#include "dsl/recurrence.h"
 
 namespace gradc {
 namespace {
@@ -34,6 +39,7 @@ std::unordered_map<NodeId, Use> find_uses(const Graph& g, const std::vector<Node
   for (NodeId id : order) {
     const Node& n = g[id];
     if (n.kind == NodeKind::reshape) uses[n.operand].reshaped = true;
+    for (const Equation& e : n.equations) uses[e.body].root = true;
     if (n.kind != NodeKind::comprehension) continue;
     for (NodeId operand : reads_of(g, n.body)) ++uses[operand].users;
     for_each_read(g, n.body, [&](const Scalar& read) {
@@ -57,6 +63,9 @@ class Partitioner {
   void rewrite_function(const std::vector<NodeId>& roots) {
     const auto order = topological_order(g_, roots);
     uses_ = find_uses(g_, order, roots);
+    for (NodeId id : order) {
+      for (const Equation& e : g_[id].equations) slices_.insert(e.body);
+    }
     for (NodeId id : order) rewrite_node(id);
   }
 
@@ -102,6 +111,7 @@ class Partitioner {
   std::unordered_map<NodeId, std::string_view> reasons_;  // by new node
   std::unordered_map<NodeId, ScalarId> inlined_;  // old → body over its free indices
   std::unordered_map<ScalarId, ScalarId> rewritten_;
+  std::set<NodeId> slices_, slices_now_, taken_;
   // Formula of a stored elementwise node → the node and which of its indices each of the formula's is.
   struct Known {
     NodeId node;
@@ -147,6 +157,13 @@ void Partitioner::rewrite_node(NodeId id) {
       label(stored_[id], g_.label(id));
       return;
     }
+    case NodeKind::recurrence: {
+      Node filled = n;
+      for_each_link(filled, [&](NodeId& slice) { slice = now(slice); });
+      stored_[id] = g_.add(std::move(filled));
+      label(stored_[id], g_.label(id));
+      return;
+    }
     case NodeKind::gradient: GRADC_UNREACHABLE("partition needs a differentiated graph");
     case NodeKind::random: reasons_[id] = "random numbers"; [[fallthrough]];
     default: stored_[id] = id; return;
@@ -169,9 +186,16 @@ void Partitioner::rewrite_node(NodeId id) {
       remember(made);
     }
   }
+  // The slice of a whole lies among others of it, so it is never read in place of an equal tensor.
+  const bool slice = slices_.contains(id);
+  while (slice ? !taken_.insert(now).second : slices_now_.contains(now)) {
+    now = g_.comprehension(rank, n.type.shape, Reduction::none, g_.apply(Fn::detach, {g_[now].body}));
+  }
+  if (slice) slices_now_.insert(now);
+  taken_.insert(now);
   reasons_.try_emplace(now, reason);
   stored_[id] = now;
-  remember(now);
+  if (!slice) remember(now);
 }
 
 // Reads of nodes that have moved.
@@ -248,7 +272,8 @@ ScalarId Partitioner::reuse(ScalarId root, const Shape& ranges) {
 }
 
 bool is_computed(const Node& n) {
-  return n.kind == NodeKind::comprehension || n.kind == NodeKind::random;
+  return n.kind == NodeKind::comprehension || n.kind == NodeKind::random ||
+         n.kind == NodeKind::recurrence;
 }
 
 // Gives every stored node its home, adding copies where one node has several.
@@ -359,10 +384,42 @@ std::vector<NodeId> now(const Partitioner& p, const std::vector<Output>& outputs
   return nodes;
 }
 
-void append(std::vector<StoredNode>& stored, const Graph& g, const std::vector<NodeId>& order,
-            const Homes& homes, std::set<NodeId>& done) {
-  for (NodeId id : order) {
-    if (is_computed(g[id]) && done.insert(id).second) stored.push_back(homes.stored(id));
+void append(FunctionPlan& plan, const Graph& g, const std::vector<NodeId>& order, const Homes& homes,
+            std::set<NodeId>& done) {
+  const std::vector<TimeLoop>& loops = plan.loops;
+  const auto loop_of = loops_of(g, order, loops);
+  std::vector<std::vector<NodeId>> groups(loops.size());
+  for (const bool results : {false, true}) {
+    for (NodeId id : order) {
+      const auto loop = loop_of.find(id);
+      if (loop == loop_of.end() || !is_computed(g[id])) continue;
+      if ((g[id].kind == NodeKind::recurrence) == results) groups[loop->second - 1].push_back(id);
+    }
+  }
+  auto slice_of = [&](NodeId id, std::uint32_t loop) -> std::pair<NodeId, std::uint32_t> {
+    const TimeLoop& l = loops[loop - 1];
+    for (NodeId result : l.results) {
+      if (g[result].operand == id) return {result, g[result].stream};
+    }
+    for (const Equation& e : g[l.results[0]].equations) {
+      if (e.body == id && e.past.valid()) return {e.past, e.time};
+    }
+    return {};
+  };
+  auto is_slice = [&](NodeId id, std::uint32_t loop) {
+    const auto& equations = g[loops[loop - 1].results[0]].equations;
+    return std::any_of(equations.begin(), equations.end(), [&](const Equation& e) { return e.body == id; });
+  };
+  for (NodeId id : order_by_groups(g, order, groups)) {
+    if (!is_computed(g[id]) || g[id].kind == NodeKind::recurrence || !done.insert(id).second) continue;
+    StoredNode s = homes.stored(id);
+    if (const auto loop = loop_of.find(id); loop != loop_of.end()) {
+      s.loop = loop->second;
+      std::tie(s.whole, s.axis) = slice_of(id, s.loop);
+      if (s.whole.valid()) s.home = homes.stored(s.whole).home;
+      if (!s.whole.valid() && is_slice(id, s.loop)) continue;  // kept for nobody
+    }
+    plan.stored.push_back(s);
   }
 }
 
@@ -387,11 +444,15 @@ FunctionPlan plan_net(Graph& g, Partitioner& p, const Function& f, FunctionPlan 
       homes.place(outputs[k], home);
     }
   }
+  std::vector<NodeId> everything = outputs;
+  everything.insert(everything.end(), gradients.begin(), gradients.end());
+  plan.loops = find_time_loops(g, everything);
   std::set<NodeId> done;
-  append(plan.stored, g, topological_order(g, homes.roots()), homes, done);
+  append(plan, g, topological_order(g, homes.roots()), homes, done);
   plan.forward_count = plan.stored.size();
   for (const StoredNode& s : plan.stored) {
-    if (s.home.storage == Storage::workspace) homes.keep_in_workspace(s.node);
+    const NodeId owner = s.whole.valid() ? s.whole : s.node;
+    if (s.home.storage == Storage::workspace) homes.keep_in_workspace(owner);
   }
   for (std::uint32_t k = 0, input = 0; k < gradients.size(); ++k) {
     const NodeId of = gradient_target(g, f, k);
@@ -401,7 +462,7 @@ FunctionPlan plan_net(Graph& g, Partitioner& p, const Function& f, FunctionPlan 
       homes.place(gradients[k], {Storage::output, of, input++});
     }
   }
-  append(plan.stored, g, topological_order(g, homes.roots()), homes, done);
+  append(plan, g, topological_order(g, homes.roots()), homes, done);
   return plan;
 }
 
@@ -411,13 +472,16 @@ FunctionPlan plan_step(Graph& g, Partitioner& p, const Function& f, FunctionPlan
   for (std::uint32_t k = 0; k < outputs.size(); ++k) {
     homes.place(outputs[k], {Storage::output, {}, k});
   }
+  std::vector<NodeId> everything = outputs;
+  for (const Update& u : f.updates) {
+    if (updates) everything.push_back(p.now(u.value));
+  }
+  plan.loops = find_time_loops(g, everything);
   std::set<NodeId> done;
-  append(plan.stored, g, topological_order(g, homes.roots()), homes, done);
+  append(plan, g, topological_order(g, homes.roots()), homes, done);
   plan.forward_count = plan.stored.size();
   if (!updates) return plan;
 
-  std::vector<NodeId> everything = outputs;
-  for (const Update& u : f.updates) everything.push_back(p.now(u.value));
   auto order = topological_order(g, everything);
   Overwriters overwriters;
   for (const Update& u : f.updates) {
@@ -427,7 +491,7 @@ FunctionPlan plan_step(Graph& g, Partitioner& p, const Function& f, FunctionPlan
         g[u.target].kind == NodeKind::parameter ? Storage::parameter : Storage::state;
     const Home home{storage, u.target, 0};
     NodeId owner = storage_of(g, value);
-    if (!homes.is_free(owner)) {
+    if (!homes.is_free(owner) || g[owner].kind == NodeKind::recurrence) {
       owner = homes.fresh_copy(value);
       order.push_back(owner);
     }
@@ -438,7 +502,7 @@ FunctionPlan plan_step(Graph& g, Partitioner& p, const Function& f, FunctionPlan
       homes.place_copy(owner, home);
     }
   }
-  append(plan.stored, g, topological_order(g, homes.roots()), homes, done);
+  append(plan, g, topological_order(g, homes.roots()), homes, done);
   return plan;
 }
 
@@ -466,7 +530,7 @@ NodeId gradient_target(const Graph& g, const Function& f, std::size_t k) {
 std::vector<FunctionPlan> partition(Graph& g, const Target& target) {
   std::vector<FunctionPlan> plans;
   for (std::uint32_t k = 0; k < g.functions.size(); ++k) {
-    const Function f = g.functions[k];
+    const Function f = slice_time(g, g.functions[k]);
     Partitioner p(g, target);
     p.rewrite_function(training_roots(f));
     FunctionPlan plan;

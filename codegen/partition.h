@@ -28,6 +28,18 @@ struct StoredNode {
   Home home;
   std::string_view why;  // it is stored, for people
   Form form{};           // from schedule on
+  std::uint32_t loop = 0;  // it is computed in each iteration of loop number `loop`, from 1 on; 0: once
+  NodeId whole{};          // it is the slice of this, a recurrence or a past, at the loop's time,
+  std::uint32_t axis = 0;  // across this axis
+};
+
+// An iteration for each position of time.
+struct TimeLoop {
+  DimId time;
+  Extent count;
+  bool backwards = false;
+  std::vector<std::pair<NodeId, NodeId>> pasts;  // and whose memory each is: a recurrence, or itself
+  std::vector<NodeId> results;                   // recurrences that are read
 };
 
 // One emitted function, or the two halves of a net, as a list of tensors to compute, operands first.
@@ -35,6 +47,7 @@ struct FunctionPlan {
   std::uint32_t function = 0;      // index into Graph::functions
   loops::Entry entry = loops::Entry::step;
   std::vector<StoredNode> stored;
+  std::vector<TimeLoop> loops;
   std::size_t forward_count = 0;   // net, step: how many of them the outputs need; they come first
 };
 

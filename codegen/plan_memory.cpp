@@ -61,13 +61,18 @@ void plan(Module& module, const std::vector<const loops::Function*>& parts) {
   std::size_t time = 0, cut = 0;
   for (const loops::Function* part : parts) {
     cut = parts.size() == 2 ? time : part->forward_calls;
-    for (const Invocation& call : part->calls) {
+    for (std::size_t c = 0; c < part->calls.size(); ++c) {
+      const Invocation& call = part->calls[c];
+      // What a loop touches lives through all its iterations.
+      std::size_t first = c, last = c;
+      while (call.loop > 0 && first > 0 && part->calls[first - 1].loop == call.loop) --first;
+      while (call.loop > 0 && last + 1 < part->calls.size() && part->calls[last + 1].loop == call.loop) ++last;
       for (std::uint32_t b : call.buffers) {
         if (module.buffers[b].storage != Storage::workspace) continue;
         const std::int64_t bytes =
             (std::max<std::int64_t>(module.buffers[b].bytes, 1) + alignment - 1) / alignment * alignment;
-        auto [it, added] = lives.try_emplace(b, Life{b, time, time, bytes});
-        it->second.last = time;
+        auto [it, added] = lives.try_emplace(b, Life{b, time - (c - first), time, bytes});
+        it->second.last = time + (last - c);
       }
       ++time;
     }

@@ -337,7 +337,9 @@ Kernel TileWriter::write(std::optional<std::int64_t> rows) {
   kernel.body = sweep_rows(rows);
   const std::set<std::string> names = used_names(kernel.body);
   for (const std::string& dim : t_.dim_names) {
-    if (names.contains(dim)) kernel.counts.push_back(dim);
+    auto& counts = kernel.counts;  // the times of several loops may have one name
+    const bool known = std::find(counts.begin(), counts.end(), dim) != counts.end();
+    if (names.contains(dim) && !known) counts.push_back(dim);
   }
   if (!rows) kernel.counts.insert(kernel.counts.begin(), own("rows"));
   kernel.arguments = {{own("a"), t_.dtype, false}, {own("b"), t_.dtype, false}, {own("out"), t_.dtype, true}};

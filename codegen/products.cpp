@@ -62,7 +62,10 @@ class Operand {
     const NodeId stored = g_.comprehension(c.ranges.size(), c.ranges, Reduction::none, c.body);
     std::vector<ScalarId> subscripts;
     for (std::uint32_t k : c.indices) subscripts.push_back(g_.index(k));
-    if (g_[value].kind == ScalarKind::read) name_after(stored, g_[value].tensor, "_transposed");
+    if (g_[value].kind == ScalarKind::read) {
+      const NodeId tensor = g_[value].tensor;
+      name_after(stored, tensor, c.indices.size() < g_[tensor].type.rank() ? "_slice" : "_transposed");
+    }
     made_.push_back(stored);
     return g_.read(stored, std::move(subscripts));
   }

@@ -189,7 +189,12 @@ class FunctionWalk {
     init_ = f.entry == Entry::init;
     updates_ = init_ || f.entry == Entry::step;
     inputs_ = std::set<std::uint32_t>(f.inputs.begin(), f.inputs.end());
-    for (const Invocation& call : f.calls) invoke(call);
+    std::uint32_t loop = 0;
+    for (const Invocation& call : f.calls) {
+      if (call.loop > 0 && call.loop != loop) enter(f, call.loop);
+      loop = call.loop;
+      invoke(call);
+    }
     for (const auto* results : {&f.outputs, &f.gradients})
       for (std::uint32_t b : *results)
         require(holds_.contains(b), b, "is a result and never written");
@@ -223,6 +228,17 @@ class FunctionWalk {
         return updates_;
       default:
         return true;
+    }
+  }
+
+  // What the iterations of a loop write is read in later ones, or not at all.
+  void enter(const loops::Function& f, std::uint32_t loop) {
+    for (const Invocation& call : f.calls) {
+      if (call.loop != loop) continue;
+      const std::vector<Access>& accesses = accesses_.at(module_.kernels[call.kernel].name);
+      for (std::size_t k = 0; k < call.buffers.size(); ++k) {
+        if (accesses[k].writes) write(call.buffers[k]);
+      }
     }
   }
 

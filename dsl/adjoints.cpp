@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <unordered_set>
+#include <utility>
 
 #include "dsl/check.h"
 #include "dsl/derivatives.h"
+#include "dsl/recurrence.h"
 #include "dsl/transpose_read.h"
 
 namespace gradc {
@@ -123,7 +125,13 @@ ScalarId body_cotangent(Graph& g, NodeId id, ScalarId dy) {
 class Sweep {
  public:
   Sweep(Graph& graph, NodeId loss, const std::vector<NodeId>& wrt)
-      : g(graph), loss_(loss), order_(topological_order(graph, {loss})) {
+      : g(graph), loss_(loss) {
+    const std::vector<NodeId> order = topological_order(graph, {loss});
+    loops_ = find_loops(graph, order);
+    order_ = order_by_loops(graph, order, loops_);
+    for (const Loop& loop : loops_) {
+      for (NodeId step : loop.steps) loop_of_[step] = &loop;
+    }
     mark_active(wrt);
   }
 
@@ -144,17 +152,29 @@ class Sweep {
   void mark_active(const std::vector<NodeId>& wrt) {
     active_.assign(g.node_count(), false);
     const std::unordered_set<NodeId> targets(wrt.begin(), wrt.end());
-    for (NodeId id : order_) {
-      const Node& n = g[id];
-      if (!is_float(n.type.dtype)) continue;
-      bool active = targets.contains(id);
-      if (n.kind == NodeKind::reshape) active |= active_[n.operand.value];
-      if (n.kind == NodeKind::comprehension) active |= Flow(g, active_).visit(n.body);
-      active_[id.value] = active;
+    for (bool grown = true; grown;) {  // once, and again where a past turns out to be active
+      grown = false;
+      for (NodeId id : order_) {
+        const Node& n = g[id];
+        if (!is_float(n.type.dtype)) continue;
+        bool active = active_[id.value] || targets.contains(id);
+        if (n.kind == NodeKind::reshape || n.kind == NodeKind::recurrence) {
+          active |= active_[n.operand.value];
+        }
+        if (n.kind == NodeKind::comprehension) active |= Flow(g, active_).visit(n.body);
+        active_[id.value] = active;
+      }
+      for (const Loop& loop : loops_) {
+        for (const Equation& e : loop.equations) {
+          if (!active_[e.body.value] || active_[e.past.value]) continue;
+          active_[e.past.value] = grown = true;
+        }
+      }
     }
   }
 
   void visit(NodeId id) {
+    if (auto loop = loop_of_.find(id); loop != loop_of_.end()) return visit_loop(*loop->second);
     auto found = contributions_.find(id);
     if (found == contributions_.end()) return;
     const NodeId cotangent = sum(id, found->second);
@@ -167,11 +187,92 @@ class Sweep {
       back.operand = cotangent;
       contribute(n.operand, g.add(std::move(back)), id);
     }
+    if (n.kind == NodeKind::recurrence) contribute(n.operand, cotangent, id);
     if (n.kind == NodeKind::comprehension) visit_comprehension(id, n, cotangent);
   }
 
+  // The adjoint of a recurrence is one that runs the other way: the cotangent of a step that reads a past is
+  // needed at an earlier time than it belongs to, and so is an equation of it, with a past of its own.
+  //
+  //     d past[t] = Σ over the steps that read it of what they pass back from their times t + 1, …
+  //     d step[t] = what comes from outside, from later steps, and, where it is the body of an equation,
+  //                 from the past
+  //
+  // What the steps read from outside gets its share, for all times at once, from what came out of that.
+  void visit_loop(const Loop& loop) {
+    if (!visited_.insert(&loop).second) return;
+    auto elsewhere = std::exchange(contributions_, {});
+    for (NodeId step : loop.steps) {
+      if (auto it = elsewhere.find(step); it != elsewhere.end()) contributions_.insert(*it);
+    }
+    if (contributions_.empty()) {
+      contributions_ = std::move(elsewhere);
+      return;
+    }
+    std::vector<Equation> equations;
+    for (NodeId step : loop.steps) {
+      if (!reads_active_past(step)) continue;
+      equations.push_back({g.new_past(g[step].type), {}, loop.time.at(step)});
+      visit_comprehension(step, g[step], equations.back().past, Reads::of_pasts);
+    }
+    for (const Equation& e : loop.equations) {
+      for (NodeId part : contributions_[e.past]) contributions_[e.body].push_back(part);
+    }
+    std::size_t next = equations.size();
+    for (std::size_t k = loop.steps.size(); k-- > 0;) {
+      const NodeId step = loop.steps[k];
+      const std::vector<NodeId> parts = contributions_[step];
+      const bool defines = reads_active_past(step);
+      if (parts.empty() && !defines) continue;
+      const NodeId cotangent =
+          parts.empty() ? filled(g, g[step].type, 0) : sum(step, parts);
+      if (defines) equations[--next].body = cotangent;
+      visit_comprehension(step, g[step], cotangent, Reads::of_others);
+    }
+    leave(loop, equations, std::move(elsewhere));
+  }
+
+  // Moves what reached the outside of the loop to there.
+  void leave(const Loop& loop, std::vector<Equation> equations,
+             std::unordered_map<NodeId, std::vector<NodeId>> elsewhere) {
+    std::vector<NodeId> targets, parts;
+    for (NodeId id : order_) {
+      auto it = contributions_.find(id);
+      if (it == contributions_.end() || loop.contains(id)) continue;
+      for (NodeId part : it->second) {
+        targets.push_back(id);
+        parts.push_back(part);
+      }
+    }
+    contributions_ = std::move(elsewhere);
+    // First the recurrence there was is left, then the one that was made.
+    for (const Equation& e : equations) parts.push_back(e.body);
+    parts = outside(g, loop, parts);
+    for (std::size_t k = 0; k < equations.size(); ++k) equations[k].body = parts[targets.size() + k];
+    parts.resize(targets.size());
+    if (!equations.empty()) {
+      const NodeId result = recurrence(g, equations[0].body, equations, !loop.backwards);
+      for (const Loop& made : find_loops(g, topological_order(g, {result}))) {
+        if (made.contains(equations[0].past)) parts = outside(g, made, parts);
+      }
+    }
+    for (std::size_t k = 0; k < targets.size(); ++k) contributions_[targets[k]].push_back(parts[k]);
+  }
+
+  bool reads_active_past(NodeId step) const {
+    for (NodeId read : operands_of(g, step)) {
+      if (g[read].kind == NodeKind::past && active_[read.value] && passes_gradient(g, step, read)) {
+        return active_[step.value];
+      }
+    }
+    return false;
+  }
+
+  enum class Reads : std::uint8_t { all, of_pasts, of_others };
+
   // Reverse mode within the body. Every scalar holds one cotangent per condition it lies under.
-  void visit_comprehension(NodeId id, const Node& n, NodeId cotangent) {
+  void visit_comprehension(NodeId id, const Node& of, NodeId cotangent, Reads which = Reads::all) {
+    const Node n = of;
     Flow flow(g, active_);
     if (!flow.visit(n.body)) return;
     const ScalarId dy = read_own(g, cotangent, n.type.rank());
@@ -194,6 +295,8 @@ class Sweep {
       const std::vector<Term> incoming = terms[scalar];
       if (incoming.empty()) continue;  // as below x^0
       if (s.kind == ScalarKind::read) {
+        const bool of_past = g[s.tensor].kind == NodeKind::past;
+        if (which == (of_past ? Reads::of_others : Reads::of_pasts)) continue;
         ScalarId total;
         for (const Term& t : incoming) {
           ScalarId value = t.value;
@@ -258,7 +361,10 @@ class Sweep {
 
   Graph& g;
   const NodeId loss_;
-  const std::vector<NodeId> order_;
+  std::vector<Loop> loops_;
+  std::vector<NodeId> order_;
+  std::unordered_map<NodeId, const Loop*> loop_of_;  // by step
+  std::unordered_set<const Loop*> visited_;
   std::vector<bool> active_;
   std::unordered_map<NodeId, std::vector<NodeId>> contributions_;
   std::unordered_map<NodeId, NodeId> cotangents_;
@@ -273,7 +379,10 @@ std::unordered_map<NodeId, NodeId> adjoints(Graph& g, NodeId loss, const std::ve
 bool passes_gradient(const Graph& g, NodeId node, NodeId operand) {
   const Node& n = g[node];
   if (!is_float(g[operand].type.dtype)) return false;
-  if (n.kind == NodeKind::reshape || n.kind == NodeKind::gradient) return true;
+  if (n.kind == NodeKind::reshape || n.kind == NodeKind::recurrence ||
+      n.kind == NodeKind::gradient) {
+    return true;
+  }
   if (n.kind != NodeKind::comprehension || is_position(n.reduction)) return false;
   std::vector<bool> active(g.node_count());
   active[operand.value] = true;

@@ -36,7 +36,7 @@ struct Expr;
 // An argument of a call: name = value, or just value.
 struct Argument;
 
-// i, or i in low..high (both included), or `..`
+// i, or i in low..high (both included), or `..`; in a recurrence also a position of time
 struct Index;
 
 struct Expr {
@@ -64,6 +64,7 @@ struct Argument {
 struct Index {
   Name name;                // text ".." for all dims
   std::vector<Expr> range;  // none, or low and high
+  std::vector<Expr> position;  // in the targets of a recurrence: a time, in place of an index
 };
 
 // A type or shape annotation: `f32[B, 64]`, `[.., I]`, `int`. Extents are expressions; `..` an ellipsis.
@@ -124,11 +125,15 @@ struct If {  // if c { … } else { … }
   std::vector<Statement> body;
   std::vector<Statement> otherwise;  // of `else if`, one If
 };
+struct Recur {               // recur t { h[b, -1, k] = 0  h[b, t, k] = … }
+  Index time;
+  std::vector<Statement> body;  // assignments of elements
+};
 struct Broken {};  // a statement that did not parse; already reported
 
 struct Statement {
   Span span;
-  std::variant<Broken, Assign, Param, State, Minimize, Report, For, If> what;
+  std::variant<Broken, Assign, Param, State, Minimize, Report, For, If, Recur> what;
 };
 
 enum class DefinitionKind : std::uint8_t { op, layer, net, step, optimizer };

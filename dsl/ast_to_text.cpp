@@ -98,6 +98,7 @@ std::string binary(const Expr& e) {
 }
 
 std::string index_text(const ast::Index& i) {
+  if (!i.position.empty()) return print(i.position[0]);
   if (i.range.empty()) return i.name.text;
   return fmt::format("{} in {}..{}", i.name.text, print(i.range[0]), print(i.range[1]));
 }
@@ -225,6 +226,13 @@ std::string text(const ast::If& i) {
   if (i.otherwise.empty()) return s;
   const auto* again = std::get_if<ast::If>(&i.otherwise.front().what);
   return s + " else " + (again != nullptr && i.otherwise.size() == 1 ? text(*again) : block(i.otherwise));
+}
+std::string text(const ast::Recur& r) {
+  std::string s = "recur " + index_text(r.time) + " {\n";
+  for (const ast::Statement& equation : r.body) {
+    if (const auto* a = std::get_if<ast::Assign>(&equation.what)) s += "    " + text(*a) + "\n";
+  }
+  return s + "  }";
 }
 
 std::string text(const ast::DataDecl& d) {

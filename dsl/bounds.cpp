@@ -49,7 +49,7 @@ bool never_negative(const Graph& g, const Affine& a, const Shape& ranges) {
     lowest = plus(lowest, last, c);
   }
   std::int64_t value = lowest.constant;
-  for (auto [dim, c] : lowest.sizes) value += c > 0 ? c : c * g.dim(dim).bound;
+  for (auto [dim, c] : lowest.sizes) value += c * (c > 0 ? g.dim(dim).least : g.dim(dim).bound);
   return value >= 0;
 }
 

@@ -5,6 +5,8 @@
 
 #include <unordered_map>
 
+#include "dsl/recurrence.h"
+
 namespace gradc {
 namespace {
 
@@ -13,7 +15,9 @@ class Freezer {
   Freezer(Graph& graph, Environment& e) : g(graph), environment(e) {}
 
   NodeId freeze(NodeId root) {
-    for (NodeId id : topological_order(g, {root})) nodes_[id] = rebuilt(id);
+    const std::vector<NodeId> order = topological_order(g, {root});
+    for (NodeId id : order) nodes_[id] = rebuilt(id);
+    for (const Loop& loop : find_loops(g, order)) values_ = outside(g, loop, values_);
     // All values at once: they are those of the original graph.
     std::vector<Array> values = interpret(g, values_, environment);
     for (std::size_t k = 0; k < values_.size(); ++k)
@@ -24,13 +28,12 @@ class Freezer {
  private:
   NodeId rebuilt(NodeId id) {
     Node n = g[id];
-    if (n.kind == NodeKind::reshape) n.operand = nodes_.at(n.operand);
+    for_each_link(n, [&](NodeId& operand) { operand = nodes_.at(operand); });
     if (n.kind == NodeKind::comprehension) {
       ranges_ = n.ranges;
       scalars_.clear();
       n.body = rebuilt(n.body);
     }
-    if (n.operand == g[id].operand && n.body == g[id].body) return id;
     return g.add(std::move(n));
   }
 

@@ -60,12 +60,11 @@ class Resolver {
   NodeId resolve(NodeId id) {
     Node n = g[id];
     if (n.kind == NodeKind::gradient) return gradient(n.operand, n.wrt);
-    if (n.kind == NodeKind::reshape) n.operand = resolved_.at(n.operand);
+    for_each_link(n, [&](NodeId& operand) { operand = resolved_.at(operand); });
     if (n.kind == NodeKind::comprehension) n.body = resolve(n.body);
-    if (n.operand == g[id].operand && n.body == g[id].body) return id;
     const Label label = g.label(id);
     const NodeId result = g.add(std::move(n));
-    if (g.label(result).name.empty()) g.label(result) = label;
+    if (result != id && g.label(result).name.empty()) g.label(result) = label;
     return result;
   }
 

@@ -96,7 +96,8 @@ Value next_value(Elaboration& e, Scope& scope, const ast::Name& name, const Valu
   return {};
 }
 
-// A name for the node, better than the one it got inside what was called to make it.
+}  // namespace
+
 void relabel(Elaboration& e, NodeId id, std::size_t node_count, const ast::Name& name,
              bool in_prelude) {
   Label& label = e.graph.label(id);
@@ -105,6 +106,8 @@ void relabel(Elaboration& e, NodeId id, std::size_t node_count, const ast::Name&
     label.span = place_in_spec(e, name.span);
   }
 }
+
+namespace {
 
 void assign_one(Elaboration& e, Scope& scope, const ast::Assign& a, const BodyEffects& effects) {
   const ast::Target& target = a.targets.front();
@@ -339,6 +342,7 @@ void execute(Elaboration& e, Scope& scope, const std::vector<ast::Statement>& bo
     if (const auto* a = std::get_if<ast::Assign>(&s.what)) assign(e, scope, *a, effects);
     if (const auto* f = std::get_if<ast::For>(&s.what)) run_loop(e, scope, *f, effects);
     if (const auto* i = std::get_if<ast::If>(&s.what)) run_branch(e, scope, *i, effects);
+    if (const auto* r = std::get_if<ast::Recur>(&s.what)) recur(e, scope, *r, s.span);
     if (const auto* p = std::get_if<ast::Param>(&s.what)) parameter(e, scope, *p, s.span);
     if (const auto* t = std::get_if<ast::State>(&s.what)) state(e, scope, *t, s.span, effects);
     if (const auto* m = std::get_if<ast::Minimize>(&s.what)) {

@@ -193,15 +193,25 @@ Value call_definition(Elaboration& e, Scope& scope, const ast::Definition& d,
 
 }  // namespace
 
+namespace {
+
+bool holds_broken(const std::vector<ast::Statement>& statements) {
+  return std::any_of(statements.begin(), statements.end(), [](const ast::Statement& s) {
+    const auto* recur = std::get_if<ast::Recur>(&s.what);
+    return std::holds_alternative<ast::Broken>(s.what) ||
+           (recur != nullptr && holds_broken(recur->body));
+  });
+}
+
+}  // namespace
+
 Scope scope_of(Elaboration& e, const ast::Definition& d) {
   Scope s;
   s.definition = &d;
   s.in_prelude = d.span.file == 0;
   s.first_index = e.indices.size();
   s.first_ellipsis = e.ellipses.size();
-  s.silent = std::any_of(d.body.begin(), d.body.end(), [](const ast::Statement& statement) {
-    return std::holds_alternative<ast::Broken>(statement.what);
-  });
+  s.silent = holds_broken(d.body);
   return s;
 }
 

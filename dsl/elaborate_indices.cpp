@@ -18,44 +18,6 @@ constexpr ReductionWord reduction_words[] = {
     {"max", Reduction::max},      {"min", Reduction::min},  {"argmax", Reduction::argmax},
     {"argmin", Reduction::argmin}};
 
-// Indices made active for as long as it lives.
-class ActiveScope {
- public:
-  ActiveScope(Elaboration& e, const IndexRanges& ranges)
-      : e_(e), indices_(e.indices.size()), ellipses_(e.ellipses.size()) {
-    if (ranges.ellipsis) {
-      e.ellipses.push_back({indices_ + ranges.ellipsis->first, ranges.ellipsis->count});
-    }
-    e.indices.insert(e.indices.end(), ranges.indices.begin(), ranges.indices.end());
-  }
-  ~ActiveScope() {
-    e_.indices.resize(indices_);
-    e_.ellipses.resize(ellipses_);
-  }
-  ActiveScope(const ActiveScope&) = delete;
-  ActiveScope& operator=(const ActiveScope&) = delete;
-  std::size_t first() const { return indices_; }
-
- private:
-  Elaboration& e_;
-  std::size_t indices_, ellipses_;
-};
-
-// The value as one element; an invalid id if it is none (reported).
-ScalarId element(Elaboration& e, const Value& v, Span span) {
-  const Value r = runtime_value(e, v, span);
-  if (r.poisoned()) return {};
-  if (r.is(ValueKind::tensor) && !r.type.shape.empty()) {
-    e.error(
-        "whole-tensor-in-index-notation", span,
-        fmt::format("this is the whole tensor {}, where index notation needs one element; give it "
-                    "subscripts",
-                    text(e.graph, r.type)));
-    return {};
-  }
-  return r.body;
-}
-
 // One subscript as an i32 scalar.
 ScalarId subscript(Elaboration& e, Scope& scope, const ast::Expr& x) {
   Value v = x.kind == ast::ExprKind::name ? lookup(e, scope, x.name, true)
@@ -124,19 +86,6 @@ ScalarId is_inside(Elaboration& e, NodeId tensor, const std::vector<ScalarId>& s
   return all;
 }
 
-Value padded_read(Elaboration& e, Scope& scope, const ast::Expr& x, NodeId tensor,
-                  const std::vector<ScalarId>& subscripts, const std::vector<bool>& outside) {
-  const Value pad = evaluate(e, scope, x.pad[0]);
-  if (pad.poisoned()) return {};
-  const bool leaves = std::find(outside.begin(), outside.end(), true) != outside.end();
-  if (!leaves) return scalar_value(e.graph.read(tensor, subscripts));
-  const Value inner = scalar_value(e.graph.read(tensor, subscripts, true));
-  if (pad.constant() && pad.number == 0) return inner;
-  const Value condition = scalar_value(is_inside(e, tensor, subscripts, outside));
-  return apply(e, Fn::select, {condition, inner, pad},
-               {x.span, {x.span, x.span, x.pad[0].span}, "pad"});
-}
-
 Value mean_of(Elaboration& e, ScalarId sum, const IndexRanges& ranges, Span span) {
   const Operands where{span, {span, span}, "mean"};
   Value count = number_value(1, true);
@@ -156,6 +105,43 @@ Value mean_of(Elaboration& e, ScalarId sum, const IndexRanges& ranges, Span span
 }
 
 }  // namespace
+
+ActiveScope::ActiveScope(Elaboration& e, const std::vector<ActiveIndex>& indices,
+                         const std::optional<EllipsisGroup>& ellipsis)
+    : e_(e), indices_(e.indices.size()), ellipses_(e.ellipses.size()) {
+  if (ellipsis) e.ellipses.push_back({indices_ + ellipsis->first, ellipsis->count});
+  e.indices.insert(e.indices.end(), indices.begin(), indices.end());
+}
+
+ActiveScope::~ActiveScope() {
+  e_.indices.resize(indices_);
+  e_.ellipses.resize(ellipses_);
+}
+
+ScalarId element(Elaboration& e, const Value& v, Span span) {
+  const Value r = runtime_value(e, v, span);
+  if (r.poisoned()) return {};
+  if (r.is(ValueKind::tensor) && !r.type.shape.empty()) {
+    e.error(
+        "whole-tensor-in-index-notation", span,
+        fmt::format("this is the whole tensor {}, where index notation needs one element; give it "
+                    "subscripts",
+                    text(e.graph, r.type)));
+    return {};
+  }
+  return r.body;
+}
+
+Value padded(Elaboration& e, Scope& scope, const ast::Expr& x, NodeId tensor,
+             const std::vector<ScalarId>& subscripts, const std::vector<bool>& outside, ScalarId inner) {
+  const Value pad = evaluate(e, scope, x.pad[0]);
+  if (pad.poisoned()) return {};
+  const bool leaves = std::find(outside.begin(), outside.end(), true) != outside.end();
+  if (!leaves || (pad.constant() && pad.number == 0)) return scalar_value(inner);
+  const Value condition = scalar_value(is_inside(e, tensor, subscripts, outside));
+  return apply(e, Fn::select, {condition, scalar_value(inner), pad},
+               {x.span, {x.span, x.span, x.pad[0].span}, "pad"});
+}
 
 void wrong_rank(Elaboration& e, const ast::Expr& x, const TensorType& type, std::size_t given,
                 const std::string& explanation) {
@@ -188,10 +174,16 @@ Value evaluate_subscript(Elaboration& e, Scope& scope, const ast::Expr& x) {
                     e.graph.literal(static_cast<double>(first->second[k]), DType::i32)});
   }
   const NodeId tensor = materialize(e, base);
+  if (e.graph[tensor].kind == NodeKind::past) {
+    return read_past(e, scope, x, tensor, std::move(subscripts), spans);
+  }
   const ReadCheck check = check_read(e, tensor, subscripts, spans, x.name.text, !x.pad.empty());
   if (!check.ok) return {};
   if (!x.pad.empty()) {
-    return close(e, padded_read(e, scope, x, tensor, subscripts, check.outside));
+    const auto& outside = check.outside;
+    const bool leaves = std::find(outside.begin(), outside.end(), true) != outside.end();
+    const ScalarId inner = e.graph.read(tensor, subscripts, leaves);
+    return close(e, padded(e, scope, x, tensor, subscripts, outside, inner));
   }
   return close(e, scalar_value(e.graph.read(tensor, std::move(subscripts))));
 }
@@ -204,7 +196,7 @@ Value evaluate_reduce(Elaboration& e, Scope& scope, const ast::Expr& x) {
   const bool mean = x.op == "mean";
   const IndexRanges ranges = infer_ranges(e, scope, x.indices, x.args[0], std::nullopt);
   if (!ranges.ok) return {};
-  const ActiveScope active(e, ranges);
+  const ActiveScope active(e, ranges.indices, ranges.ellipsis);
   const ScalarId body = element(e, evaluate(e, scope, x.args[0]), x.args[0].span);
   if (!body.valid()) return {};
 
@@ -248,7 +240,7 @@ Value evaluate_indexed(Elaboration& e, Scope& scope, const ast::Target& target,
                         in_quotes(target.name.text), ranges.indices[k].name));
     return {};
   }
-  const ActiveScope active(e, ranges);
+  const ActiveScope active(e, ranges.indices, ranges.ellipsis);
   const ScalarId body = element(e, evaluate(e, scope, value), value.span);
   if (!body.valid()) return {};
   if (ranges.indices.empty()) return close(e, scalar_value(body));

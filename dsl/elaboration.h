@@ -161,6 +161,8 @@ struct Unit {
   std::map<NodeId, NodeId> next{};  // what calls have left so far of the states of nets and layers
 };
 
+struct Recurrence;  // elaborate_recurrence.cpp
+
 struct Elaboration {
   Spec& spec;
   Graph& graph;
@@ -190,6 +192,9 @@ struct Elaboration {
   std::set<std::uint32_t> used_streams{};
   std::set<std::string> totals{};  // names of placeholders
   std::vector<std::uint32_t> tree_sizes{};  // of scalars, by id
+  std::set<std::string> untyped{};     // names of a recurrence whose shapes are not known yet
+  Recurrence* recurrence = nullptr;    // the one whose equations are elaborated
+  std::optional<std::pair<std::string, Extent>> time{};  // its index of time, once its range is known
   std::size_t call_count = 0;
   std::size_t evaluations = 0;
   std::size_t depth = 0;
@@ -282,6 +287,30 @@ Value evaluate_reduce(Elaboration&, Scope&, const ast::Expr&);
 // y[b, o] = value
 Value evaluate_indexed(Elaboration&, Scope&, const ast::Target&, const ast::Expr& value);
 
+// recur t { … }: its names are bound when it ends.
+void recur(Elaboration&, Scope&, const ast::Recur&, Span);
+// An element of one of its names, while its equations are elaborated.
+Value read_past(Elaboration&, Scope&, const ast::Expr& subscript, NodeId past,
+                std::vector<ScalarId> subscripts, const std::vector<Span>&);
+// The value as one element; an invalid id if it is none (reported).
+ScalarId element(Elaboration&, const Value&, Span);
+// `inner`, 0 outside, or what the read's `pad` says where one of those subscripts is outside.
+Value padded(Elaboration&, Scope&, const ast::Expr& read, NodeId tensor,
+             const std::vector<ScalarId>& subscripts, const std::vector<bool>& outside, ScalarId inner);
+// Indices made active for as long as it lives.
+class ActiveScope {
+ public:
+  ActiveScope(Elaboration&, const std::vector<ActiveIndex>&, const std::optional<EllipsisGroup>&);
+  ~ActiveScope();
+  ActiveScope(const ActiveScope&) = delete;
+  ActiveScope& operator=(const ActiveScope&) = delete;
+  std::size_t first() const { return indices_; }
+
+ private:
+  Elaboration& e_;
+  std::size_t indices_, ellipses_;
+};
+
 // One entry per index, `..` expanded to as many as it stands for (their names are "..").
 struct IndexRanges {
   std::vector<ActiveIndex> indices;
@@ -335,6 +364,8 @@ struct BodyEffects {
   std::vector<std::pair<std::string, NodeId>> states{};
   std::string state_path{};  // optimizer: prefix of state names
 };
+// A name for the node, better than the one it got inside what was called to make it.
+void relabel(Elaboration&, NodeId, std::size_t node_count, const ast::Name&, bool in_prelude);
 void execute(Elaboration&, Scope&, const std::vector<ast::Statement>&, BodyEffects&);
 void run_loop(Elaboration&, Scope&, const ast::For&, BodyEffects&);    // elaborate_control.cpp
 void run_branch(Elaboration&, Scope&, const ast::If&, BodyEffects&);

@@ -96,6 +96,16 @@ struct Writer {
       case NodeKind::reshape:
         return fmt::format("{} = reshape({}, {})", local, names.at(n.operand),
                            shape_to_text(g, n.type.shape));
+      case NodeKind::past:
+        return fmt::format("{}: {}, as far as it is known", local, type);
+      case NodeKind::recurrence: {
+        std::string equations;
+        for (const Equation& e : n.equations) {
+          equations += fmt::format(", {} = {}", names.at(e.past), names.at(e.body));
+        }
+        return fmt::format("{} = {} where{}, step by step{}", local, names.at(n.operand),
+                           equations.substr(1), n.backwards ? " from the end" : "");
+      }
       case NodeKind::gradient:
         return fmt::format("{} = grad({}, {})", local, names.at(n.operand), names.at(n.wrt));
       case NodeKind::comprehension:
@@ -122,6 +132,7 @@ bool is_leaf(const Node& n) {
 
 std::string equation(const Graph& g, NodeId id) {
   std::vector<NodeId> nodes = operands_of(g, id);
+  for (const Equation& e : g[id].equations) nodes.push_back(e.past);
   nodes.push_back(id);
   return Writer{g, name_nodes(g, nodes)}.line(id);
 }
@@ -135,17 +146,21 @@ std::string formula(const Graph& g, NodeId root) {
   std::unordered_map<NodeId, int> reads;
   for (NodeId id : order) {
     if (g[id].kind == NodeKind::comprehension) count_reads(g, g[id].body, reads);
-    if (g[id].kind == NodeKind::reshape || g[id].kind == NodeKind::gradient)
-      reads[g[id].operand] += 2;
-    if (g[id].kind == NodeKind::gradient) reads[g[id].wrt] += 2;
+    if (g[id].kind != NodeKind::comprehension) {
+      for (NodeId operand : operands_of(g, id)) reads[operand] += 2;
+    }
   }
   // Shown in its user's line: what has no name, needs no sum, and is used once or short.
   constexpr std::size_t short_body = 3;
-  std::unordered_set<NodeId> inlined;
+  std::unordered_set<NodeId> inlined, linked;  // linked: named by what is no formula
+  for (NodeId id : order) {
+    if (g[id].kind != NodeKind::recurrence) continue;
+    for (NodeId operand : operands_of(g, id)) linked.insert(operand);
+  }
   for (NodeId id : order) {
     const Node& n = g[id];
     if (id == root || n.kind != NodeKind::comprehension || n.reduction != Reduction::none) continue;
-    if (!g.label(id).name.empty()) continue;
+    if (!g.label(id).name.empty() || linked.contains(id)) continue;
     const auto uses = reads.find(id);
     if (uses != reads.end() && uses->second == 1) inlined.insert(id);
     const std::vector<NodeId> operands = operands_of(g, id);

@@ -49,7 +49,8 @@ std::size_t hash(const Node& n) {
   for (double v : n.values) h << bits(v);
   for (const Extent& e : n.ranges) h << e;
   h << code(n.distribution) << bits(n.a) << bits(n.b) << n.stream << n.operand.value << n.wrt.value
-    << code(n.reduction) << n.body.value;
+    << code(n.reduction) << n.body.value << n.backwards;
+  for (const Equation& e : n.equations) h << e.past.value << e.body.value << e.time;
   return h.value();
 }
 
@@ -60,6 +61,7 @@ bool same(const Node& x, const Node& y) {
   return x.type == y.type && x.distribution == y.distribution && same_bits(x.a, y.a) &&
          same_bits(x.b, y.b) && x.stream == y.stream && x.operand == y.operand && x.wrt == y.wrt &&
          x.reduction == y.reduction && x.ranges == y.ranges && x.body == y.body &&
+         x.equations == y.equations && x.backwards == y.backwards &&
          std::equal(x.values.begin(), x.values.end(), y.values.begin(), y.values.end(), same_bits);
 }
 
@@ -101,6 +103,7 @@ NodeId Graph::add(Node n) {
     GRADC_CHECK(existing.type == n.type, "two nodes named " + n.name + " of different type");
     return it->second;
   }
+  if (n.kind == NodeKind::past) pasts_ = std::max(pasts_, n.stream + 1);
   const NodeId id{static_cast<std::uint32_t>(nodes_.size())};
   nodes_.push_back(std::move(n));
   labels_.emplace_back();
@@ -124,6 +127,11 @@ DimId Graph::add_dim(Dim d) {
   for (std::uint32_t i = 0; i < dims_.size(); ++i) {
     if (dims_[i].name == d.name) return DimId{i};
   }
+  dims_.push_back(std::move(d));
+  return DimId{static_cast<std::uint32_t>(dims_.size() - 1)};
+}
+
+DimId Graph::add_time(Dim d) {
   dims_.push_back(std::move(d));
   return DimId{static_cast<std::uint32_t>(dims_.size() - 1)};
 }
@@ -196,6 +204,14 @@ NodeId Graph::comprehension(std::size_t rank, Shape ranges, Reduction reduction,
   n.ranges = std::move(ranges);
   n.reduction = reduction;
   n.body = body;
+  return add(std::move(n));
+}
+
+NodeId Graph::new_past(TensorType type) {
+  Node n;
+  n.kind = NodeKind::past;
+  n.type = std::move(type);
+  n.stream = pasts_;
   return add(std::move(n));
 }
 
@@ -339,6 +355,14 @@ std::vector<NodeId> operands_of(const Graph& g, NodeId id) {
     case NodeKind::comprehension: return reads_of(g, n.body);
     case NodeKind::reshape: return {n.operand};
     case NodeKind::gradient: return {n.operand, n.wrt};
+    case NodeKind::recurrence: {
+      std::vector<NodeId> operands;
+      for (const Equation& e : n.equations) operands.push_back(e.body);
+      if (std::find(operands.begin(), operands.end(), n.operand) == operands.end()) {
+        operands.push_back(n.operand);
+      }
+      return operands;
+    }
     default: return {};  // leaves; an initial value is a root of the init function, not an operand
   }
 }

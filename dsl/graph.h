@@ -44,10 +44,11 @@ struct TensorType {
   friend bool operator==(const TensorType&, const TensorType&) = default;
 };
 
-// A run-time dim: any value from 1 to bound.
+// A run-time dim: any value from 1 to bound; or, from 0 on, the time at which a loop of codegen is.
 struct Dim {
   std::string name;
   std::int64_t bound = 1;
+  std::int64_t least = 1;
 };
 
 enum class ScalarKind : std::uint8_t {
@@ -81,10 +82,20 @@ enum class NodeKind : std::uint8_t {
   random,         // fresh at every run of a step: `distribution(a, b)`, stream `stream`
   comprehension,  // `reduction` over `ranges` of `body`
   reshape,        // `operand`, same elements in row-major order
+  past,           // of a recurrence: what one of its equations has given so far; told apart by `stream`
+  recurrence,     // all of `operand` once every past is what its equation gives
   gradient,       // d operand / d wrt, operand a scalar; differentiate replaces it
 };
 
 enum class Distribution : std::uint8_t { normal, uniform };  // (mean, std), (low, high)
+
+// One of the equations that define each other along time: `past` stands in them for `body`, the tensor
+// defined, wherever that is read at an earlier time (backwards: a later one). Time is an axis of both.
+struct Equation {
+  NodeId past, body;
+  std::uint32_t time = 0;
+  friend bool operator==(const Equation&, const Equation&) = default;
+};
 
 struct Node {
   NodeKind kind = NodeKind::comprehension;
@@ -93,12 +104,14 @@ struct Node {
   std::vector<double> values;  // constant
   Distribution distribution = Distribution::normal;  // random
   double a = 0, b = 1;                               // random
-  std::uint32_t stream = 0;    // random: distinct streams are independent
-  NodeId operand;              // reshape, gradient; initial value of a parameter or state (may be none)
+  std::uint32_t stream = 0;    // random: distinct streams are independent; past
+  NodeId operand;              // reshape, recurrence, gradient; initial value of a parameter or state
   NodeId wrt;                  // gradient
   Reduction reduction = Reduction::none;  // comprehension
   Shape ranges;                // comprehension: extents of all indices, free ones first
   ScalarId body;               // comprehension
+  std::vector<Equation> equations;  // recurrence
+  bool backwards = false;           // recurrence: time runs from the last position to the first
 };
 
 // What a person should see of a node; never influences meaning or identity.
@@ -158,7 +171,8 @@ class Graph {
   Label& label(NodeId id) { return labels_[id.value]; }
   const Label& label(NodeId id) const { return labels_[id.value]; }
 
-  DimId add_dim(Dim);  // by name
+  DimId add_dim(Dim);   // by name
+  DimId add_time(Dim);  // one of its own, whatever its name
   const Dim& dim(DimId id) const { return dims_[id.value]; }
   const std::vector<Dim>& dims() const { return dims_; }
 
@@ -173,12 +187,14 @@ class Graph {
   ScalarId cast(ScalarId, DType);                  // the same scalar if it has that dtype already
   // Result shape: the first `rank` ranges. Reduction result dtype: that of the body (i32 for arg…).
   NodeId comprehension(std::size_t rank, Shape ranges, Reduction, ScalarId body);
+  NodeId new_past(TensorType);  // one that differs from all others
 
  private:
   std::deque<Node> nodes_;      // deques: references stay valid while nodes are added
   std::deque<Scalar> scalars_;
   std::deque<Label> labels_;
   std::vector<Dim> dims_;
+  std::uint32_t pasts_ = 0;  // above all streams of pasts
   std::unordered_multimap<std::size_t, NodeId> node_ids_;
   std::unordered_multimap<std::size_t, ScalarId> scalar_ids_;
 };
@@ -202,6 +218,16 @@ ScalarId substitute(Graph&, ScalarId, const std::vector<ScalarId>& replacements)
 // Tensors read directly by a node's body, in order of first occurrence.
 std::vector<NodeId> reads_of(const Graph&, ScalarId);
 std::vector<NodeId> operands_of(const Graph&, NodeId);
+
+// Calls visit(NodeId&) for each operand that is no read in a body, and no leaf's initial value.
+template <class Visit>
+void for_each_link(Node& n, Visit&& visit) {
+  if (n.kind == NodeKind::reshape || n.kind == NodeKind::recurrence || n.kind == NodeKind::gradient) {
+    visit(n.operand);
+  }
+  if (n.kind == NodeKind::gradient) visit(n.wrt);
+  for (Equation& e : n.equations) visit(e.body);
+}
 
 // The nodes that `roots` need, operands before users, in a fixed order.
 std::vector<NodeId> topological_order(const Graph&, const std::vector<NodeId>& roots);

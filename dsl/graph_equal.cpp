@@ -94,7 +94,12 @@ class Comparison {
            (a.kind != NodeKind::random || (a.distribution == b.distribution && same(a.a, b.a) &&
                                            same(a.b, b.b) && a.stream == b.stream)) &&
            (is_initialised(a) ? same(a.operand, b.operand) : same_pair(a.operand, b.operand)) &&
-           same_pair(a.wrt, b.wrt) && a.reduction == b.reduction && a.ranges == b.ranges &&
+           same_pair(a.wrt, b.wrt) && a.backwards == b.backwards &&
+           (a.kind != NodeKind::past || a.stream == b.stream) &&
+           all(a.equations, b.equations,
+               [&](const Equation& x, const Equation& y) {
+                 return x.time == y.time && same_pair(x.past, y.past) && same_pair(x.body, y.body);
+               }) && a.reduction == b.reduction && a.ranges == b.ranges &&
            same(a.body, b.body);
   }
 

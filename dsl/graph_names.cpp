@@ -26,6 +26,7 @@ constexpr std::array special_words = {
     "f64",    "grad",   "gradient",  "inf",         "gradients", "i32",        "init",
     "input",  "int",    "mean",      "named",       "nan",       "neg",        "normal",
     "pad",    "padded", "parameter", "state_value", "pi",        "prod",       "reshape",
+    "past",   "recurrence", "recurrence_back",
     "size",   "string", "sum",       "uniform",     "float",
 };
 
@@ -35,7 +36,7 @@ bool is_taken_word(const Graph& g, const std::string& name) {
     return true;
   }
   return std::any_of(g.dims().begin(), g.dims().end(),
-                     [&](const Dim& d) { return d.name == name; });
+                     [&](const Dim& d) { return d.least > 0 && d.name == name; });
 }
 
 // Letters, digits and underscores, beginning with a letter; at most 60 of them. Empty if nothing is

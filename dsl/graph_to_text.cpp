@@ -165,6 +165,17 @@ class Printer {
         if (n.type.rank() == 0) return line(fmt::format("reshape({})", names_.at(n.operand)));
         return line(
             fmt::format("reshape({}, {})", names_.at(n.operand), shape_to_text(g, n.type.shape)));
+      case NodeKind::past:
+        return line(fmt::format("past({}, {})", n.stream, typed(n.type)));
+      case NodeKind::recurrence: {
+        std::vector<std::string> equations;
+        for (const Equation& e : n.equations) {
+          equations.push_back(
+              fmt::format("[{}, {}, {}]", names_.at(e.past), names_.at(e.body), e.time));
+        }
+        return line(fmt::format("{}({}, [{}])", n.backwards ? "recurrence_back" : "recurrence",
+                                names_.at(n.operand), join(equations)));
+      }
       case NodeKind::gradient:
         return line(fmt::format("grad({}, {})", names_.at(n.operand), names_.at(n.wrt)));
       case NodeKind::comprehension:

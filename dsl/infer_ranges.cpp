@@ -41,6 +41,7 @@ struct Occurrences {
 // What one subscripted tensor says.
 void look_at(Elaboration& e, Scope& scope, const ast::Expr& x, const std::string& name,
              Occurrences& found) {
+  if (e.untyped.contains(x.name.text)) return;
   const auto base = find_value(e, scope, x.name.text);
   if (!base) lookup(e, scope, x.name, false);
   if (base &&
@@ -302,6 +303,7 @@ IndexRanges infer_ranges(Elaboration& e, Scope& scope, const std::vector<ast::In
     const bool aligned = declared && (has_leading ? indices.size() <= declared->size() + 1
                                                   : indices.size() == declared->size());
     if (aligned && position < declared->size()) known = (*declared)[position];
+    if (!known && e.time && e.time->first == index.name.text) known = e.time->second;
     const auto extent = range_by_use(e, scope, index, indices, body, known);
     out.ok = out.ok && extent;
     if (extent) add(index.name.text, *extent, number_value(0, true), index.name.span);

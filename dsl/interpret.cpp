@@ -7,8 +7,11 @@
 
 #include <cmath>
 #include <limits>
+#include <set>
+#include <unordered_map>
 
 #include "dsl/check.h"
+#include "dsl/recurrence.h"
 #include "gradc/philox.h"
 
 namespace gradc {
@@ -148,6 +151,7 @@ struct Evaluator {
   std::vector<Memo> memos = std::vector<Memo>(g.scalar_count());   // by scalar
   std::uint64_t point = 0;  // counts the points visited, over all comprehensions
   std::vector<std::int64_t> dims = {};
+  std::unordered_map<NodeId, NodeId> bodies = {};  // by past, while a recurrence runs
 
   std::int64_t extent(const Extent& e) const {
     return e.is_fixed() ? e.offset : e.offset + e.scale * dims[e.dim.value];
@@ -179,6 +183,7 @@ struct Evaluator {
   Array named(NodeId id) const;
   Array random(const Node&) const;
   Array comprehension(NodeId id);
+  void run(const Loop&);
 };
 
 std::int64_t element_count(const std::vector<std::int64_t>& shape) {
@@ -220,7 +225,8 @@ struct Body {
   }
 
   double read(const Scalar& s) {
-    const Array& from = e.values[s.tensor.value];
+    const auto past = e.bodies.find(s.tensor);
+    const Array& from = e.values[(past == e.bodies.end() ? s.tensor : past->second).value];
     GRADC_CHECK(from.shape.size() == s.args.size(), "a read needs one subscript per axis");
     std::int64_t position = 0;
     for (std::size_t k = 0; k < s.args.size(); ++k) {
@@ -245,6 +251,12 @@ void for_each_point(const std::vector<std::int64_t>& extents, std::size_t first,
   for (at[first] = 0; at[first] < extents[first]; ++at[first]) {
     for_each_point(extents, first + 1, at, visit);
   }
+}
+
+std::int64_t row_major(const std::vector<std::int64_t>& at, const std::vector<std::int64_t>& shape) {
+  std::int64_t position = 0;
+  for (std::size_t k = 0; k < shape.size(); ++k) position = position * shape[k] + at[k];
+  return position;
 }
 
 // What a reduction has seen so far.
@@ -313,6 +325,39 @@ Array Evaluator::comprehension(NodeId id) {
   return result;
 }
 
+// Step by step along time, each step only where time is now.
+void Evaluator::run(const Loop& loop) {
+  GRADC_CHECK(loop.problem.empty(), loop.problem);
+  for (const Equation& e : loop.equations) bodies[e.past] = e.body;
+  for (NodeId step : loop.steps) {
+    const std::vector<std::int64_t> shape = extents(g[step].type.shape);
+    values[step.value] = {shape, std::vector<double>(static_cast<std::size_t>(element_count(shape)), nan)};
+  }
+  const Equation& first = loop.equations.front();
+  const std::int64_t length = extent(g[first.past].type.shape[first.time]);
+  for (std::int64_t k = 0; k < length; ++k) {
+    const std::int64_t now = loop.backwards ? length - 1 - k : k;
+    for (NodeId step : loop.steps) {
+      const Node& n = g[step];
+      const std::size_t rank = n.type.rank();
+      const std::vector<std::int64_t> ranges = extents(n.ranges);
+      const std::vector<std::int64_t> shape = extents(n.type.shape);
+      Body body{*this, step};
+      body.at.resize(ranges.size());
+      for_each_point(shape, 0, body.at, [&] {
+        if (body.at[loop.time.at(step)] != now) return;
+        Accumulator accumulator{n.reduction};
+        for_each_point(ranges, rank, body.at, [&] {
+          ++point;
+          accumulator.add(body.value(n.body));
+        });
+        const auto position = static_cast<std::size_t>(row_major(body.at, shape));
+        values[step.value].data[position] = accumulator.result();
+      });
+    }
+  }
+}
+
 Array Evaluator::named(NodeId id) const {
   const Node& n = g[id];
   const auto it = environment.values.find(n.name);
@@ -358,6 +403,10 @@ Array Evaluator::evaluate(NodeId id) {
                   "a reshape keeps the number of elements");
       return result;
     }
+    case NodeKind::past:
+      return {};  // stands for what is computed
+    case NodeKind::recurrence:
+      return values[n.operand.value];
     case NodeKind::gradient:
       break;
   }
@@ -370,7 +419,21 @@ std::vector<Array> interpret(const Graph& g, const std::vector<NodeId>& roots,
                              const Environment& environment) {
   Evaluator e{g, environment};
   e.set_dims();
-  for (NodeId id : topological_order(g, roots)) e.values[id.value] = e.evaluate(id);
+  const std::vector<NodeId> order = topological_order(g, roots);
+  std::unordered_map<NodeId, const Loop*> loops;  // of steps
+  const std::vector<Loop> found = find_loops(g, order);
+  std::set<const Loop*> done;
+  for (const Loop& loop : found) {
+    for (NodeId step : loop.steps) loops[step] = &loop;
+  }
+  for (NodeId id : order_by_loops(g, order, found)) {
+    const auto loop = loops.find(id);
+    if (loop == loops.end() || g[id].kind == NodeKind::recurrence) {
+      e.values[id.value] = e.evaluate(id);
+    } else if (done.insert(loop->second).second) {
+      e.run(*loop->second);
+    }
+  }
   std::vector<Array> result;
   for (NodeId id : roots) result.push_back(e.values[id.value]);
   return result;

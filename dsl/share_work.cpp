@@ -47,17 +47,16 @@ class Sharer {
  private:
   NodeId rewrite(NodeId id) {
     Node n = g[id];
-    if (n.kind == NodeKind::reshape) n.operand = mapped_.at(n.operand);
+    for_each_link(n, [&](NodeId& operand) { operand = mapped_.at(operand); });
     if (n.kind == NodeKind::comprehension) {
       id_ = id;
       ranges_ = n.ranges;
       done_.clear();
       n.body = visit(n.body, n.body, false);
     }
-    if (n.operand == g[id].operand && n.body == g[id].body) return id;
     const Label label = g.label(id);
     const NodeId result = g.add(std::move(n));
-    if (g.label(result).name.empty()) g.label(result) = label;
+    if (result != id && g.label(result).name.empty()) g.label(result) = label;
     return result;
   }
 

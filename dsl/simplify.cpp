@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "dsl/recurrence.h"
 #include "dsl/share_work.h"
 #include "dsl/simplify_scalar.h"
 #include "dsl/simplify_sum.h"
@@ -39,6 +40,10 @@ class Pass {
       for (const Minimize& m : f.minimizes) roots.push_back(m.loss);
     }
     order_ = topological_order(g, roots);
+    for (const Loop& loop : find_loops(g, order_)) {
+      const std::vector<Equation> equations = needed_equations(g, loop);
+      for (NodeId id : loop.results) equations_[id] = loop.contains(g[id].operand) ? equations : std::vector<Equation>{};
+    }
     trusted_ = trusted_subscripts(g, order_);
     peek_ = [this](ScalarId read) { return peek(read); };
   }
@@ -75,6 +80,12 @@ class Pass {
         break;
       case NodeKind::reshape:
         return reshape(n);
+      case NodeKind::recurrence:
+        n.operand = mapped_.at(n.operand);
+        n.equations = equations_.at(id);
+        if (n.equations.empty()) return n.operand;  // it depends on no past
+        for (Equation& e : n.equations) e.body = mapped_.at(e.body);
+        return g.add(std::move(n));
       case NodeKind::gradient:
         n.operand = mapped_.at(n.operand);
         n.wrt = mapped_.at(n.wrt);
@@ -120,7 +131,7 @@ class Pass {
     const Node& n = g[id];
     const Scalar& s = g[n.body];
     if (n.reduction != Reduction::none || s.kind != ScalarKind::read) return id;
-    if (g[s.tensor].type != n.type) return id;
+    if (g[s.tensor].type != n.type || g[s.tensor].kind == NodeKind::past) return id;
     for (std::uint32_t k = 0; k < s.args.size(); ++k) {
       const Scalar& subscript = g[s.args[k]];
       if (subscript.kind != ScalarKind::index || subscript.index != k) return id;
@@ -296,6 +307,7 @@ class Pass {
   std::vector<NodeId> order_;
   std::unordered_map<NodeId, int> uses_, new_uses_;  // readers; a root counts as two
   std::unordered_set<NodeId> barriers_, new_barriers_;
+  std::unordered_map<NodeId, std::vector<Equation>> equations_;  // of a recurrence, those it needs
   bool gradient_pending_ = false;
   Trusted trusted_;
   Peek peek_;

@@ -16,8 +16,9 @@ constexpr std::array<TokenKind, 9> item_words = {
     token_kind("const"), token_kind("dim"),       token_kind("import"),
     token_kind("layer"), token_kind("net"),       token_kind("op"),
     token_kind("step"),  token_kind("optimizer"), token_kind("program")};
-constexpr std::array<TokenKind, 4> statement_words = {token_kind("minimize"), token_kind("param"),
-                                                      token_kind("report"), token_kind("state")};
+constexpr std::array<TokenKind, 5> statement_words = {token_kind("minimize"), token_kind("param"),
+                                                      token_kind("recur"), token_kind("report"),
+                                                      token_kind("state")};
 
 template <std::size_t n>
 bool one_of(const std::array<TokenKind, n>& kinds, TokenKind kind) {

@@ -293,6 +293,11 @@ const x3::rule<struct RoundsRule, ast::Index> rounds = "the name of a loop's ind
 const x3::rule<struct ForRule, ast::For> for_loop = "a loop";
 const x3::rule<struct IfRule, ast::If> conditional = "a condition";
 const x3::rule<struct ElseIfRule, ast::Statement> else_if = "a condition";
+const x3::rule<struct TimedRule, ast::Index> timed = "an index or a time";
+const x3::rule<struct ElementTargetRule, ast::Target> element_target = "an element to define";
+const x3::rule<struct ElementAssignRule, ast::Assign> element_assign = "the definition of an element";
+const x3::rule<struct EquationRule, ast::Statement> equation = "the definition of an element";
+const x3::rule<struct RecurRule, ast::Recur> recur = "a recurrence";
 const x3::rule<struct StatementRule, ast::Statement> statement = "a statement";
 
 const auto target_def = primed_name[into(&ast::Target::name)] >>
@@ -328,11 +333,25 @@ const auto else_if_def = spanned[conditional[what]];
 const auto conditional_def =
     guarded[tok("if") > expr[into(&ast::If::condition)] > statements(&ast::If::body) >
             -(else_word > (else_if[push(&ast::If::otherwise)] | statements(&ast::If::otherwise)))];
-const auto statement_def = spanned[param[what] | state_decl[what] | minimize[what] | report[what] |
-                                   for_loop[what] | conditional[what] | assign[what]];
+// In a recurrence a time may stand in place of its index: h[b, -1, k].
+const auto timed_def = (index[whole] >> &(tok(",") | tok("]"))) |
+                       expr[push(&ast::Index::position)];
+const auto element_target_def = name[into(&ast::Target::name)] >>
+                                attached("[")[set(&ast::Target::indexed, true)] >
+                                list_of(timed[push(&ast::Target::indices)]) > tok("]");
+const auto element_assign_def = element_target[push(&ast::Assign::targets)] >
+                                tok("=") > expr[into(&ast::Assign::value)];
+const auto equation_def = spanned[element_assign[what]];
+const auto recur_def = tok("recur") > index[into(&ast::Recur::time)] > tok("{") >
+                       *(!body_end >> recovering_statement[equation][push(&ast::Recur::body)]) >
+                       tok("}");
+const auto statement_def =
+    spanned[param[what] | state_decl[what] | minimize[what] | report[what] | for_loop[what] |
+            conditional[what] | recur[what] | assign[what]];
 
 BOOST_SPIRIT_DEFINE(target, assign, param, state_decl, minimize, report_item, report, rounds,
-                    for_loop, conditional, else_if, statement)
+                    for_loop, conditional, else_if, timed, element_target, element_assign, equation,
+                    recur, statement)
 
 // ---- Definitions ----
 

@@ -269,6 +269,25 @@ class Reader {
       if (e.arguments.size() == 2) n.type.shape = shape(argument(e, 1).args);
       return g.add(std::move(n));
     }
+    if (is_call(e, "past", 2)) {
+      n.kind = NodeKind::past;
+      n.stream = static_cast<std::uint32_t>(integer(argument(e, 0)));
+      n.type = type(argument(e, 1));
+      return g.add(std::move(n));
+    }
+    if (is_call(e, "recurrence", 2) || is_call(e, "recurrence_back", 2)) {
+      n.kind = NodeKind::recurrence;
+      n.backwards = e.name.text == "recurrence_back";
+      n.operand = local(argument(e, 0));
+      n.type = g[n.operand].type;
+      for (const Expr& equation : argument(e, 1).args) {
+        require(equation.args.size() == 3, equation.span, "expected a past, a value and an axis");
+        n.equations.push_back({local(equation.args[0]), local(equation.args[1]),
+                               static_cast<std::uint32_t>(integer(equation.args[2]))});
+      }
+      require(!n.equations.empty(), e.span, "a recurrence has equations");
+      return g.add(std::move(n));
+    }
     if (is_call(e, "grad", 2)) {
       n.kind = NodeKind::gradient;
       n.operand = local(argument(e, 0));

@@ -20,7 +20,7 @@ inline constexpr std::string_view fixed_tokens[] = {
     "|>",     "..",    ".",       "+",      "-",        "*",    "/",     "%",     "^",         "~",
     "==",     "!=",    "<",       "<=",     ">",        ">=",   "and",   "const", "dim",       "if",
     "import", "in",    "layer",   "like",   "minimize", "net",  "not",   "op",    "optimizer", "or",
-    "over",   "param", "program", "report", "state",    "step", "using",
+    "over",   "param", "program", "recur",  "report",   "state", "step", "using",
 };
 
 // The kind of a symbol or reserved word; `name` if it is neither.

@@ -4,10 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "dsl/bounds.h"
 #include "dsl/check.h"
+#include "dsl/recurrence.h"
 
 namespace gradc {
 namespace {
@@ -23,11 +25,13 @@ class Verifier {
       for (NodeId id : roots_of(f)) roots.push_back(id);
       for (const Minimize& m : f.minimizes) roots.push_back(m.loss);
     }
-    run(roots);
+    check_loops(run(roots));
   }
 
-  void run(const std::vector<NodeId>& roots) {
-    for (NodeId id : topological_order(g, roots)) check_node(id);
+  std::vector<NodeId> run(const std::vector<NodeId>& roots) {
+    std::vector<NodeId> order = topological_order(g, roots);
+    for (NodeId id : order) check_node(id);
+    return order;
   }
 
  private:
@@ -116,11 +120,48 @@ class Verifier {
       case NodeKind::reshape:
         check_reshape(n);
         break;
+      case NodeKind::past:
+        break;
+      case NodeKind::recurrence:
+        require(!n.equations.empty(), "a recurrence without equations");
+        for (const Equation& e : n.equations) check_id(e.past, "a past");
+        break;
       case NodeKind::gradient:
         require(g[n.operand].type.rank() == 0, "the loss of a gradient is no scalar");
         require(is_float(g[n.operand].type.dtype), "the loss of a gradient is not float");
         require(n.type == g[n.wrt].type, "a gradient differs from its variable in type");
         break;
+    }
+  }
+
+  // What depends on a past is read by a recurrence of it, and by nothing else.
+  void check_loops(const std::vector<NodeId>& order) {
+    place_ = "a recurrence";
+    std::unordered_map<NodeId, std::size_t> loop_of;
+    const std::vector<Loop> loops = find_loops(g, order);
+    for (std::size_t k = 0; k < loops.size(); ++k) {
+      require(loops[k].problem.empty(), loops[k].problem);
+      for (NodeId result : loops[k].results) {
+        require(g[result].type == g[g[result].operand].type, "a recurrence differs from its value in type");
+      }
+      for (const auto& [id, time] : loops[k].time) loop_of.emplace(id, k);
+    }
+    for (NodeId id : order) {
+      set_place(id);
+      require(g[id].kind != NodeKind::past || loop_of.contains(id), "a past of no recurrence");
+      for (NodeId operand : operands_of(g, id)) {
+        const auto inside = loop_of.find(operand);
+        if (inside == loop_of.end()) continue;
+        const auto own = loop_of.find(g[id].kind == NodeKind::recurrence ? g[id].equations[0].past : id);
+        require(own != loop_of.end() && own->second == inside->second,
+                "a step of a recurrence is read outside of it");
+      }
+    }
+    for (const Function& f : g.functions) {
+      for (NodeId root : roots_of(f)) {
+        set_place(root);
+        require(!loop_of.contains(root), "a step of a recurrence is a result");
+      }
     }
   }
 
@@ -202,6 +243,9 @@ class Verifier {
       require(g[s.args[k]].dtype == DType::i32, "a subscript is not i32");
       Affine a;
       if (s.zero_outside || guarded || !as_affine(g, s.args[k], a)) continue;
+      const bool timed = std::any_of(a.sizes.begin(), a.sizes.end(),
+                                     [&](const auto& size) { return g.dim(size.first).least == 0; });
+      if (timed) continue;  // its loop keeps it inside
       require(always_inside(g, a, *ranges_, type.shape[k]),
               fmt::format("subscript {} of a read of node {} may lie outside", k, s.tensor.value));
     }

@@ -61,10 +61,8 @@ std::vector<NodeId> cut(Graph& graph, const std::vector<NodeId>& roots,
     if (node.kind == NodeKind::comprehension) {
       ScalarMap done;
       node.body = redirect(graph, node.body, map, done);
-    } else if (node.kind == NodeKind::reshape || node.kind == NodeKind::gradient) {
-      node.operand = map.at(node.operand);
-      if (node.kind == NodeKind::gradient) node.wrt = map.at(node.wrt);
     }
+    for_each_link(node, [&](NodeId& operand) { operand = map.at(operand); });
     const Label label = graph.label(id);
     const NodeId copy = graph.add(std::move(node));
     if (graph.label(copy).name.empty()) graph.label(copy) = label;

@@ -8,6 +8,7 @@ Every case names a net or step of a sample, its values, and what must come out: 
 gradients for drawn cotangents, or the parameters after each of some updates. Inputs are multiples
 of 1/64, so that they are the same numbers in f32; everything is computed in f64.
 """
+import functools
 import json
 import math
 import pathlib
@@ -735,6 +736,91 @@ case(T, "try_transformer", lambda x, *w: transformer(transformer(x, *w[:13]), *w
 case(T, "try_dense_blocks", lambda x, *w: grow(grow(x, *w[:3]), *w[3:]), x=(3, 2, 4, 3), params={
     **norm("body.block1.norm", 2), "body.block1.conv.K": (2, 2, 3, 3),
     **norm("body.block2.norm", 4), "body.block2.conv.K": (2, 4, 3, 3)})
+# ---- recurrent networks and CTC ----
+
+T = "recurrent"
+
+
+def along(step, start, a, reverse=False):
+    """The results of step(carry, a[t]) -> (carry, h) over the last axis but one."""
+    _, h = jax.lax.scan(step, start, jnp.moveaxis(a, -2, 0), reverse=reverse)
+    return jax.tree.map(lambda v: jnp.moveaxis(v, 0, -2), h)
+
+
+def rnn_cells(a, U, reverse=False):
+    def step(h, at):
+        h = jnp.tanh(at + h @ U)
+        return h, h
+    return along(step, jnp.zeros(a.shape[:-2] + a.shape[-1:]), a, reverse)
+
+
+def lstm_cells(a, U, reverse=False):
+    H = U.shape[0]
+
+    def step(carry, at):
+        h, c = carry
+        i, f, g, o = jnp.split(at + h @ U, 4, -1)
+        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+        h = jax.nn.sigmoid(o) * jnp.tanh(c)
+        return (h, c), (h, c)
+    zero = jnp.zeros(a.shape[:-2] + (H,))
+    return along(step, (zero, zero), a, reverse)
+
+
+def gru_cells(a, U, v, reverse=False):
+    H = U.shape[0]
+
+    def step(h, at):
+        r, z, n = jnp.split(at, 3, -1)
+        ru, zu, nu = jnp.split(h @ U + v, 3, -1)
+        z = jax.nn.sigmoid(z + zu)
+        h = (1 - z) * jnp.tanh(n + jax.nn.sigmoid(r + ru) * nu) + z * h
+        return h, h
+    return along(step, jnp.zeros(a.shape[:-2] + (H,)), a, reverse)
+
+
+rnn = lambda x, W, U, b, reverse=False: rnn_cells(x @ W + b, U, reverse)  # noqa: E731
+lstm = lambda x, W, U, b, reverse=False: lstm_cells(x @ W + b, U, reverse)[0]  # noqa: E731
+gru = lambda x, W, U, b, v, reverse=False: gru_cells(x @ W + b, U, v, reverse)  # noqa: E731
+
+
+def recurrent_params(path, I, H, gates, offset=False):
+    params = {f"{path}.W": (I, gates * H), f"{path}.U": (H, gates * H), f"{path}.b": (gates * H,)}
+    return {**params, f"{path}.v": (gates * H,)} if offset else params
+
+
+for kind, layer, gates in [("rnn", rnn, 1), ("lstm", lstm, 4), ("gru", gru, 3)]:
+    params = recurrent_params(f"{kind}1", 5, 3, gates, kind == "gru")
+    case(T, f"try_{kind}", layer, "h", x=(3, 4, 5), params=params)
+    case(T, f"try_{kind}_reverse", functools.partial(layer, reverse=True), "h", x=(3, 4, 5), params=params)
+    count = len(params)
+    case(T, f"try_bi{kind}", lambda x, *w: jnp.concatenate(
+        [layer(x, *w[:count]), layer(x, *w[count:], reverse=True)], -1), "h", x=(3, 3, 2), params={
+            **recurrent_params("both.forward", 2, 2, gates, kind == "gru"),
+            **recurrent_params("both.backward", 2, 2, gates, kind == "gru")})
+case(T, "try_rnn_of_one_step", rnn, "h", x=(3, 1, 2), params=recurrent_params("rnn1", 2, 3, 1))
+case(T, "try_rnn_of_a_sequence", rnn, "h", x=(4, 2), params=recurrent_params("rnn1", 2, 3, 1))
+case(T, "try_lstm_stacked", lambda x, *w: lstm(lstm(x, *w[:3]), *w[3:])[:, -1], "h", x=(3, 3, 2),
+     params={**recurrent_params("one", 2, 3, 4), **recurrent_params("two", 3, 4, 4)})
+for suffix, back in [("", False), ("_reversed", True)]:
+    case(T, "try_rnn_cells" + suffix, functools.partial(rnn_cells, reverse=back), "h", a=(3, 4, 3), U=(3, 3))
+    case(T, "try_lstm_cells" + suffix, functools.partial(lstm_cells, reverse=back), ["h", "c"], a=(3, 4, 8), U=(2, 8))
+    case(T, "try_gru_cells" + suffix, functools.partial(gru_cells, reverse=back), "h", a=(3, 4, 6), U=(2, 6), v=(6,))
+case(T, "try_last_step", lambda x: x[:, -1], x=(3, 4, 3))
+case(T, "try_step_at", lambda x, n: x[np.arange(3), n - 1], x=(3, 4, 3), length=np.array([4, 1, 3]))
+case(T, "try_log_sum_exp3", lambda *v: jax.nn.logsumexp(jnp.stack(v), 0), a=(3,), b=(3,), c=(3,))
+
+
+def ctc_each(logits, labels, frames, letters):
+    return optax.ctc_loss(logits, np.arange(logits.shape[1]) >= frames[:, None], labels,
+                          np.arange(labels.shape[1]) >= letters[:, None], blank_id=0)
+
+
+# Repeated letters need a blank between them; no letters, and as many as fit.
+case(T, "try_ctc", lambda *v: jnp.mean(ctc_each(*v)), "loss", logits=(3, 6, 4),
+     labels=np.array([[1, 1, 2], [3, 2, 3], [2, 1, 1]]), frames=np.array([6, 5, 4]), letters=np.array([3, 3, 2]))
+case(T, "try_ctc_each", ctc_each, "loss", logits=(3, 5, 3), labels=np.array([[2, 2], [1, 2], [1, 1]]),
+     frames=np.array([3, 2, 5]), letters=np.array([2, 1, 0]))
 
 folder = pathlib.Path(__file__).parent / "ops"
 folder.mkdir(exist_ok=True)

@@ -36,7 +36,7 @@ struct Syntax {
     return equal(a.name, b.name) && equal(a.value, b.value);
   }
   static bool equal(const ast::Index& a, const ast::Index& b) {
-    return equal(a.name, b.name) && equal(a.range, b.range);
+    return equal(a.name, b.name) && equal(a.range, b.range) && equal(a.position, b.position);
   }
   static bool equal(const ast::Type& a, const ast::Type& b) {
     return equal(a.dtype, b.dtype) && a.has_shape == b.has_shape && equal(a.shape, b.shape);
@@ -81,6 +81,9 @@ struct Syntax {
     return equal(a.path, b.path) && all(a.mappings, b.mappings, [](const auto& x, const auto& y) {
              return equal(x.from, y.from) && equal(x.to, y.to);
            });
+  }
+  static bool equal(const ast::Recur& a, const ast::Recur& b) {
+    return equal(a.time, b.time) && equal(a.body, b.body);
   }
   static bool equal(const ast::DataDecl& a, const ast::DataDecl& b) {
     return equal(a.name, b.name) && equal(a.source, b.source);

@@ -105,6 +105,11 @@ net sample(x: f32[B, 3]) -> z: f32[B, 2], s[] {
   h = x |> fc1: dense(64, bias = false) |> relu |> dense(2)
   eps = normal(0, 1) like h
   z = h + 0.5 * eps
+  recur t in 0..T - 1 {
+    r[.., T, k] = 0
+    r[.., -1 + T, k] = h[.., k]
+    r[.., t, k in 0..7] = r[.., t + 1, k] + z[.., t]
+  }
   t = fc2: dense(h, 3)
   s = max[..] -z[..] * [[1, 2], [0.5, inf]][0]
 }
