@@ -137,6 +137,9 @@ class Joiner {
     for (std::size_t k = 0; k < calls.size(); ++k) {
       // What a function's outputs need stays before the rest, and no part of it reaches into the next.
       if (k == forward) release_all(f), f.forward_calls = f.calls.size();
+      // A loop along time runs its calls in their order, after all that stands before it.
+      const bool in_loop = calls[k].loop != 0;
+      if (in_loop) release_all(f);
       const std::optional<Form>& form = forms_[calls[k].kernel];
       for (std::size_t w = 0; w < waiting_.size();) {
         const Part part = waiting_[w].calls[0].part;
@@ -147,7 +150,7 @@ class Joiner {
           ++w;
         }
       }
-      if (!form) {
+      if (!form || in_loop) {
         f.calls.push_back(calls[k]);
         continue;
       }

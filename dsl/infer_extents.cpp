@@ -74,6 +74,26 @@ struct Search {
     found[k] = Range{*low, *high, subscript.span};
   }
 
+  // All statements, those in loops, conditions and recurrences too.
+  void walk(const std::vector<ast::Statement>& body) {
+    for (const ast::Statement& s : body) {
+      if (const auto* f = std::get_if<ast::For>(&s.what)) walk(f->body);
+      if (const auto* i = std::get_if<ast::If>(&s.what)) walk(i->body), walk(i->otherwise);
+      if (const auto* r = std::get_if<ast::Recur>(&s.what)) {
+        bound.push_back(&r->time);
+        walk(r->body);
+        bound.pop_back();
+      }
+      const auto* a = std::get_if<ast::Assign>(&s.what);
+      if (a == nullptr) continue;
+      const std::size_t before = bound.size();
+      for (const ast::Target& target : a->targets)
+        for (const ast::Index& i : target.indices) bound.push_back(&i);
+      walk(a->value);
+      bound.resize(before);
+    }
+  }
+
   void walk(const ast::Expr& x) {
     const std::size_t before = bound.size();
     for (const ast::Index& i : x.indices) bound.push_back(&i);
@@ -98,14 +118,7 @@ std::optional<ast::Type> close_extents(Elaboration& e, Scope& scope, const ast::
                                        std::vector<std::int64_t>& origin) {
   Search search{e, scope, p};
   search.found.resize(p.type.shape.size());
-  for (const ast::Statement& s : scope.definition->body) {
-    const auto* a = std::get_if<ast::Assign>(&s.what);
-    if (a == nullptr) continue;
-    for (const ast::Target& target : a->targets)
-      for (const ast::Index& i : target.indices) search.bound.push_back(&i);
-    search.walk(a->value);
-    search.bound.clear();
-  }
+  search.walk(scope.definition->body);
   if (search.failed) return std::nullopt;
   ast::Type type = p.type;
   origin.assign(type.shape.size(), 0);

@@ -18,8 +18,7 @@ std::vector<NodeId> replace_nodes(Graph& g, const std::vector<NodeId>& roots,
     if (now.contains(id)) continue;
     Node n = g[id];
     if (n.kind == NodeKind::comprehension) n.body = body(body, n.body);
-    if (n.kind == NodeKind::reshape || n.kind == NodeKind::gradient) n.operand = now.at(n.operand);
-    if (n.kind == NodeKind::gradient) n.wrt = now.at(n.wrt);
+    for_each_link(n, [&](NodeId& operand) { operand = now.at(operand); });
     const NodeId result = g.add(std::move(n));
     if (result != id && g.label(result).name.empty()) g.label(result) = Label(g.label(id));
     now.emplace(id, result);
