@@ -377,6 +377,14 @@ class Elaborator {
       ok = ok && d.body.valid();
       equations.push_back({d.past, d.body, static_cast<std::uint32_t>(d.time)});
     }
+    if (equations.empty()) {
+      if (recur_.body.empty())
+        e_.error("recurrence-time", span_,
+                 fmt::format("this recurrence defines nothing; it holds equations such as y[{0}, i] = x[{0}, i] + "
+                             "y[{0} - 1, i]",
+                             r_.time));
+      return;
+    }
     if (ok) {
       const NodeId first = recurrence(e_.graph, equations[0].body, equations, r_.backwards);
       const auto loops = find_loops(e_.graph, topological_order(e_.graph, {first}));

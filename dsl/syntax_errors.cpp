@@ -256,14 +256,14 @@ bool SyntaxErrors::mistaken_statement(const Token* start, const Token* where,
   const bool begins = what == "a statement" || (what == "'='" && where == start + 1);
   if (!begins || start == begin()) return false;
   const std::string_view word = text(start);
-  if (start->kind == TokenKind::name && what == "'='" && where->kind == token_kind("(") &&
-      start->first_on_line) {
-    error(start, fmt::format("the value of '{}(…)' is not used: write 'y = {}(…)'", word, word));
-    return true;
-  }
   for (const auto& [foreign, advice] : foreign_statements) {
     if (word != foreign || !(start->first_on_line || start[-1].kind == token_kind("{"))) continue;
     error(start, std::string(advice));
+    return true;
+  }
+  if (start->kind == TokenKind::name && what == "'='" && where->kind == token_kind("(") &&
+      start->first_on_line) {
+    error(start, fmt::format("the value of '{}(…)' is not used: write 'y = {}(…)'", word, word));
     return true;
   }
   if (where->kind != TokenKind::end && touching(where) && where[1].kind == token_kind("=") &&

@@ -15,7 +15,7 @@ using namespace test;
 // time, padding, and gradients within the loss.
 const char* const everything = R"(
 dim B <= 3
-net forth(x: f32[B, 4, 2], a: f32[B, 3], U: f32[3, 3]) -> h: f32[B, 4, 3], c: f32[B, 4, 3] {
+net forth(x: f32[B, 4, 3], a: f32[B, 3], U: f32[3, 3]) -> h: f32[B, 4, 3], c: f32[B, 4, 3] {
   recur t {
     c[b, -1, k] = 0
     h[b, -1, k] = a[b, k]
@@ -32,9 +32,9 @@ net back(x: f32[5, B], s: f32[B]) -> y: f32[5, B] {
   }
 }
 net padded(x: f32[4, 3]) -> y: f32[4, 3] {
-  recur t { y[t, i] = exp(x[t, i] - y[t - 1, i] * y[t - 1, i - 1 pad 0.25]) }
+  recur t { y[t, i] = exp(x[t, i] - y[t - 1, i pad 0.5] * y[t - 1, i - 1 pad 0.25]) }
 }
-step train(x: f32[B, 4, 2], a: f32[B, 3]) {
+step train(x: f32[B, 4, 3], a: f32[B, 3]) {
   y = weigh(x, a)
   L = sum[b, t, o] y[b, t, o] ^ 2
   d = grad(L, a)
@@ -42,7 +42,7 @@ step train(x: f32[B, 4, 2], a: f32[B, 3]) {
   minimize loss using sgd(lr = 0.1)
   report loss
 }
-net weigh(x: f32[B, 4, 2], a: f32[B, 3]) -> y: f32[B, 4, 3] {
+net weigh(x: f32[B, 4, 3], a: f32[B, 3]) -> y: f32[B, 4, 3] {
   param U: f32[3, 3] ~ normal(0, 0.5)
   y, c = forth(x, a, U)
 }

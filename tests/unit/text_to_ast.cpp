@@ -314,7 +314,7 @@ TEST_CASE("parentheses are printed where they matter, and only there") {
                              "f(x |> g, k = not y)",
                              "if a == b then x |> f else if c then y + 1 else -z",
                              "1 + (if a then x else y)",
-                             "f(x, fc1.W = net.fc1.W * 2) + net.fc1.b[i]"};
+                             "f(x, fc1.W = n.fc1.W * 2) + n.fc1.b[i]"};
   for (const std::string text : canonical) {
     INFO(text);
     const Parsed p = parse("op f() = " + text);
