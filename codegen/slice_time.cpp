@@ -39,6 +39,7 @@ class Slicer {
     }
     Function f = f_;
     for (Output& o : f.outputs) o.node = now_.at(o.node);
+    for (Output& o : f.evaluation) o.node = now_.at(o.node);
     for (Output& o : f.gradients) o.node = now_.at(o.node);
     for (Update& u : f.updates) u.value = now_.at(u.value);
     return f;

@@ -176,23 +176,27 @@ Value evaluate_inner(Elaboration& e, Scope& scope, const Value& updater, const a
                         in_quotes(name)));
     return {};
   }
-  Run run = run_optimizer(e, updater, p, g, t, path);
+  const std::size_t before = e.updating->updates.size();
+  const Run run = run_optimizer(e, updater, p, g, t, path);
   if (!run.ok) return {};
+  // Its own states' and, before them, those of what it runs itself.
+  std::vector<Update>& updates = e.updating->updates;
+  updates.insert(updates.end(), run.updates.begin(), run.updates.end());
+  Value result = run.next;
   if (!when.poisoned()) {
     // Where it is not run everything stays as it is.
     auto held = [&](const Value& value, const Value& old) {
       return apply(e, Fn::select, {when, value, old},
                    {call.span, {call.span, call.span, call.span}, "select"});
     };
-    run.next = held(run.next, p);
-    for (Update& u : run.updates) {
-      const Value kept = held(node_value(e, u.value), node_value(e, u.target));
+    result = held(result, p);
+    for (std::size_t k = before; k < updates.size(); ++k) {
+      const Value kept = held(node_value(e, updates[k].value), node_value(e, updates[k].target));
       if (kept.poisoned()) return {};
-      u.value = materialize(e, kept);
+      updates[k].value = materialize(e, kept);
     }
   }
-  for (const Update& u : run.updates) e.updating->updates.push_back(u);
-  return run.next;
+  return result;
 }
 
 Value evaluate_total(Elaboration& e, Scope& scope, const ast::Expr& call) {

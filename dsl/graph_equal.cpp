@@ -98,7 +98,7 @@ class Comparison {
            (a.kind != NodeKind::past || a.stream == b.stream) &&
            all(a.equations, b.equations,
                [&](const Equation& x, const Equation& y) {
-                 return x.time == y.time && same_pair(x.past, y.past) && same_pair(x.body, y.body);
+                 return x.time == y.time && g[x.past].stream == h[y.past].stream && same_pair(x.body, y.body);
                }) && a.reduction == b.reduction && a.ranges == b.ranges &&
            same(a.body, b.body);
   }

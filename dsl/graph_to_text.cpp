@@ -77,6 +77,10 @@ class Printer {
         todo.insert(todo.end(), before.rbegin(), before.rend());
         continue;
       }
+      for (const Equation& e : n.equations) {  // a past that nothing reads has its line as well
+        if (!placed[e.past.value]) all.push_back(e.past);
+        placed[e.past.value] = true;
+      }
       placed[id.value] = true;
       all.push_back(id);
       todo.pop_back();
