@@ -6,6 +6,7 @@
 #include <map>
 
 #include "codegen/drop_unused.h"
+#include "codegen/folds.h"
 #include "codegen/index_roles.h"
 #include "codegen/kernel_formulas.h"
 #include "codegen/kernel_writer.h"
@@ -109,40 +110,6 @@ void KernelWriter::store(NodeId id, Expr value) {
 
 namespace {
 
-bool is_position(Reduction r) { return r == Reduction::argmax || r == Reduction::argmin; }
-bool is_greatest(Reduction r) { return r == Reduction::max || r == Reduction::argmax; }
-
-Fn combining(Reduction r) {
-  switch (r) {
-    case Reduction::sum: return Fn::add;
-    case Reduction::prod: return Fn::mul;
-    case Reduction::max: return Fn::max;
-    case Reduction::min: return Fn::min;
-    default: GRADC_UNREACHABLE("not a fold with one register");
-  }
-}
-
-double neutral(Reduction r) {
-  if (r == Reduction::sum) return 0;
-  if (r == Reduction::prod) return 1;
-  const double infinity = std::numeric_limits<double>::infinity();
-  return is_greatest(r) ? -infinity : infinity;
-}
-
-// Booleans are folded as numbers.
-Type register_type(DType t) { return t == DType::boolean ? Type::integer : type_of(t); }
-
-// The registers of one reduction in progress.
-struct Fold {
-  NodeId node;
-  Expr value;     // so far
-  Expr position;  // of the best, argmax and argmin
-};
-
-Expr as_number(Expr e) {
-  return e.type == Type::boolean ? apply(Fn::cast, {std::move(e)}, Type::integer) : e;
-}
-
 class RunWriter {
  public:
   RunWriter(KernelWriter& k, const Run& run) : k_(k), g_(k.g), nest_(k.nest), run_(run) {}
@@ -158,7 +125,7 @@ class RunWriter {
     open(shared, run_.rank);
     std::vector<Fold> folds;
     for (const StoredNode& s : run_.members) {
-      if (is_fold(s.node)) folds.push_back(start(s.node));
+      if (is_fold(s.node)) folds.push_back(start_fold(k_, s.node));
     }
     open(run_.rank, run_.ranges.size());
     std::vector<std::pair<NodeId, Expr>> values;
@@ -166,7 +133,7 @@ class RunWriter {
       if (is_fold(s.node)) continue;
       values.emplace_back(s.node, pointwise(s.node));
     }
-    for (Fold& fold : folds) step(fold);
+    for (const Fold& fold : folds) step_fold(k_, fold, run_.rank);
     for (auto& [node, value] : values) {
       if (!k_.registers.contains(node)) k_.store(node, std::move(value));
     }
@@ -207,49 +174,8 @@ class RunWriter {
     return value;
   }
 
-  Fold start(NodeId id) {
-    const Node& n = g_[id];
-    const Type type = register_type(g_[n.body].dtype);
-    const std::string name = k_.context.short_name(id);
-    Fold fold{id, {}, {}};
-    const std::string best = is_position(n.reduction) ? (is_greatest(n.reduction) ? "most" : "least")
-                                                      : name;
-    fold.value = nest_.let(best, number(neutral(n.reduction), type), true);
-    if (is_position(n.reduction)) fold.position = nest_.let(name, integer(0), true);
-    return fold;
-  }
-
-  void step(Fold& fold) {
-    const Node& n = g_[fold.node];
-    if (!is_position(n.reduction)) {
-      nest_.emit(Accumulate{fold.value.name, combining(n.reduction), as_number(nest_.value(n.body))});
-      return;
-    }
-    Expr candidate = as_number(nest_.value(n.body));
-    if (candidate.kind != ExprKind::variable) candidate = nest_.let("candidate", std::move(candidate));
-    Expr better = apply(is_greatest(n.reduction) ? Fn::gt : Fn::lt, {candidate, fold.value},
-                        Type::boolean);
-    if (candidate.type != Type::integer) {
-      // The first NaN wins and stays.
-      Expr first_nan = apply(Fn::logical_and,
-                             {apply(Fn::ne, {candidate, candidate}, Type::boolean),
-                              apply(Fn::eq, {fold.value, fold.value}, Type::boolean)},
-                             Type::boolean);
-      better = apply(Fn::logical_or, {std::move(better), std::move(first_nan)}, Type::boolean);
-    }
-    Expr position = integer(0);
-    for (std::size_t k = run_.rank; k < run_.ranges.size(); ++k) {
-      position = nest_.next_position(std::move(position), run_.ranges[k],
-                                     nest_.index_value(static_cast<std::uint32_t>(k)));
-    }
-    Block body;
-    body.push_back({Assign{fold.value.name, candidate}});
-    body.push_back({Assign{fold.position.name, std::move(position)}});
-    nest_.emit(If{std::move(better), std::move(body)});
-  }
-
   void finish(const Fold& fold) {
-    const Expr& result = is_position(g_[fold.node].reduction) ? fold.position : fold.value;
+    const Expr& result = fold.result(g_);
     nest_.keep(fold.node, result);
     if (!k_.registers.contains(fold.node)) k_.store(fold.node, result);
   }

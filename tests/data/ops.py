@@ -633,7 +633,7 @@ for drops in ("always_dropout", "always_channel_dropout"):  # what they draw is 
 random = np.random.default_rng(21)
 trajectory("clip_value", optax.chain(optax.clip(0.5), optax.sgd(0.05, momentum=0.9)))
 trajectory("clip_norm", optax.chain(optax.clip_by_global_norm(1.0), optax.adam(0.1)))
-trajectory("accumulate", optax.MultiSteps(optax.chain(optax.clip_by_global_norm(1.0), optax.adam(0.1)), 2))
+trajectory("accumulate_gradients", optax.MultiSteps(optax.chain(optax.clip_by_global_norm(1.0), optax.adam(0.1)), 2))
 trajectory("decay_weights", optax.chain(optax.scale_by_rms(decay=0.9, eps=1e-8, eps_in_sqrt=False), optax.scale(-0.05),
                                         optax.add_decayed_weights(-0.01)))
 trajectory("average_weights", optax.sgd(0.05))

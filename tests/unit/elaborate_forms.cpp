@@ -199,7 +199,7 @@ TEST_CASE("a norm over all parameters, by hand") {
 
 TEST_CASE("an optimizer run every third time") {
   // sgd with momentum sees the mean gradient 3 at updates 3 and 6 only: v = 3, then 0.5 · 3 + 3.
-  const std::string optimizer = "accumulate(sgd(lr = 1.0, momentum = 0.5), every = 3)";
+  const std::string optimizer = "accumulate_gradients(sgd(lr = 1.0, momentum = 0.5), every = 3)";
   CHECK(after_updates(optimizer, 2).at("g.w") == 0);
   CHECK(after_updates(optimizer, 3).at("g.w") == Approx(-3));
   CHECK(after_updates(optimizer, 5).at("g.w") == Approx(-3));
