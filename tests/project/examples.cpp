@@ -168,6 +168,11 @@ TEST_CASE("a residual network reads digits") {
   CHECK(tested(train("resnet/resnet.nn", folder), "accuracy") >= 0.96);
 }
 
+TEST_CASE("an LSTM remembers what it is to add") {
+  const TemporaryFolder folder;
+  CHECK(tested(make_and_train("lstm/adding.nn", folder), "loss") < 0.01);
+}
+
 TEST_CASE("a generator of digits is legible") {
   const TemporaryFolder folder;
   const std::string output = train("dcgan/dcgan.nn", folder, {"--epochs", "25"});
@@ -204,7 +209,7 @@ TEST_CASE("stats counts what was counted by hand") {
 TEST_CASE("every verb answers for every example") {
   for (const std::string spec :
        {"characters/characters.nn", "convolutional/autoencoder.nn", "denoise/denoise.nn", "digits/digits.nn",
-        "lenet/lenet.nn", "lenet/lenet_small.nn", "mixture/mixture.nn", "mlp/mlp.nn", "mnist/mnist.nn",
+        "lenet/lenet.nn", "lenet/lenet_small.nn", "lstm/adding.nn", "mixture/mixture.nn", "mlp/mlp.nn", "mnist/mnist.nn",
         "mnist/mnist_small.nn", "operator/dilation.nn", "physics/heat.nn", "ratings/ratings.nn",
         "resnet/resnet.nn", "sentiment/sentiment.nn", "words/words.nn"}) {
     const std::string path = (examples / spec).string();
