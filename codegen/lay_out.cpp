@@ -19,8 +19,6 @@ namespace gradc {
 namespace {
 
 constexpr std::int64_t shortest_batch = 16;  // below it the batch fills no vector either
-constexpr int lanes = 16;
-constexpr double lane_sum_steps = 6, copy_steps = 0.5;
 // The other order must save this much to be worth a text that differs from the spec.
 constexpr double worthwhile = 0.6;
 
@@ -81,7 +79,7 @@ class Layout {
   }
   double in_vectors(double steps, const Extent& along) const {
     const std::int64_t n = max_extent(g_, along);
-    return steps / static_cast<double>(n) * static_cast<double>(vector_steps(n, lanes));
+    return steps / static_cast<double>(n) * static_cast<double>(vector_steps(n, cost_lanes));
   }
 
   bool holds(const std::vector<ScalarId>& factors, std::uint32_t index) const {

@@ -211,10 +211,6 @@ double product_of(const Graph& g, const Shape& ranges) {
   return n;
 }
 
-constexpr int lanes = 16;
-constexpr double lane_sum_steps = 6;  // of adding up the lanes of a vector
-constexpr double copy_steps = 0.5;    // of copying an element to another order
-
 // Some read in the factors has this index last: vectors along it are there already.
 bool lies_along(const Graph& g, const std::vector<ScalarId>& factors, std::uint32_t k) {
   bool found = false;
@@ -264,7 +260,7 @@ std::optional<Way> outer_way(Graph& g, const Node& n, const Factors& factors) {
   way.b = *b;
   const std::int64_t columns = max_extent(g, n.ranges[column]);
   way.steps = product_of(g, n.ranges) / static_cast<double>(columns) *
-                  static_cast<double>(vector_steps(columns, lanes)) +
+                  static_cast<double>(vector_steps(columns, cost_lanes)) +
               copy_steps * reordered(g, way.operands);
   return way;
 }
@@ -285,16 +281,16 @@ std::optional<Way> inner_way(Graph& g, const Node& n, const Factors& factors, st
   if (!form || form->along != k) return std::nullopt;
   const std::int64_t length = max_extent(g, n.ranges[k]);
   way.steps = product_of(g, n.ranges) / static_cast<double>(length) *
-                  static_cast<double>((length + lanes - 1) / lanes) +
+                  static_cast<double>((length + cost_lanes - 1) / cost_lanes) +
               lane_sum_steps * product_of(g, n.type.shape) + copy_steps * reordered(g, way.operands);
   return way;
 }
 
 }  // namespace
 
-std::int64_t vector_steps(std::int64_t elements, int lanes_of_one) {
-  std::int64_t steps = elements / lanes_of_one;
-  for (std::int64_t rest = elements % lanes_of_one; rest > 0; rest &= rest - 1) ++steps;
+std::int64_t vector_steps(std::int64_t elements, int lanes) {
+  std::int64_t steps = elements / lanes;
+  for (std::int64_t rest = elements % lanes; rest > 0; rest &= rest - 1) ++steps;
   return steps;
 }
 

@@ -36,6 +36,11 @@ std::optional<ProductForm> product_form(const Graph&, NodeId);  // outer
 // Both a and b have a free index of their own, and a sum that is last and contiguous.
 std::optional<ProductForm> inner_form(const Graph&, NodeId);
 
+// By what ways to compute a product are compared: vector operations, of so many lanes.
+constexpr int cost_lanes = 16;
+constexpr double lane_sum_steps = 6;  // of adding up the lanes of a vector
+constexpr double copy_steps = 0.5;    // of copying an element to another order
+
 // Vector operations that a loop over so many elements takes: whole vectors, then halves and so on for the rest.
 std::int64_t vector_steps(std::int64_t elements, int lanes);
 
