@@ -289,7 +289,7 @@ std::vector<std::string> run_programs(const std::string& functions, const std::s
   prepare(folder, in, expected);
   RunOptions options;
   options.directory = folder;
-  options.limit = std::chrono::seconds(280);
+  options.limit = std::chrono::seconds(900);
   const std::vector<Build> builds =
       prepares        ? std::vector<Build>{for_gpu()}
       : target.grid() ? std::vector<Build>{emulated_under_sanitizers(), emulated_for_races()}

@@ -29,7 +29,7 @@ std::vector<std::vector<fs::path>> specs() {
 }
 
 void require(const std::vector<std::string>& command, const fs::path& folder) {
-  const Finished finished = run_program(command, {folder, {}, std::chrono::seconds(600)});
+  const Finished finished = run_program(command, {folder, {}, std::chrono::seconds(1200)});
   INFO(command[0] << "\n" << (finished.out + finished.err).substr(0, 4000));
   REQUIRE(finished.exit_code == 0);
 }
