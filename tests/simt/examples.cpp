@@ -16,7 +16,7 @@ const fs::path source = GRADC_SOURCE_DIR;
 // run thread by thread. tests/gpu has the others.
 std::vector<std::vector<fs::path>> specs() {
   std::vector<fs::path> folders = {source / "tests/golden", source / "tests/ops/samples"};
-  for (const char* example : {"digits", "embed", "lstm", "mlp", "operator", "ratings", "sentiment"})
+  for (const char* example : {"digits", "embed", "lstm", "mlp", "ratings"})
     folders.push_back(source / "examples" / example);
   std::vector<std::vector<fs::path>> found;
   for (const fs::path& folder : folders) {
