@@ -46,6 +46,9 @@ class Names {
   void add(const Call& s) {
     for (const Expr& e : s.args) add(e);
   }
+  void add(const Transpose& s) {
+    for (const Expr* e : {&s.from, &s.from_stride, &s.rows, &s.columns, &s.to, &s.to_stride}) add(*e);
+  }
   void add(const Barrier&) {}
   void add(const Comment&) {}
   void add(const Choose& s) { add(s.condition); }

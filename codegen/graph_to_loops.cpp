@@ -12,6 +12,7 @@
 #include "codegen/kernel_to_loops.h"
 #include "codegen/loops_to_text.h"
 #include "codegen/names.h"
+#include "codegen/product_to_loops.h"
 #include "dsl/check.h"
 
 namespace gradc {
@@ -313,9 +314,10 @@ void ModuleBuilder::add(const FunctionPlan& plan, const std::vector<KernelPlan>&
       }
     }
     const bool grid = options_.target.grid();
+    const NodeId lodger = grid ? NodeId{} : product_in_follower(g_, kernel, elsewhere);
+    if (lodger.valid()) elsewhere.insert(lodger);
     const auto registers =
         grid ? grid_registers(g_, kernel, elsewhere) : register_members(g_, kernel, elsewhere);
-    const NodeId lodger = grid ? NodeId{} : product_in_follower(g_, kernel, elsewhere);
     for (const StoredNode& s : kernel.members) {
       if (s.whole.valid()) {
         StoredNode whole = s;

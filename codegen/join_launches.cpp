@@ -55,6 +55,9 @@ class NamesOf {
   void visit(Call& s) {
     for (Expr& e : s.args) visit(e);
   }
+  void visit(Transpose& s) {
+    for (Expr* e : {&s.from, &s.from_stride, &s.rows, &s.columns, &s.to, &s.to_stride}) visit(*e);
+  }
   void visit(Combine& s) {
     rename_(s.name);
     if (!s.position.empty()) rename_(s.position);

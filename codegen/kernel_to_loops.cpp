@@ -266,12 +266,12 @@ void write_scatter(KernelWriter& k) {
   while (k.nest.depth() > 0) k.nest.close();
 }
 
-// Rows of what is read that are kept in the nearest cache while their elements are spread over the rows written.
+// Shorter rows than these are copied element by element.
 constexpr std::int64_t transposed_rows = 16;
 
 // A kernel that only copies, and whose reads do not run along its writes.
 bool is_transposition(const Graph& g, const KernelPlan& plan) {
-  if (plan.members.size() != 1) return false;
+  if (plan.members.size() != 1 || plan.members[0].whole.valid()) return false;
   const Node& n = g[plan.members[0].node];
   if (n.kind != NodeKind::comprehension || n.reduction != Reduction::none) return false;
   if (n.type.rank() < 2 || !reads_plainly(g, n.body) || g[n.body].args.empty()) return false;
@@ -279,27 +279,31 @@ bool is_transposition(const Graph& g, const KernelPlan& plan) {
   return g[g[n.body].args.back()].index != last && max_extent(g, n.ranges[last]) > transposed_rows;
 }
 
+// The last index of what is read and that of what is written change places; loops over all others stand around.
 void write_transposition(KernelWriter& k) {
   const NodeId id = k.plan.members[0].node;
   const Node n = k.g[id];
-  const auto last = static_cast<std::uint32_t>(n.type.rank()) - 1;
+  const Scalar read = k.g[n.body];
+  const auto row = static_cast<std::uint32_t>(n.type.rank()) - 1;
+  const std::uint32_t column = k.g[read.args.back()].index;
+  const Shape& shape = k.g[read.tensor].type.shape;
   k.nest.set_ranges(n.ranges);
-  const std::string name = k.index_name(id, last);
-  const std::string block = k.nest.names().fresh(name + "0");
-  const Expr count = k.nest.extent(n.ranges[last]), begin = variable(block, Type::integer);
-  const bool exact = n.ranges[last].is_fixed() && n.ranges[last].offset % transposed_rows == 0;
-  k.nest.open(block, integer(0), count, transposed_rows, LoopKind::parallel, true);
-  Expr end = loops::add(begin, integer(transposed_rows));
-  if (!exact) {
-    end = k.nest.let(name + "_end", apply(Fn::min, {std::move(end), count}, Type::integer));
+  for (std::uint32_t i = 0; i < row; ++i) {
+    if (i != column) k.nest.open(k.index_name(id, i), i, n.ranges[i], LoopKind::parallel);
   }
-  for (std::uint32_t i = 0; i < last; ++i) {
-    k.nest.open(k.index_name(id, i), i, n.ranges[i], LoopKind::serial);
-  }
-  const std::string inner = k.nest.names().fresh(name);
-  k.nest.open(inner, begin, std::move(end), 1, LoopKind::serial);
-  k.nest.bind_index(last, variable(inner, Type::integer), k.nest.depth());
-  k.store(id, k.nest.value(n.body));
+  for (const std::uint32_t i : {row, column}) k.nest.bind_index(i, integer(0), 0);
+  // Elements from one value of the index to the next.
+  const auto stride = [&](const Shape& of, std::size_t axis) {
+    Expr result = integer(1);
+    while (++axis < of.size()) result = loops::mul(std::move(result), k.nest.extent(of[axis]));
+    return result;
+  };
+  std::size_t axis = 0;
+  while (k.g[read.args[axis]].index != row) ++axis;
+  const Expr from = k.nest.value(n.body);
+  k.nest.emit(Transpose{pointer(from.name, from.args[0]), stride(shape, axis), k.nest.extent(n.ranges[row]),
+                        k.nest.extent(n.ranges[column]), pointer(k.nest.argument(id), k.nest.own_position(id)),
+                        stride(n.type.shape, column)});
   while (k.nest.depth() > 0) k.nest.close();
 }
 
@@ -342,6 +346,7 @@ WrittenKernel KernelWriter::finish() {
     if (nest.counts().contains(dim) && !known) counts.push_back(dim);
   }
   result.kernel.draws = draws;
+  result.kernel.arrays = arrays;
   for (const Bound& b : arguments) {
     result.kernel.arguments.push_back(b.argument);
     result.buffers.push_back(b.buffer);
@@ -384,26 +389,10 @@ WrittenKernel kernel_to_loops(const LoopContext& context, const KernelPlan& plan
   return without_unused(k.finish());
 }
 
-NodeId product_in_follower(const Graph& g, const KernelPlan& plan,
-                           const std::set<NodeId>& read_elsewhere) {
-  if ((plan.form != Form::product && plan.form != Form::inner) || plan.members.size() < 2) return {};
-  const StoredNode& product = plan.members[0];
-  const StoredNode& first = plan.members[1];
-  if (product.home.storage != Storage::workspace || read_elsewhere.contains(product.node)) return {};
-  if (first.whole.valid()) return {};
-  if (g[first.node].type.dtype != g[product.node].type.dtype) return {};
-  // What is overwritten must not be wanted.
-  for (const StoredNode& s : plan.members) {
-    for (NodeId read : operands_of(g, s.node)) {
-      if (first.home.target.valid() && storage_of(g, read) == first.home.target) return {};
-    }
-  }
-  return product.node;
-}
-
 std::set<NodeId> register_members(const Graph& g, const KernelPlan& plan,
                                   const std::set<NodeId>& read_elsewhere) {
   std::set<NodeId> result;
+  if (product_in_rows(g, plan, read_elsewhere)) result.insert(plan.members[0].node);
   for (std::size_t r = 0; r < plan.runs.size(); ++r) {
     for (const StoredNode& s : plan.runs[r].members) {
       if (s.home.storage != Storage::workspace || read_elsewhere.contains(s.node)) continue;

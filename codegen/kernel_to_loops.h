@@ -28,14 +28,11 @@ struct WrittenKernel {
   std::vector<std::uint32_t> buffers;  // one per argument
 };
 
-// `in_registers`: members that nobody needs in memory.
+// `in_registers`: members that need no buffer.
 WrittenKernel kernel_to_loops(const LoopContext&, const KernelPlan&, const std::set<NodeId>& in_registers);
 
-// The product of a kernel if only its followers read it and the first of them can take its place element by
-// element: then it needs no memory of its own.
-NodeId product_in_follower(const Graph&, const KernelPlan&, const std::set<NodeId>& read_elsewhere);
-
-// Members that are read only inside the kernel, and there while they are in registers.
+// Members that are read only inside the kernel, and there while they are in registers or, a product, in a few rows of
+// the kernel's own.
 std::set<NodeId> register_members(const Graph&, const KernelPlan&, const std::set<NodeId>& read_elsewhere);
 
 }  // namespace gradc

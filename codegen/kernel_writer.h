@@ -30,9 +30,10 @@ struct KernelWriter {
   const LoopContext& context;
   Graph& g;
   const KernelPlan& plan;
-  const std::set<NodeId>& registers;
+  const std::set<NodeId>& registers;  // members without a buffer
   NestWriter nest;
   std::vector<Bound> arguments;
+  std::vector<loops::Array> arrays;
   bool draws = false;
 };
 

@@ -27,7 +27,7 @@ enum class ExprKind : std::uint8_t {
   apply,     // fn(args); Fn::cast converts to `type`; a scalar operand among vectors is spread
   random,    // unit normal or uniform draw number args[0] of `stream`
   lane_sum,  // of the lanes of args[0], in an order that their number alone determines
-  pointer,   // address of element args[0] of buffer argument `name` (arguments of calls only)
+  pointer,   // address of element args[0] of buffer argument `name` (arguments of calls and transpositions only)
   place,     // `place` of the thread that runs this: kernels with a launch only
 };
 
@@ -106,6 +106,10 @@ struct Call {  // another kernel of the module
   std::string kernel;
   std::vector<Expr> args;
 };
+// to[c · to_stride + r] = from[r · from_stride + c] for r < rows, c < columns; `from` and `to` are pointers.
+struct Transpose {
+  Expr from, from_stride, rows, columns, to, to_stride;
+};
 struct Barrier {};  // what the threads of a block wrote before it, all of them read after it
 struct Comment {
   std::string text;
@@ -123,7 +127,7 @@ struct Choose {
   Expr condition;
 };
 struct Stmt {
-  std::variant<For, Let, Accumulate, Assign, Store, If, Call, Barrier, Comment, Combine, Choose> it;
+  std::variant<For, Let, Accumulate, Assign, Store, If, Call, Transpose, Barrier, Comment, Combine, Choose> it;
 };
 
 // ---------------------------------------------------------------- the module

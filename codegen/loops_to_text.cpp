@@ -83,8 +83,8 @@ class KernelText {
   // What a kernel has of its own besides its registers.
   void declare_arrays() {
     for (const Array& a : kernel_.arrays) {
-      out_ += fmt::format("  {}{} {}[{}];\n", a.shared ? target_.shared : "", element_type(a.dtype), a.name,
-                          a.elements);
+      const std::string_view prefix = a.shared ? target_.shared : launched() ? "" : "alignas(64) ";
+      out_ += fmt::format("  {}{} {}[{}];\n", prefix, element_type(a.dtype), a.name, a.elements);
     }
     std::set<std::string_view> partial;
     find_combined(kernel_.body, partial);
@@ -200,6 +200,10 @@ class KernelText {
     std::string args;
     for (const Expr& a : s.args) args += (args.empty() ? "" : ", ") + text(a);
     out_ += fmt::format("{}{}({});\n", indent, s.kernel, args);
+  }
+  void statement(const Transpose& s, const std::string& indent) {
+    out_ += fmt::format("{}gradc::transpose({}, {}, {}, {}, {}, {});\n", indent, text(s.from), text(s.from_stride),
+                        text(s.rows), text(s.columns), text(s.to), text(s.to_stride));
   }
   void statement(const Barrier&, const std::string& indent) {
     out_ += fmt::format("{}{}\n", indent, target_.barrier);

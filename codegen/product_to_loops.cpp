@@ -18,6 +18,27 @@ using namespace loops;
 
 namespace {
 
+// What a kernel may have for itself, in bytes: it stays in a near cache beside what else is read.
+constexpr std::int64_t most_own_bytes = 64 << 10;
+
+// The longest of them makes the rows of the tiles.
+std::optional<std::uint32_t> row_of(const Graph& g, const ProductForm& form, const Shape& ranges) {
+  std::optional<std::uint32_t> result;
+  for (std::uint32_t row : form.rows) {
+    if (!result || max_extent(g, ranges[row]) > max_extent(g, ranges[*result])) result = row;
+  }
+  return result;
+}
+
+// All rows are computed before what follows them, or as many as it finds in the nearest cache.
+bool all_at_once(const Extent& rows) { return rows.is_fixed() && rows.offset <= 2 * tile_rows; }
+
+std::int64_t own_elements(const Graph& g, const Node& n, const ProductForm& form) {
+  const auto row = row_of(g, form, n.ranges);
+  const std::int64_t rows = !row ? 1 : all_at_once(n.ranges[*row]) ? n.ranges[*row].offset : tile_rows;
+  return rows * max_extent(g, n.ranges[form.column]);
+}
+
 class ProductWriter {
  public:
   explicit ProductWriter(KernelWriter& k)
@@ -36,10 +57,8 @@ class ProductWriter {
       own[i].coefficients[i] = 1;
     }
     tiles_.out = linear(n_.type.shape, own);
-    for (std::uint32_t row : form.rows) {  // the longest makes the rows of the tiles
-      if (!row_ || max_extent(k.g, n_.ranges[row]) > max_extent(k.g, n_.ranges[*row_])) row_ = row;
-    }
-    tiles_.row = row_;
+    tiles_.row = row_ = row_of(k.g, form, n_.ranges);
+    if (k.registers.contains(id_)) keep_rows();
   }
 
   void write();
@@ -51,17 +70,30 @@ class ProductWriter {
     return k_.nest.extent(e);
   }
 
+  void keep_rows();
   void open_others();
   Expr outer_position(const Linear&, std::optional<Expr> row);
   void call(const Expr& row, std::optional<std::int64_t> fixed_rows, const Expr& rows);
-  void write_followers();
+  void write_followers(const Expr& row);
 
   KernelWriter& k_;
   NodeId id_;
   Node n_;
   ProductTiles tiles_;
   std::optional<std::uint32_t> row_;
+  std::string rows_;  // the array that holds rows of the product; empty: a buffer holds all
 };
+
+// Nobody else reads the product: it goes into an array, row by row.
+void ProductWriter::keep_rows() {
+  const Extent column = n_.ranges[tiles_.form.column];
+  rows_ = k_.nest.names().fresh(k_.context.short_name(id_));
+  k_.arrays.push_back({rows_, n_.type.dtype, own_elements(k_.g, n_, tiles_.form), false});
+  tiles_.out.factors.assign(n_.ranges.size(), integer(0));
+  tiles_.out.factors[tiles_.form.column] = integer(1);
+  if (row_) tiles_.out.factors[*row_] = k_.nest.extent(column);
+  tiles_.out.constant = integer(0);
+}
 
 Linear ProductWriter::linear(const Shape& shape, const std::vector<Affine>& subscripts) {
   Linear result;
@@ -113,13 +145,14 @@ void ProductWriter::call(const Expr& row, std::optional<std::int64_t> fixed_rows
   const auto b = k_.nest.argument(storage_of(k_.g, k_.g[tiles_.form.b].tensor));
   c.args.push_back(pointer(a, outer_position(tiles_.a, row)));
   c.args.push_back(pointer(b, outer_position(tiles_.b, row)));
-  c.args.push_back(pointer(k_.nest.argument(id_), outer_position(tiles_.out, row)));
+  c.args.push_back(rows_.empty() ? pointer(k_.nest.argument(id_), outer_position(tiles_.out, row))
+                                 : pointer(rows_, integer(0)));
   c.kernel = k_.context.share(std::move(kernel));
   k_.nest.emit(std::move(c));
 }
 
-// What follows the product elementwise, over the rows just computed.
-void ProductWriter::write_followers() {
+// What follows the product elementwise in one row, number `row` of those just computed.
+void ProductWriter::write_followers(const Expr& row) {
   std::vector<ScalarId> bodies;
   for (std::size_t m = 1; m < k_.plan.members.size(); ++m) {
     bodies.push_back(k_.g[k_.plan.members[m].node].body);
@@ -127,6 +160,13 @@ void ProductWriter::write_followers() {
   k_.nest.count_uses(bodies);
   k_.nest.open(k_.index_name(id_, tiles_.form.column), tiles_.form.column, n_.ranges[tiles_.form.column],
                LoopKind::vector);
+  if (!rows_.empty()) {
+    Expr at = k_.nest.index_value(tiles_.form.column);
+    if (row_) at = loops::add(loops::mul(row, tiles_.out.factors[*row_]), std::move(at));
+    std::string name = rows_;
+    for (std::uint32_t i = 0; i < n_.type.rank(); ++i) name += "_" + k_.index_name(id_, i);
+    k_.nest.keep(id_, k_.nest.let(name, load(rows_, n_.type.dtype, std::move(at))));
+  }
   std::vector<std::pair<NodeId, Expr>> values;
   for (std::size_t m = 1; m < k_.plan.members.size(); ++m) {
     const NodeId follower = k_.plan.members[m].node;
@@ -149,7 +189,7 @@ void ProductWriter::write() {
   const bool followers = k_.plan.members.size() > 1;
   if (!row_) {
     call(integer(0), 1, integer(1));
-    if (followers) write_followers();
+    if (followers) write_followers(integer(0));
   } else {
     const Extent extent = n_.ranges[*row_];
     const std::string name = k_.index_name(id_, *row_);
@@ -159,7 +199,7 @@ void ProductWriter::write() {
       call(integer(0), fixed ? std::optional(extent.offset) : std::nullopt, count);
     } else {
       // A few rows at a time: what follows finds them in the nearest cache.
-      const bool whole = fixed && extent.offset <= 2 * tile_rows;
+      const bool whole = all_at_once(extent);
       const bool exact = fixed && extent.offset % tile_rows == 0;
       const std::string block = k_.nest.names().fresh(name + "0");
       Expr begin = integer(0), rows = count;
@@ -177,13 +217,41 @@ void ProductWriter::write() {
       const std::string variable_name = k_.nest.names().fresh(name);
       k_.nest.open(variable_name, begin, loops::add(begin, rows), 1, LoopKind::serial);
       k_.nest.bind_index(*row_, variable(variable_name, Type::integer), k_.nest.depth());
-      write_followers();
+      write_followers(loops::sub(variable(variable_name, Type::integer), begin));
     }
   }
   while (k_.nest.depth() > 0) k_.nest.close();
 }
 
 }  // namespace
+
+NodeId product_in_follower(const Graph& g, const KernelPlan& plan,
+                           const std::set<NodeId>& read_elsewhere) {
+  if ((plan.form != Form::product && plan.form != Form::inner) || plan.members.size() < 2) return {};
+  const StoredNode& product = plan.members[0];
+  const StoredNode& first = plan.members[1];
+  if (product.home.storage != Storage::workspace || read_elsewhere.contains(product.node)) return {};
+  if (first.whole.valid()) return {};
+  if (g[first.node].type.dtype != g[product.node].type.dtype) return {};
+  // What is overwritten must not be wanted.
+  for (const StoredNode& s : plan.members) {
+    for (NodeId read : operands_of(g, s.node)) {
+      if (first.home.target.valid() && storage_of(g, read) == first.home.target) return {};
+    }
+  }
+  return product.node;
+}
+
+bool product_in_rows(const Graph& g, const KernelPlan& plan, const std::set<NodeId>& read_elsewhere) {
+  if (plan.members.size() < 2 || read_elsewhere.contains(plan.members[0].node)) return false;
+  const StoredNode& product = plan.members[0];
+  if (product.home.storage != Storage::workspace || product.whole.valid()) return false;
+  const Node& n = g[product.node];
+  const auto form = plan.form == Form::product ? product_form(g, product.node)
+                    : plan.form == Form::inner ? inner_form(g, product.node)
+                                               : std::nullopt;
+  return form && own_elements(g, n, *form) * (n.type.dtype == DType::f64 ? 8 : 4) <= most_own_bytes;
+}
 
 void product_to_loops(KernelWriter& k) { ProductWriter(k).write(); }
 

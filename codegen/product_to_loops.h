@@ -5,6 +5,13 @@
 
 namespace gradc {
 
+// The product of a kernel if only its followers read it and the first of them can take its place element by
+// element: then it needs no memory of its own.
+NodeId product_in_follower(const Graph&, const KernelPlan&, const std::set<NodeId>& read_elsewhere);
+
+// True if only its followers read the product, and the rows that they find at once fit an array of the kernel's own.
+bool product_in_rows(const Graph&, const KernelPlan&, const std::set<NodeId>& read_elsewhere);
+
 // The kernel's first member is a product, the others follow it elementwise.
 void product_to_loops(KernelWriter&);
 

@@ -125,6 +125,16 @@ class KernelWalk {
       if (access.writes) touch(arg.name, true);
     }
   }
+  void statement(const Transpose& s) {
+    require(s.from.kind == ExprKind::pointer && s.to.kind == ExprKind::pointer && s.from.name != s.to.name,
+            "it transposes what is no buffer, or in place");
+    for (const Expr* at : {&s.from, &s.to}) {
+      for (const Expr& a : at->args) expr(a);
+    }
+    for (const Expr* e : {&s.from_stride, &s.rows, &s.columns, &s.to_stride}) expr(*e);
+    touch(s.from.name, false);
+    touch(s.to.name, true);
+  }
   void statement(const Barrier&) {}
   void statement(const Choose& s) { expr(s.condition); }
   void statement(const Comment&) {}

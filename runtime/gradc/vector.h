@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
+#include <utility>
 
 #include "gradc/numbers.h"
 
@@ -77,6 +79,66 @@ inline __attribute__((always_inline)) double sum(const f64x8& v) {
   std::memcpy(h, &v, sizeof v);
   const f64x4 four = h[0] + h[1];
   return (four[0] + four[2]) + (four[1] + four[3]);
+}
+
+// ---------------------------------------------------------------- transposition
+
+#if defined(__AVX512F__)
+using f32_tile = f32x16;
+#elif defined(__AVX__)
+using f32_tile = f32x8;
+#else
+using f32_tile = f32x4;
+#endif
+
+// Blocks of S lanes: a keeps its even ones and takes those of b beside them, b keeps its odd ones and takes a's.
+template <int S, class V, int... Lane>
+inline __attribute__((always_inline)) void exchange(V& a, V& b, std::integer_sequence<int, Lane...>) {
+  constexpr int lanes = sizeof...(Lane);
+  const V low = __builtin_shufflevector(a, b, ((Lane & S) != 0 ? lanes + Lane - S : Lane)...);
+  b = __builtin_shufflevector(a, b, ((Lane & S) != 0 ? lanes + Lane : Lane + S)...);
+  a = low;
+}
+template <int S, class V, int... Row>
+inline __attribute__((always_inline)) void exchange_rows(V* rows, std::integer_sequence<int, Row...> lanes) {
+  (((Row & S) != 0 ? void() : exchange<S>(rows[Row], rows[(Row + S) % sizeof...(Row)], lanes)), ...);
+}
+
+// As many rows as a vector has lanes: single lanes change places, then pairs, and so on.
+template <class V, int... Row>
+inline __attribute__((always_inline)) void transpose_tile(const float* from, std::int64_t from_stride, float* to,
+                                                          std::int64_t to_stride,
+                                                          std::integer_sequence<int, Row...> lanes) {
+  V rows[] = {load<V>(from + Row * from_stride)...};
+  exchange_rows<1>(rows, lanes);
+  exchange_rows<2>(rows, lanes);
+  if constexpr (sizeof...(Row) > 4) exchange_rows<4>(rows, lanes);
+  if constexpr (sizeof...(Row) > 8) exchange_rows<8>(rows, lanes);
+  (store(to + Row * to_stride, rows[Row]), ...);
+}
+
+// to[c * to_stride + r] = from[r * from_stride + c] for r < rows, c < columns
+template <class Tile = f32_tile, class T>
+inline void transpose(const T* __restrict from, std::int64_t from_stride, std::int64_t rows, std::int64_t columns,
+                      T* __restrict to, std::int64_t to_stride) {
+  constexpr int tile = sizeof(Tile) / sizeof(float);
+  for (std::int64_t c = 0; c < columns; c += tile) {
+    for (std::int64_t r = 0; r < rows; r += tile) {
+      const T* const corner = from + r * from_stride + c;
+      T* const place = to + c * to_stride + r;
+      const std::int64_t height = rows - r < tile ? rows - r : tile;
+      const std::int64_t width = columns - c < tile ? columns - c : tile;
+      if constexpr (std::is_same_v<T, float>) {
+        if (height == tile && width == tile) {
+          transpose_tile<Tile>(corner, from_stride, place, to_stride, std::make_integer_sequence<int, tile>());
+          continue;
+        }
+      }
+      for (std::int64_t j = 0; j < width; ++j) {
+        for (std::int64_t i = 0; i < height; ++i) place[j * to_stride + i] = corner[i * from_stride + j];
+      }
+    }
+  }
 }
 
 }  // namespace gradc

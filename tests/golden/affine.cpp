@@ -390,15 +390,16 @@ static void fit_step(std::int32_t* __restrict step_) {
 
 // dW[i, j] = sum[b] x[b, i] * dW_term[b, j]
 // W[i, j] = W[i, j] - 0.1 * dW[i, j]
-// dW: f32[3, 2], W: f32[3, 2], x: f32[B, 3], dW_term: f32[B, 2]
+// W: f32[3, 2], x: f32[B, 3], dW_term: f32[B, 2]
 // affine.nn:7
 static void fit_f_only_W(std::int64_t B, const float* __restrict x,
-                         const float* __restrict dW_term, float* __restrict W,
-                         float* __restrict dW) {
+                         const float* __restrict dW_term, float* __restrict W) {
+  alignas(64) float dW[6];
   product3(B, x, dW_term, dW);
   for (std::int64_t i = 0; i < 3; ++i) {
     for (std::int64_t j = 0; j < 2; ++j) {
-      W[i * 2 + j] = W[i * 2 + j] - 0.1f * dW[i * 2 + j];
+      const float dW_i_j = dW[i * 2 + j];
+      W[i * 2 + j] = W[i * 2 + j] - 0.1f * dW_i_j;
     }
   }
 }
@@ -452,7 +453,6 @@ fit_result fit(Parameters& parameters, State& state, Workspace& workspace, std::
   fit_result result{};
   auto* const dW_term = gradc::place<float>(workspace.data, 64);  // f32[B, 2]
   auto* const b_sum_sum = gradc::place<float>(workspace.data, 0);  // f32[B, 2]
-  auto* const dW = gradc::place<float>(workspace.data, 128);  // f32[3, 2]
 
   // loss
   fit_dW_term(B, x, parameters.f_only_W, parameters.f_only_b, t, dW_term, b_sum_sum);
@@ -460,7 +460,7 @@ fit_result fit(Parameters& parameters, State& state, Workspace& workspace, std::
 
   // backward and update
   affine::fit_step(state.fit_step);
-  fit_f_only_W(B, x, dW_term, parameters.f_only_W, dW);
+  fit_f_only_W(B, x, dW_term, parameters.f_only_W);
   fit_f_only_b(B, b_sum_sum, t, parameters.f_only_b);
   return result;
 }

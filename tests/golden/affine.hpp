@@ -29,7 +29,7 @@ struct State {
 // Memory for intermediate values. One workspace serves every function, one call at a time; its contents need
 // not be set. A thread of its own needs a workspace of its own.
 struct Workspace {
-  alignas(64) unsigned char data[192];
+  alignas(64) unsigned char data[128];
 };
 
 // Gives every parameter and state its initial value; the same seed gives the same values.

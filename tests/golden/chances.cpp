@@ -368,15 +368,16 @@ static void fit_ddense1(std::int64_t B, const float* __restrict t, const float* 
 
 // dW[i, j] = sum[b] x[b, i] * ddense1[b, j]
 // W[i, j] = W[i, j] - 0.5 * dW[i, j]
-// dW: f32[3, 3], W: f32[3, 3], x: f32[B, 3], ddense1: f32[B, 3]
+// W: f32[3, 3], x: f32[B, 3], ddense1: f32[B, 3]
 // chances.nn:5
 static void fit_f_dense1_W(std::int64_t B, const float* __restrict x,
-                           const float* __restrict ddense1, float* __restrict W,
-                           float* __restrict dW) {
+                           const float* __restrict ddense1, float* __restrict W) {
+  alignas(64) float dW[9];
   product2(B, x, ddense1, dW);
   for (std::int64_t i = 0; i < 3; ++i) {
     for (std::int64_t j = 0; j < 3; ++j) {
-      W[i * 3 + j] = W[i * 3 + j] - 0.5f * dW[i * 3 + j];
+      const float dW_i_j = dW[i * 3 + j];
+      W[i * 3 + j] = W[i * 3 + j] - 0.5f * dW_i_j;
     }
   }
 }
@@ -415,7 +416,6 @@ fit_result fit(Parameters& parameters, State& state, Workspace& workspace, std::
   auto* const s = gradc::place<float>(workspace.data, 128);  // f32[B]
   auto* const m = gradc::place<float>(workspace.data, 64);  // f32[B]
   auto* const ddense1 = gradc::place<float>(workspace.data, 192);  // f32[B, 3]
-  auto* const dW = gradc::place<float>(workspace.data, 0);  // f32[3, 3]
 
   // forward
   f_dense1(B, x, parameters.f_dense1_W, dense1);
@@ -427,7 +427,7 @@ fit_result fit(Parameters& parameters, State& state, Workspace& workspace, std::
   // backward and update
   chances::fit_step(state.fit_step);
   fit_ddense1(B, t, dense1, m, s, ddense1);
-  fit_f_dense1_W(B, x, ddense1, parameters.f_dense1_W, dW);
+  fit_f_dense1_W(B, x, ddense1, parameters.f_dense1_W);
   return result;
 }
 
