@@ -97,11 +97,11 @@ Topic load_topic(const std::string& name) {
   return t;
 }
 
-const gradc::Function& function_of(const gradc::Graph& g, const std::string& name) {
+const gradc::Function& function_of(const gradc::Graph& g, std::string_view name) {
   for (const gradc::Function& f : g.functions) {
     if (f.name == name) return f;
   }
-  throw std::runtime_error("no net or step " + name);
+  throw std::runtime_error("no net or step " + std::string(name));
 }
 
 }  // namespace test

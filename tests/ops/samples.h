@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "dsl/graph.h"
@@ -41,6 +42,6 @@ struct Topic {
 std::vector<std::string> topic_names();
 // Throws what is wrong with a sample spec or a fixture.
 Topic load_topic(const std::string& name);
-const gradc::Function& function_of(const gradc::Graph&, const std::string& name);
+const gradc::Function& function_of(const gradc::Graph&, std::string_view name);
 
 }  // namespace test

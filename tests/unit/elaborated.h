@@ -8,6 +8,7 @@
 #include <fstream>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "catch.h"
@@ -75,11 +76,11 @@ inline void elaborate_well(Elaborated& e, const std::string& text,
   gradc::verify(e.spec.graph, "ast_to_graph");
 }
 
-inline const gradc::Function& function(const Elaborated& e, const std::string& name) {
+inline const gradc::Function& function(const Elaborated& e, std::string_view name) {
   for (const gradc::Function& f : e.spec.graph.functions) {
     if (f.name == name) return f;
   }
-  FAIL("no function " << name);
+  FAIL("no function " << std::string(name));
   return e.spec.graph.functions.front();
 }
 
