@@ -50,7 +50,7 @@ TEST_CASE("every argument of a random number counts") {
   CHECK(base != gradc::random_uniform(1, 2, 3, 4 + (1ull << 40)));
 }
 
-TEST_CASE("uniform numbers are evenly spread over [0, 1)") {
+TEST_CASE("uniform numbers are evenly spread between 0 and 1") {
   const int n = 200000;
   double mean = 0, square = 0;
   for (int i = 0; i < n; ++i) {
