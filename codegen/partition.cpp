@@ -164,6 +164,7 @@ void Partitioner::rewrite_node(NodeId id) {
       label(stored_[id], g_.label(id));
       return;
     }
+    case NodeKind::custom:
     case NodeKind::gradient: GRADC_UNREACHABLE("partition needs a differentiated graph");
     case NodeKind::random: reasons_[id] = "random numbers"; [[fallthrough]];
     default: stored_[id] = id; return;

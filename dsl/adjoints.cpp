@@ -9,6 +9,7 @@
 #include "dsl/check.h"
 #include "dsl/derivatives.h"
 #include "dsl/recurrence.h"
+#include "dsl/replace_nodes.h"
 #include "dsl/transpose_read.h"
 
 namespace gradc {
@@ -151,17 +152,19 @@ class Sweep {
   // Only values between the loss and what is asked for are visited.
   void mark_active(const std::vector<NodeId>& wrt) {
     active_.assign(g.node_count(), false);
+    const std::unordered_set<NodeId> below = reached();
     const std::unordered_set<NodeId> targets(wrt.begin(), wrt.end());
     for (bool grown = true; grown;) {  // once, and again where a past turns out to be active
       grown = false;
       for (NodeId id : order_) {
         const Node& n = g[id];
-        if (!is_float(n.type.dtype)) continue;
+        if (!is_float(n.type.dtype) || !below.contains(id)) continue;
         bool active = active_[id.value] || targets.contains(id);
         if (n.kind == NodeKind::reshape || n.kind == NodeKind::recurrence) {
           active |= active_[n.operand.value];
         }
         if (n.kind == NodeKind::comprehension) active |= Flow(g, active_).visit(n.body);
+        for (const Pull& p : n.pulls) active |= active_[p.to.value];
         active_[id.value] = active;
       }
       for (const Loop& loop : loops_) {
@@ -171,6 +174,25 @@ class Sweep {
         }
       }
     }
+  }
+
+  // What a cotangent may come to: of a custom node not its value, nor what it computes to pass on.
+  std::unordered_set<NodeId> reached() const {
+    std::unordered_set<NodeId> seen{loss_};
+    std::vector<NodeId> queue{loss_};
+    for (std::size_t k = 0; k < queue.size(); ++k) {
+      const Node& n = g[queue[k]];
+      std::vector<NodeId> next;
+      for (const Pull& p : n.pulls) next.push_back(p.to);
+      for (const Equation& e : n.equations) next.push_back(e.past);
+      if (n.kind != NodeKind::custom) {
+        for (NodeId operand : operands_of(g, queue[k])) next.push_back(operand);
+      }
+      for (NodeId id : next) {
+        if (seen.insert(id).second) queue.push_back(id);
+      }
+    }
+    return seen;
   }
 
   void visit(NodeId id) {
@@ -189,6 +211,17 @@ class Sweep {
     }
     if (n.kind == NodeKind::recurrence) contribute(n.operand, cotangent, id);
     if (n.kind == NodeKind::comprehension) visit_comprehension(id, n, cotangent);
+    if (n.kind == NodeKind::custom) visit_custom(id, cotangent);
+  }
+
+  void visit_custom(NodeId id, NodeId cotangent) {
+    const Node n = g[id];
+    std::vector<NodeId> values;
+    for (const Pull& p : n.pulls) values.push_back(p.value);
+    values = replace_nodes(g, values, {{n.result, id}, {n.cotangent, cotangent}});
+    for (std::size_t k = 0; k < values.size(); ++k) {
+      if (active_[n.pulls[k].to.value]) contribute(n.pulls[k].to, values[k], id);
+    }
   }
 
   // The adjoint of a recurrence is one that runs the other way: the cotangent of a step that reads a past is
@@ -227,7 +260,11 @@ class Sweep {
       const NodeId cotangent =
           parts.empty() ? filled(g, g[step].type, 0) : sum(step, parts);
       if (defines) equations[--next].body = cotangent;
-      visit_comprehension(step, g[step], cotangent, Reads::of_others);
+      if (g[step].kind == NodeKind::custom) {
+        visit_custom(step, cotangent);
+      } else {
+        visit_comprehension(step, g[step], cotangent, Reads::of_others);
+      }
     }
     leave(loop, equations, std::move(elsewhere));
   }
@@ -382,6 +419,11 @@ bool passes_gradient(const Graph& g, NodeId node, NodeId operand) {
   if (n.kind == NodeKind::reshape || n.kind == NodeKind::recurrence ||
       n.kind == NodeKind::gradient) {
     return true;
+  }
+  for (const Pull& p : n.pulls) {
+    if (p.to != operand) continue;
+    const std::vector<NodeId> used = topological_order(g, {p.value});
+    if (std::find(used.begin(), used.end(), n.cotangent) != used.end()) return true;
   }
   if (n.kind != NodeKind::comprehension || is_position(n.reduction)) return false;
   std::vector<bool> active(g.node_count());

@@ -146,6 +146,8 @@ struct Definition {
   std::vector<Parameter> results;
   std::vector<Statement> body;
   std::vector<Expr> value;  // `op f(x) = e`: one expression, and no body
+  bool custom = false;      // `custom op … gradient { … }`
+  std::vector<Statement> gradient;
 };
 
 struct DimDecl {

@@ -309,10 +309,11 @@ std::string text(const ast::ConstDecl& c) {
 }
 std::string text(const ast::Definition& d) {
   constexpr std::string_view kinds[] = {"op", "layer", "net", "step", "optimizer"};
-  std::string s = fmt::format("{} {}({})", kinds[static_cast<int>(d.kind)], d.name.text,
-                              joined(d.parameters, parameter));
+  std::string s = fmt::format("{}{} {}({})", d.custom ? "custom " : "", kinds[static_cast<int>(d.kind)],
+                              d.name.text, joined(d.parameters, parameter));
   if (!d.results.empty()) s += " -> " + joined(d.results, parameter);
-  return s + " " + (d.value.empty() ? block(d.body) : "= " + print(d.value[0]));
+  s += " " + (d.value.empty() ? block(d.body) : "= " + print(d.value[0]));
+  return s + (d.custom ? " gradient " + block(d.gradient) : "");
 }
 std::string text(const ast::ProgramDecl& p) {
   return "program " + block(p.statements);

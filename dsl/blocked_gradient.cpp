@@ -67,6 +67,7 @@ Blocker blocker_between(const Graph& g, NodeId node, NodeId operand) {
   if (n.reduction == Reduction::argmax || n.reduction == Reduction::argmin) {
     return {std::string(name(n.reduction)), 5, std::string(name(n.reduction))};
   }
+  if (n.kind == NodeKind::custom) return {"a custom gradient", 4, "custom"};
   return n.body.valid() ? blocker_in(g, n.body, operand) : Blocker{};
 }
 

@@ -172,7 +172,7 @@ Value call_definition(Elaboration& e, Scope& scope, const ast::Definition& d,
   for (const auto& [path, r] : replaced) e.replaced[callee.path + "." + path] = r;
   e.calls.push_back({&d, call.span});
   BodyEffects effects;
-  Value result = run_body(e, callee, effects);
+  Value result = d.custom ? run_custom(e, callee, effects) : run_body(e, callee, effects);
   e.calls.pop_back();
   e.random_path = random_path;
   if (!result.poisoned()) check_replaced(e, scope, d, call, callee.path);
@@ -211,7 +211,7 @@ Scope scope_of(Elaboration& e, const ast::Definition& d) {
   s.in_prelude = d.span.file == 0;
   s.first_index = e.indices.size();
   s.first_ellipsis = e.ellipses.size();
-  s.silent = holds_broken(d.body);
+  s.silent = holds_broken(d.body) || holds_broken(d.gradient);
   return s;
 }
 

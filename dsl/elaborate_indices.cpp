@@ -230,6 +230,9 @@ Value evaluate_indexed(Elaboration& e, Scope& scope, const ast::Target& target,
       if (r.name.text == target.name.text) declared = declared_shape(e, scope, r.type);
     }
   }
+  if (auto cotangent = scope.cotangents.find(target.name.text); cotangent != scope.cotangents.end()) {
+    declared = cotangent->second;
+  }
   const IndexRanges ranges = infer_ranges(e, scope, target.indices, value, declared);
   if (!ranges.ok) return {};
   for (std::size_t k = 0; k < ranges.indices.size(); ++k) {

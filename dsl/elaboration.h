@@ -117,6 +117,7 @@ struct Scope {
   // Of parameters whose extents were inferred: where the subscripts of each dim begin.
   std::map<std::string, std::vector<std::int64_t>> first_subscripts;
   std::vector<Round> rounds;           // of the loops around the statement, outermost first
+  std::map<std::string, Shape> cotangents;  // of a custom op: the shapes of what its gradient defines
 };
 
 struct ActiveIndex {
@@ -372,6 +373,8 @@ void run_branch(Elaboration&, Scope&, const ast::If&, BodyEffects&);
 std::string loop_suffix(const Scope&);  // the numbers of the loops around a statement: "", "3", "3_0"
 // Runs a body and gives its results: one value, or a tuple.
 Value run_body(Elaboration&, Scope&, BodyEffects&);
+// The same of a custom op, with its gradient (elaborate_custom.cpp).
+Value run_custom(Elaboration&, Scope& callee, BodyEffects&);
 Scope scope_of(Elaboration&, const ast::Definition&);
 bool too_deep(Elaboration&, const ast::Definition&, Span call);
 

@@ -106,6 +106,8 @@ struct Writer {
         return fmt::format("{} = {} where{}, step by step{}", local, names.at(n.operand),
                            equations.substr(1), n.backwards ? " from the end" : "");
       }
+      case NodeKind::custom:
+        return fmt::format("{} = {}, with a gradient of its own", local, names.at(n.operand));
       case NodeKind::gradient:
         return fmt::format("{} = grad({}, {})", local, names.at(n.operand), names.at(n.wrt));
       case NodeKind::comprehension:

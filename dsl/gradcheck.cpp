@@ -7,6 +7,7 @@
 #include <cmath>
 #include <random>
 
+#include "dsl/custom_gradients.h"
 #include "dsl/detached.h"
 #include "dsl/differentiate.h"
 #include "dsl/interpret.h"
@@ -20,6 +21,7 @@ struct Subject {
   std::string function, name;
   NodeId loss;
   std::vector<NodeId> variables;
+  std::vector<NodeId> given{};  // the gradients, where they are not derived
 };
 
 // The sum of all float outputs, each element times a random weight (inputs of the names given
@@ -47,11 +49,13 @@ NodeId weighted_sum(Graph& g, const std::string& function, const std::vector<Out
 // Losses of a graph without gradient nodes.
 std::vector<Subject> subjects(Graph& g, const std::string& only) {
   std::vector<Subject> result;
+  std::vector<NodeId> roots;
   for (const Function& f : g.functions) {
     if (!only.empty() && f.name != only) continue;
     for (const Minimize& m : f.minimizes) {
       const std::string& name = g.label(m.loss).name;
       result.push_back({f.name, name.empty() ? "loss" : name, m.loss, m.parameters});
+      roots.push_back(m.loss);
     }
     if (f.kind != FunctionKind::net) continue;
     Subject s{f.name, "", weighted_sum(g, f.name, f.outputs), {}};
@@ -63,7 +67,11 @@ std::vector<Subject> subjects(Graph& g, const std::string& only) {
     for (NodeId id : topological_order(g, {s.loss})) {
       if (g[id].kind == NodeKind::parameter) s.variables.push_back(id);
     }
+    roots.push_back(s.loss);
     result.push_back(std::move(s));
+  }
+  for (GivenGradient& given : given_gradients(g, roots)) {
+    result.push_back({"custom op " + given.op, given.result, given.loss, given.inputs, given.gradients});
   }
   return result;
 }
@@ -221,6 +229,10 @@ void check_variable(GradientCheck& result, const Array& gradient, Slope slope,
                                                           : GradientVerdict::right;
 }
 
+bool is_decided(GradientVerdict v) {
+  return v == GradientVerdict::right || v == GradientVerdict::wrong || v == GradientVerdict::differs;
+}
+
 // Of all the work of `options`, this subject has a share.
 std::vector<GradientCheck> check(const Graph& plain, const Subject& subject,
                                  const GradcheckOptions& options, double share) {
@@ -229,7 +241,9 @@ std::vector<GradientCheck> check(const Graph& plain, const Subject& subject,
   f.name = subject.function;
   f.kind = FunctionKind::step;
   f.outputs = {{"loss", subject.loss}};
-  for (NodeId id : gradients(with_gradients, subject.loss, subject.variables)) {
+  const std::vector<NodeId> symbolic =
+      subject.given.empty() ? gradients(with_gradients, subject.loss, subject.variables) : subject.given;
+  for (NodeId id : symbolic) {
     f.outputs.push_back({"d" + plain[subject.variables[f.outputs.size() - 1]].name, id});
   }
   with_gradients.functions = {f};
@@ -266,7 +280,7 @@ std::vector<GradientCheck> check(const Graph& plain, const Subject& subject,
     std::vector<Array> values;
     try {
       values = interpret(with_gradients, roots, environment);
-      loss = freeze_detached(frozen, subject.loss, environment);
+      loss = freeze_detached(frozen, freeze_custom(frozen, subject.loss, environment), environment);
     } catch (const EvaluationError& error) {
       for (GradientCheck& r : results) r.message = error.what();
       continue;
@@ -275,13 +289,17 @@ std::vector<GradientCheck> check(const Graph& plain, const Subject& subject,
     bool done = true;
     for (std::size_t k = 0; k < results.size(); ++k) {
       GradientCheck& r = results[k];
-      if (r.verdict == GradientVerdict::right || r.verdict == GradientVerdict::wrong) continue;
+      if (is_decided(r.verdict)) continue;
       check_variable(r, values[k + 1], Slope{frozen, loss, environment, r.variable}, limited,
                      draw.seed);
       r.message.clear();
+      if (r.verdict == GradientVerdict::wrong && !subject.given.empty()) r.verdict = GradientVerdict::differs;
       done = done && r.verdict != GradientVerdict::no_slope;
     }
     if (done) break;
+  }
+  for (std::size_t k = 0; k < results.size() && !subject.given.empty(); ++k) {
+    results[k].variable = plain.label(subject.variables[k]).name;
   }
   return results;
 }
@@ -312,7 +330,10 @@ std::string gradcheck_to_text(const std::vector<GradientCheck>& results) {
   for (std::size_t k = 0; k < results.size(); ++k) {
     const GradientCheck& r = results[k];
     std::string verdict = "right";
-    if (r.verdict == GradientVerdict::wrong) {
+    if (r.verdict == GradientVerdict::differs) {
+      verdict = fmt::format("not the derivative at {}: given {:.6g}, difference {:.6g}", r.place, r.symbolic,
+                            r.numeric);
+    } else if (r.verdict == GradientVerdict::wrong) {
       verdict = fmt::format("WRONG at {}: symbolic {:.6g}, difference {:.6g}", r.place, r.symbolic,
                             r.numeric);
     } else if (r.verdict == GradientVerdict::not_finite) {
@@ -325,6 +346,13 @@ std::string gradcheck_to_text(const std::vector<GradientCheck>& results) {
     }
     text += fmt::format("{:<{}}  {:>8}  {:>8}  {:>9.1e}  {}\n", gradients[k], width, r.elements,
                         r.compared - r.kinks, r.error, verdict);
+  }
+  const bool differs = std::any_of(results.begin(), results.end(), [](const GradientCheck& r) {
+    return r.verdict == GradientVerdict::differs;
+  });
+  if (differs) {
+    text += "A custom op may pass on something else than the derivative: see that what differs is meant to. The other "
+            "rows\ntake what it passes on for right.\n";
   }
   return text;
 }

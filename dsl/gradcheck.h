@@ -27,9 +27,11 @@ enum class GradientVerdict : std::uint8_t {
   wrong,
   not_finite,  // the loss or its gradient is no finite number at any of the inputs tried
   no_slope,    // the loss has a kink or a jump wherever it was looked at
+  differs,     // that of a custom op is not the derivative of its value, as it need not be
 };
 
-// One gradient: of a loss of a step, or for a net of the sum of its outputs with random weights.
+// One gradient: of a loss of a step; for a net of the sum of its outputs with random weights, for a custom op
+// of its result with such. In those of nets and steps what a custom op gives is taken for right.
 struct GradientCheck {
   std::string function;
   std::string loss;           // name of the loss; for a net its outputs

@@ -10,6 +10,9 @@ std::string gradient_advice(std::string_view operation) {
   if (operation == "detach") {
     return "detach is there to stop the gradient: take it away, or leave the parameter out of 'over'";
   }
+  if (operation == "custom") {
+    return "it passes nothing on to this input: let its 'gradient' do so, or leave the parameter out of 'over'";
+  }
   for (std::string_view rounding : {"floor", "ceil", "round", "sign"}) {
     if (operation != rounding) continue;
     return fmt::format(

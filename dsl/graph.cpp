@@ -51,6 +51,8 @@ std::size_t hash(const Node& n) {
   h << code(n.distribution) << bits(n.a) << bits(n.b) << n.stream << n.operand.value << n.wrt.value
     << code(n.reduction) << n.body.value << n.backwards;
   for (const Equation& e : n.equations) h << e.past.value << e.body.value << e.time;
+  h << n.result.value << n.cotangent.value;
+  for (const Pull& p : n.pulls) h << p.to.value << p.value.value;
   return h.value();
 }
 
@@ -61,7 +63,8 @@ bool same(const Node& x, const Node& y) {
   return x.type == y.type && x.distribution == y.distribution && same_bits(x.a, y.a) &&
          same_bits(x.b, y.b) && x.stream == y.stream && x.operand == y.operand && x.wrt == y.wrt &&
          x.reduction == y.reduction && x.ranges == y.ranges && x.body == y.body &&
-         x.equations == y.equations && x.backwards == y.backwards &&
+         x.equations == y.equations && x.backwards == y.backwards && x.pulls == y.pulls &&
+         x.result == y.result && x.cotangent == y.cotangent &&
          std::equal(x.values.begin(), x.values.end(), y.values.begin(), y.values.end(), same_bits);
 }
 
@@ -355,6 +358,16 @@ std::vector<NodeId> operands_of(const Graph& g, NodeId id) {
     case NodeKind::comprehension: return reads_of(g, n.body);
     case NodeKind::reshape: return {n.operand};
     case NodeKind::gradient: return {n.operand, n.wrt};
+    case NodeKind::custom: {
+      std::vector<NodeId> operands;
+      Node links = n;
+      for_each_link(links, [&](NodeId& operand) {
+        if (std::find(operands.begin(), operands.end(), operand) == operands.end()) {
+          operands.push_back(operand);
+        }
+      });
+      return operands;
+    }
     case NodeKind::recurrence: {
       std::vector<NodeId> operands;
       for (const Equation& e : n.equations) operands.push_back(e.body);

@@ -84,6 +84,7 @@ enum class NodeKind : std::uint8_t {
   reshape,        // `operand`, same elements in row-major order
   past,           // of a recurrence: what one of its equations has given so far; told apart by `stream`
   recurrence,     // all of `operand` once every past is what its equation gives
+  custom,         // `operand`, with a gradient of its own: what reaches it is passed on as `pulls` say
   gradient,       // d operand / d wrt, operand a scalar; differentiate replaces it
 };
 
@@ -97,6 +98,13 @@ struct Equation {
   friend bool operator==(const Equation&, const Equation&) = default;
 };
 
+// What a custom node passes on to `to`: `value`, in which two inputs stand for the node itself (`result`)
+// and for what reaches it (`cotangent`).
+struct Pull {
+  NodeId to, value;
+  friend bool operator==(const Pull&, const Pull&) = default;
+};
+
 struct Node {
   NodeKind kind = NodeKind::comprehension;
   TensorType type;
@@ -105,13 +113,15 @@ struct Node {
   Distribution distribution = Distribution::normal;  // random
   double a = 0, b = 1;                               // random
   std::uint32_t stream = 0;    // random: distinct streams are independent; past
-  NodeId operand;              // reshape, recurrence, gradient; initial value of a parameter or state
+  NodeId operand;              // reshape, recurrence, custom, gradient; initial value of a parameter or state
   NodeId wrt;                  // gradient
   Reduction reduction = Reduction::none;  // comprehension
   Shape ranges;                // comprehension: extents of all indices, free ones first
   ScalarId body;               // comprehension
   std::vector<Equation> equations;  // recurrence
   bool backwards = false;           // recurrence: time runs from the last position to the first
+  std::vector<Pull> pulls;          // custom
+  NodeId result, cotangent;         // custom: inputs that nothing else has, named op.… for people
 };
 
 // What a person should see of a node; never influences meaning or identity.
@@ -222,8 +232,17 @@ std::vector<NodeId> operands_of(const Graph&, NodeId);
 // Calls visit(NodeId&) for each operand that is no read in a body, and no leaf's initial value.
 template <class Visit>
 void for_each_link(Node& n, Visit&& visit) {
-  if (n.kind == NodeKind::reshape || n.kind == NodeKind::recurrence || n.kind == NodeKind::gradient) {
+  if (n.kind == NodeKind::reshape || n.kind == NodeKind::recurrence || n.kind == NodeKind::custom ||
+      n.kind == NodeKind::gradient) {
     visit(n.operand);
+  }
+  if (n.kind == NodeKind::custom) {
+    visit(n.result);
+    visit(n.cotangent);
+  }
+  for (Pull& p : n.pulls) {
+    visit(p.to);
+    visit(p.value);
   }
   if (n.kind == NodeKind::gradient) visit(n.wrt);
   for (Equation& e : n.equations) visit(e.body);

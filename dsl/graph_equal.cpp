@@ -94,6 +94,9 @@ class Comparison {
            (a.kind != NodeKind::random || (a.distribution == b.distribution && same(a.a, b.a) &&
                                            same(a.b, b.b) && a.stream == b.stream)) &&
            (is_initialised(a) ? same(a.operand, b.operand) : same_pair(a.operand, b.operand)) &&
+           same_pair(a.result, b.result) && same_pair(a.cotangent, b.cotangent) &&
+           all(a.pulls, b.pulls,
+               [&](const Pull& x, const Pull& y) { return same_pair(x.to, y.to) && same_pair(x.value, y.value); }) &&
            same_pair(a.wrt, b.wrt) && a.backwards == b.backwards &&
            (a.kind != NodeKind::past || a.stream == b.stream) &&
            all(a.equations, b.equations,

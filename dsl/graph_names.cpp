@@ -22,7 +22,7 @@ bool is_digit(char c) {
 
 // Words that mean something in printed graphs besides those of the language.
 constexpr std::array special_words = {
-    "argmax", "argmin", "bool",      "cast",        "constant",  "cotangents", "evaluation", "f32",
+    "argmax", "argmin", "bool",      "cast",        "constant",  "cotangents", "custom", "evaluation", "f32",
     "f64",    "grad",   "gradient",  "inf",         "gradients", "i32",        "init",
     "input",  "int",    "mean",      "named",       "nan",       "neg",        "normal",
     "pad",    "padded", "parameter", "state_value", "pi",        "prod",       "reshape",

@@ -180,6 +180,14 @@ class Printer {
         return line(fmt::format("{}({}, [{}])", n.backwards ? "recurrence_back" : "recurrence",
                                 names_.at(n.operand), join(equations)));
       }
+      case NodeKind::custom: {
+        std::vector<std::string> pulls;
+        for (const Pull& p : n.pulls) {
+          pulls.push_back(fmt::format("[{}, {}]", names_.at(p.to), names_.at(p.value)));
+        }
+        return line(fmt::format("custom({}, {}, {}, [{}])", names_.at(n.operand), names_.at(n.result),
+                                names_.at(n.cotangent), join(pulls)));
+      }
       case NodeKind::gradient:
         return line(fmt::format("grad({}, {})", names_.at(n.operand), names_.at(n.wrt)));
       case NodeKind::comprehension:

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <set>
@@ -12,6 +13,7 @@
 
 #include "dsl/check.h"
 #include "dsl/recurrence.h"
+#include "dsl/replace_nodes.h"
 #include "gradc/philox.h"
 
 namespace gradc {
@@ -407,6 +409,7 @@ Array Evaluator::evaluate(NodeId id) {
       return {};  // stands for what is computed
     case NodeKind::recurrence:
       return values[n.operand.value];
+    case NodeKind::custom:
     case NodeKind::gradient:
       break;
   }
@@ -417,9 +420,14 @@ Array Evaluator::evaluate(NodeId id) {
 
 std::vector<Array> interpret(const Graph& g, const std::vector<NodeId>& roots,
                              const Environment& environment) {
+  const std::vector<NodeId> order = topological_order(g, roots);
+  if (std::any_of(order.begin(), order.end(), [&](NodeId id) { return g[id].kind == NodeKind::custom; })) {
+    Graph values = g;
+    const std::vector<NodeId> plain = drop_custom(values, roots);
+    return interpret(values, plain, environment);
+  }
   Evaluator e{g, environment};
   e.set_dims();
-  const std::vector<NodeId> order = topological_order(g, roots);
   std::unordered_map<NodeId, const Loop*> loops;  // of steps
   const std::vector<Loop> found = find_loops(g, order);
   std::set<const Loop*> done;

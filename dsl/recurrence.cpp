@@ -30,6 +30,7 @@ class LoopFinder {
     }
     for (NodeId id : order_) {
       if (g[id].kind == NodeKind::comprehension) add_step(id);
+      if (g[id].kind == NodeKind::custom) add_custom(id);
       if (g[id].kind == NodeKind::reshape && loop_of_.contains(g[id].operand)) {
         complain(loop_of_.at(g[id].operand), "a step is reshaped");
       }
@@ -87,6 +88,21 @@ class LoopFinder {
     loop_of_[id] = *of;
     loops_[*of].steps.push_back(id);
     loops_[*of].time[id] = *time;
+  }
+
+  // All that it links has its indices.
+  void add_custom(NodeId id) {
+    for (NodeId operand : operands_of(g, id)) {
+      const auto known = loop_of_.find(operand);
+      if (known == loop_of_.end() || g[operand].kind == NodeKind::past) continue;
+      const std::size_t of = known->second;
+      if (loop_of_.emplace(id, of).second) {
+        loops_[of].steps.push_back(id);
+        loops_[of].time[id] = loops_[of].time.at(operand);
+      } else if (loop_of_.at(id) != of || loops_[of].time.at(id) != loops_[of].time.at(operand)) {
+        complain(of, "a custom gradient goes across times");
+      }
+    }
   }
 
   // The index of time in a subscript: by itself, or of a past with what takes it back.

@@ -15,7 +15,7 @@ namespace gradc {
 struct Loop {
   std::vector<Equation> equations;
   bool backwards = false;
-  std::vector<NodeId> steps;    // comprehensions that depend on the pasts, operands first
+  std::vector<NodeId> steps;    // comprehensions and customs that depend on the pasts, operands first
   std::vector<NodeId> results;  // the recurrence nodes
   std::unordered_map<NodeId, std::uint32_t> time;  // the axis of time of each step and past
   std::string problem;          // why it cannot be computed so; empty if it can

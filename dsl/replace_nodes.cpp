@@ -3,8 +3,11 @@
 
 namespace gradc {
 
-std::vector<NodeId> replace_nodes(Graph& g, const std::vector<NodeId>& roots,
-                                  const std::unordered_map<NodeId, NodeId>& by) {
+namespace {
+
+std::vector<NodeId> rebuilt(Graph& g, const std::vector<NodeId>& roots,
+                            const std::unordered_map<NodeId, NodeId>& by,
+                            const std::function<NodeId(NodeId, NodeId)>& then) {
   std::unordered_map<NodeId, NodeId> now = by;
   std::unordered_map<ScalarId, ScalarId> scalars;
   auto body = [&](auto&& self, ScalarId id) -> ScalarId {
@@ -21,11 +24,29 @@ std::vector<NodeId> replace_nodes(Graph& g, const std::vector<NodeId>& roots,
     for_each_link(n, [&](NodeId& operand) { operand = now.at(operand); });
     const NodeId result = g.add(std::move(n));
     if (result != id && g.label(result).name.empty()) g.label(result) = Label(g.label(id));
-    now.emplace(id, result);
+    now.emplace(id, then ? then(id, result) : result);
   }
   std::vector<NodeId> replaced;
   for (NodeId id : roots) replaced.push_back(now.at(id));
   return replaced;
+}
+
+}  // namespace
+
+std::vector<NodeId> replace_nodes(Graph& g, const std::vector<NodeId>& roots,
+                                  const std::unordered_map<NodeId, NodeId>& by) {
+  return rebuilt(g, roots, by, nullptr);
+}
+
+std::vector<NodeId> rebuild_nodes(Graph& g, const std::vector<NodeId>& roots,
+                                  const std::function<NodeId(NodeId, NodeId)>& now) {
+  return rebuilt(g, roots, {}, now);
+}
+
+std::vector<NodeId> drop_custom(Graph& g, const std::vector<NodeId>& roots) {
+  return rebuild_nodes(g, roots, [&](NodeId, NodeId id) {
+    return g[id].kind == NodeKind::custom ? g[id].operand : id;
+  });
 }
 
 }  // namespace gradc

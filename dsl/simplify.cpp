@@ -86,9 +86,11 @@ class Pass {
         if (n.equations.empty()) return n.operand;  // it depends on no past
         for (Equation& e : n.equations) e.body = mapped_.at(e.body);
         return g.add(std::move(n));
+      case NodeKind::custom:
+        if (!gradient_pending_) return mapped_.at(n.operand);  // nobody will ask for its gradient
+        [[fallthrough]];
       case NodeKind::gradient:
-        n.operand = mapped_.at(n.operand);
-        n.wrt = mapped_.at(n.wrt);
+        for_each_link(n, [&](NodeId& operand) { operand = mapped_.at(operand); });
         return g.add(std::move(n));
       default:
         return id;

@@ -334,6 +334,19 @@ void SyntaxErrors::check_definition(const ast::Definition& d) {
     diagnostics_.error(
         "syntax", d.name.span,
         fmt::format("only an op is written with '='; '{}' needs a body in braces", d.name.text));
+  if (d.custom && d.gradient.empty())
+    diagnostics_.error("syntax", d.name.span,
+                       "a custom op says after its body what its gradient is: 'gradient { dx = … }'");
+  else if (d.custom && d.results.size() != 1)
+    diagnostics_.error(
+        "syntax", d.name.span,
+        fmt::format("a custom op gives its one result a name, which its gradient needs: "
+                    "'custom op {}(…) -> y {{ … }} gradient {{ … }}'",
+                    d.name.text));
+  else if (!d.custom && !d.gradient.empty())
+    diagnostics_.error("syntax", d.name.span,
+                       fmt::format("only a custom op has a gradient of its own: 'custom op {}(…) …'",
+                                   d.name.text));
   const bool step = d.kind == ast::DefinitionKind::step;
   if ((step || d.kind == ast::DefinitionKind::optimizer) && !d.results.empty())
     diagnostics_.error("syntax", d.results[0].name.span,

@@ -96,6 +96,18 @@ const auto else_word = terminal<x3::unused_type>(
              (it[1].kind == token_kind("{") || it[1].kind == token_kind("if"));
     },
     [](const Token&, State&) { return x3::unused; });
+const auto custom_word = terminal<x3::unused_type>(
+    "'custom'",
+    [](Iterator it, State& s) {
+      return it->kind == TokenKind::name && s.text(*it) == "custom" && it[1].kind == token_kind("op");
+    },
+    [](const Token&, State&) { return x3::unused; });
+const auto gradient_word = terminal<x3::unused_type>(
+    "'gradient'",
+    [](Iterator it, State& s) {
+      return it->kind == TokenKind::name && s.text(*it) == "gradient" && it[1].kind == token_kind("{");
+    },
+    [](const Token&, State&) { return x3::unused; });
 const auto optimizer_word = terminal<Name>(
     "'optimizer'", [](Iterator it, State&) { return it->kind == token_kind("optimizer"); }, to_name);
 // Where a body ends: at its brace, or where that is missing, before the next declaration.
@@ -374,8 +386,10 @@ const auto check_definition = [](auto& c) {
   s.errors.check_definition(x3::_val(c));
 };
 const auto definition_def =
-    spanned[kind[into(&ast::Definition::kind)] > header[signature] >
-            (body | (tok("=") > expr[push(&ast::Definition::value)])) > x3::eps[check_definition]];
+    spanned[-custom_word[set(&ast::Definition::custom, true)] >>
+            kind[into(&ast::Definition::kind)] > header[signature] >
+            (body | (tok("=") > expr[push(&ast::Definition::value)])) >
+            -(gradient_word > statements(&ast::Definition::gradient)) > x3::eps[check_definition]];
 
 BOOST_SPIRIT_DEFINE(kind, definition)
 

@@ -288,6 +288,18 @@ class Reader {
       require(!n.equations.empty(), e.span, "a recurrence has equations");
       return g.add(std::move(n));
     }
+    if (is_call(e, "custom", 4)) {
+      n.kind = NodeKind::custom;
+      n.operand = local(argument(e, 0));
+      n.type = g[n.operand].type;
+      n.result = local(argument(e, 1));
+      n.cotangent = local(argument(e, 2));
+      for (const Expr& pull : argument(e, 3).args) {
+        require(pull.args.size() == 2, pull.span, "expected a tensor and what reaches it");
+        n.pulls.push_back({local(pull.args[0]), local(pull.args[1])});
+      }
+      return g.add(std::move(n));
+    }
     if (is_call(e, "grad", 2)) {
       n.kind = NodeKind::gradient;
       n.operand = local(argument(e, 0));

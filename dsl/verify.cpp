@@ -128,6 +128,16 @@ class Verifier {
         for (const Equation& e : n.equations)
           if (e.past.valid() || n.ranges.empty()) check_id(e.past, "a past");
         break;
+      case NodeKind::custom:
+        require(is_float(n.type.dtype), "a custom gradient of what is not float");
+        require(n.type == g[n.operand].type, "a custom node differs from its value in type");
+        for (NodeId stands_in : {n.result, n.cotangent}) {
+          require(g[stands_in].kind == NodeKind::input && g[stands_in].type == n.type,
+                  "what stands for a custom node is no input of its type");
+        }
+        for (const Pull& p : n.pulls)
+          require(g[p.to].type == g[p.value].type, "what a custom node passes on differs in type");
+        break;
       case NodeKind::gradient:
         require(g[n.operand].type.rank() == 0, "the loss of a gradient is no scalar");
         require(is_float(g[n.operand].type.dtype), "the loss of a gradient is not float");

@@ -47,8 +47,9 @@ int gradcheck(Session& session, const GradcheckArguments& arguments) {
   fmt::print(
       "Gradients against finite differences, in double precision (error at most {:.0e}):\n{}",
       options.tolerance, gradcheck_to_text(checks));
-  bool passed = std::none_of(checks.begin(), checks.end(), [](const GradientCheck& row) {
-    return row.verdict == GradientVerdict::wrong || row.verdict == GradientVerdict::not_finite;
+  bool passed = std::none_of(checks.begin(), checks.end(), [&](const GradientCheck& row) {
+    return row.verdict == GradientVerdict::wrong || row.verdict == GradientVerdict::not_finite ||
+           (arguments.strict && row.verdict == GradientVerdict::differs);
   });
 
   if (arguments.emitted) {

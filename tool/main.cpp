@@ -164,6 +164,8 @@ int run(Session& session, int argc, char** argv) {
       ->capture_default_str();
   gradcheck_verb->add_flag("!--no-emitted", gradcheck_options.emitted,
                            "Leave out the comparison with compiled code");
+  gradcheck_verb->add_flag("--strict", gradcheck_options.strict,
+                           "Fail where a custom op has another gradient than its derivative");
   gradcheck_verb->callback([&] { call(gradcheck, gradcheck_options); });
 
   ExplainArguments explain_options;

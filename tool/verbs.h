@@ -63,6 +63,7 @@ struct GradcheckArguments {
   SpecArguments spec;
   std::uint64_t seed = 1;
   bool emitted = true;  // also compare with the compiled program
+  bool strict = false;  // the gradient of a custom op has to be the derivative
 };
 int gradcheck(Session&, const GradcheckArguments&);
 

@@ -137,7 +137,8 @@ struct Syntax {
   }
   static bool equal(const ast::Definition& a, const ast::Definition& b) {
     return a.kind == b.kind && equal(a.name, b.name) && equal(a.parameters, b.parameters) &&
-           equal(a.results, b.results) && equal(a.body, b.body) && equal(a.value, b.value);
+           equal(a.results, b.results) && equal(a.body, b.body) && equal(a.value, b.value) &&
+           a.custom == b.custom && equal(a.gradient, b.gradient);
   }
   static bool equal(const ast::ProgramDecl& a, const ast::ProgramDecl& b) {
     return equal(a.statements, b.statements);

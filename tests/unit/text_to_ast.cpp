@@ -95,6 +95,14 @@ op stats(x: f32[B, H], eps: float = 1e-5, name: string = "a \"b\" \\") -> m[B], 
   m[b] = mean[h] x[b, h]
   v[b] = (mean[h] (x[b, h] - m[b]) ^ 2) + eps / 2.0
 }
+custom op limited(x[..], limit: float = 1.0) -> y[..] {
+  custom = x
+  gradient = custom
+  y = gradient
+} gradient {
+  l = -limit
+  dx[..] = max(dy[..], l)
+}
 layer conv(x[B, C, I, J], F: int, k: int = 3, pad: int = k / 2) -> y {
   param K: f32[F, C, k, k] ~ he_normal(C * k * k)
   param c: f32[F] ~ zeros if F > 1 and not k == 2 or pad != 0
@@ -268,7 +276,7 @@ TEST_CASE("everything parses and prints to the same syntax") {
   check_robust(without_mistake());
   const Parsed p = parse(without_mistake());
   REQUIRE(p.errors() == "");
-  CHECK(p.file.items.size() == 11);
+  CHECK(p.file.items.size() == 12);
   // Printing is canonical: a second time changes nothing.
   const std::string once = ast_to_text(p.file);
   CHECK(ast_to_text(parse(once).file) == once);
