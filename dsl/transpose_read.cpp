@@ -1,5 +1,8 @@
 // transpose_read.cpp: solves φ(I, R) = a for as many indices as it determines; the rest are summed.
 //
+// A read at s · i + u, as a convolution with stride s makes, is taken apart first: rows r, r + s, … of A and of the
+// window meet in phase r alone, so that each phase is a read at i + q, without steps.
+//
 // Variables are numbered: first the axes a of A, then the indices (I, R) of y, then remainders made
 // by floor divisions. Each equation is φ_d - a_d = 0. Solving one for an index removes that index;
 // what the solution may violate (range, divisibility) becomes a guard.
@@ -12,6 +15,7 @@
 
 #include "dsl/bounds.h"
 #include "dsl/check.h"
+#include "dsl/simplify_scalar.h"
 
 namespace gradc {
 
@@ -40,17 +44,25 @@ struct Solution {
   std::int64_t divisor = 1;
 };
 
+// A[φ(I, R)] in y[I] = red[R] …, by its parts.
+struct Read {
+  Shape axes;                        // of A
+  std::vector<ScalarId> subscripts;  // φ
+  Shape ranges;                      // of (I, R)
+  std::size_t free = 0;              // so many of them are I
+  ScalarId cotangent, dy;            // over (I, R)
+};
+
 class Transposer {
  public:
-  Transposer(Graph& graph, const ReadAdjoint& problem)
+  Transposer(Graph& graph, const Read& problem)
       : g(graph),
         problem_(problem),
-        axes_(g[g[problem.read].tensor].type.shape),
+        axes_(problem.axes),
         rank_(static_cast<std::uint32_t>(axes_.size())),
         extents_(axes_) {
-    const Node& y = g[problem.y];
-    extents_.insert(extents_.end(), y.ranges.begin(), y.ranges.end());
-    for (std::uint32_t k = 0; k < y.ranges.size(); ++k) shift_.push_back(g.index(rank_ + k));
+    extents_.insert(extents_.end(), problem.ranges.begin(), problem.ranges.end());
+    for (std::uint32_t k = 0; k < problem.ranges.size(); ++k) shift_.push_back(g.index(rank_ + k));
   }
 
   NodeId run() {
@@ -66,7 +78,7 @@ class Transposer {
 
   // One equation per subscript, or an equality guard where the subscript is no affine form.
   void set_up() {
-    const std::vector<ScalarId> subscripts = g[problem_.read].args;
+    const std::vector<ScalarId>& subscripts = problem_.subscripts;
     for (std::uint32_t d = 0; d < rank_; ++d) {
       if (std::find(paired_.begin(), paired_.end(), d) != paired_.end()) continue;
       Affine form;
@@ -206,7 +218,7 @@ class Transposer {
 
   // y's own index v, and so checked by reading dy with zero outside.
   bool is_free_index(std::uint32_t v) const {
-    return v >= rank_ && v - rank_ < g[problem_.y].type.rank();
+    return v >= rank_ && v - rank_ < problem_.free;
   }
 
   // Zero outside is enough if all else stays finite there: sums and products of reads inside.
@@ -319,7 +331,7 @@ class Transposer {
   }
 
   Graph& g;
-  const ReadAdjoint& problem_;
+  const Read& problem_;
   const Shape axes_;
   const std::uint32_t rank_;
   Shape extents_;                  // of all variables
@@ -332,10 +344,136 @@ class Transposer {
   std::vector<std::pair<std::uint32_t, std::vector<ScalarId>>> range_guards_;
 };
 
+// ---------------------------------------------------------------- phases
+
+// Subscript number `axis` is stride · i + u + offset; neither index stands in another subscript.
+struct Strided {
+  std::uint32_t axis = 0, i = 0, u = 0;
+  std::int64_t stride = 1, offset = 0;
+};
+
+std::optional<Strided> strided(const Graph& g, const Read& read, std::uint32_t axis) {
+  Affine form;
+  if (!read.axes[axis].is_fixed() || !as_affine(g, read.subscripts[axis], form) || !form.sizes.empty()) return {};
+  Strided result{axis, 0, 0, 0, form.constant};
+  std::uint32_t count = 0;
+  for (std::uint32_t k = 0; k < form.coefficients.size(); ++k) {
+    const std::int64_t c = form.coefficients[k];
+    if (c == 0) continue;
+    ++count;
+    if (c == 1) result.u = k;
+    if (c > 1) result.i = k, result.stride = c;
+    for (std::uint32_t d = 0; d < read.axes.size(); ++d) {
+      if (d != axis && uses_index(g, read.subscripts[d], k, k + 1)) return {};
+    }
+  }
+  if (count != 2 || result.stride < 2 || form.coefficients[result.u] != 1) return {};
+  // A window of the read's own, in sums over which it moves along y.
+  if (result.i >= read.free || result.u < read.free || !read.ranges[result.u].is_fixed()) return {};
+  return read.ranges[result.u].offset >= result.stride ? std::optional(result) : std::nullopt;
+}
+
+std::int64_t floor_of(std::int64_t a, std::int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
+
+// The one read of the cotangent that names the window's index, if it is a factor of it and leaves its tensor where that
+// leaves the window: zero outside of the tensor is zero outside of the window.
+ScalarId window_factor(const Graph& g, ScalarId root, std::uint32_t u, const Extent& window) {
+  std::vector<ScalarId> reads;
+  std::unordered_set<ScalarId> seen;
+  const auto visit = [&](auto&& self, ScalarId id) -> void {
+    if (!seen.insert(id).second) return;
+    const Scalar& s = g[id];
+    if (s.kind == ScalarKind::read && uses_index(g, id, u, u + 1)) reads.push_back(id);
+    for (ScalarId a : s.args) self(self, a);
+  };
+  visit(visit, root);
+  if (reads.size() != 1) return {};
+  const auto is_factor = [&](auto&& self, ScalarId id) -> bool {
+    const Scalar& s = g[id];
+    if (id == reads[0]) return true;
+    return s.kind == ScalarKind::apply && s.fn == Fn::mul && (self(self, s.args[0]) || self(self, s.args[1]));
+  };
+  const Scalar& read = g[reads[0]];
+  const Shape& shape = g[read.tensor].type.shape;
+  for (std::size_t d = 0; d < read.args.size(); ++d) {
+    const Scalar& subscript = g[read.args[d]];
+    const bool along = subscript.kind == ScalarKind::index && subscript.index == u && shape[d] == window;
+    if (along && is_factor(is_factor, root)) return reads[0];
+  }
+  return {};
+}
+
+// The same read of A in phases: with u = s · q + r, A[s · i + u - p] is phase r of A at i + q, where element a of A is
+// element (a + p) / s of phase (a + p) mod s, counted from `first`. Phases get an axis of their own after the axis.
+void take_phases(Graph& g, Read& read, const Strided& at, std::int64_t first, std::int64_t count) {
+  const std::int64_t s = at.stride, window = read.ranges[at.u].offset;
+  const auto r = static_cast<std::uint32_t>(read.ranges.size());
+  Affine u, position;
+  u.coefficients.resize(r + 1);
+  u.coefficients[at.u] = s;
+  u.coefficients[r] = 1;
+  position.coefficients.resize(r);
+  position.coefficients[at.i] = position.coefficients[at.u] = 1;
+  position.constant = -first;
+  std::vector<ScalarId> values(read.ranges.size());
+  values[at.u] = from_affine(g, u);
+  ScalarId inside;
+  if (window % s != 0) {
+    const ScalarId factor = window_factor(g, read.cotangent, at.u, read.ranges[at.u]);
+    if (factor.valid()) {
+      Scalar padded = g[factor];
+      padded.zero_outside = true;
+      read.cotangent = replace(g, read.cotangent, factor, g.add(std::move(padded)));
+    } else {
+      inside = g.apply(Fn::lt, {values[at.u], g.literal(static_cast<double>(window), DType::i32)});
+    }
+  }
+  read.cotangent = substitute(g, read.cotangent, values);
+  if (inside.valid()) {
+    read.cotangent = g.apply(Fn::select, {inside, read.cotangent, g.literal(0, g[read.cotangent].dtype)});
+  }
+  read.ranges[at.u] = Extent((window + s - 1) / s);
+  read.ranges.push_back(Extent(s));
+  read.subscripts[at.axis] = from_affine(g, position);
+  read.subscripts.insert(read.subscripts.begin() + at.axis + 1, g.index(r));
+  read.axes[at.axis] = Extent(count);
+  read.axes.insert(read.axes.begin() + at.axis + 1, Extent(s));
+}
+
+NodeId transpose(Graph& g, Read read) {
+  const Shape whole = read.axes;
+  Shape interleaved = whole;
+  std::vector<ScalarId> subscripts;  // of an element of A among the interleaved phases
+  for (std::uint32_t d = 0, axis = 0; d < whole.size(); ++d, ++axis) {
+    subscripts.push_back(g.index(d));
+    const auto at = strided(g, read, axis);
+    if (!at) continue;
+    const std::int64_t s = at->stride, p = -at->offset, length = whole[d].offset;
+    const std::int64_t first = floor_of(p, s), count = floor_of(length - 1 + p, s) - first + 1;
+    take_phases(g, read, *at, first, count);
+    ++axis;
+    interleaved[d] = Extent(count * s);
+    const std::int64_t skipped = p - first * s;
+    if (skipped == 0) continue;
+    subscripts[d] = g.apply(Fn::add, {subscripts[d], g.literal(static_cast<double>(skipped), DType::i32)});
+  }
+  const NodeId phases = Transposer(g, read).run();
+  if (read.axes == whole) return phases;
+  Node rows_of_all;
+  rows_of_all.kind = NodeKind::reshape;
+  rows_of_all.type = {g[phases].type.dtype, interleaved};
+  rows_of_all.operand = phases;
+  const NodeId rows = g.add(std::move(rows_of_all));
+  if (interleaved == whole) return rows;
+  return g.comprehension(whole.size(), whole, Reduction::none, g.read(rows, std::move(subscripts)));
+}
+
 }  // namespace
 
 NodeId transpose_read(Graph& g, const ReadAdjoint& problem) {
-  return Transposer(g, problem).run();
+  const Node& y = g[problem.y];
+  const Scalar& read = g[problem.read];
+  return transpose(g, {g[read.tensor].type.shape, read.args, y.ranges, y.type.rank(), problem.cotangent, problem.dy});
 }
 
 }  // namespace gradc
