@@ -1,7 +1,7 @@
 // lay_out.cpp: which axis of a tensor comes last in memory.
 //
-// Tensors that read each other go together, so that nothing is copied between them; a reshape, which needs the
-// order of the spec, ends such a group. Each group is counted once as it is and once with the batch last, in vector
+// Tensors that read each other go together, so that nothing is copied between them, and so do both sides of a reshape
+// that leaves the batch where it is; any other reshape needs the order of the spec and ends such a group. Each group is counted once as it is and once with the batch last, in vector
 // operations of its sums of products.
 #include "codegen/lay_out.h"
 
@@ -38,14 +38,14 @@ class Layout {
     }
     for (NodeId id : order_) {
       const auto axis = batch_axis(id);
-      if (g_[id].kind == NodeKind::comprehension && !fixed.contains(id) && axis &&
-          *axis + 1 < g_[id].type.rank()) {
+      const bool movable = g_[id].kind == NodeKind::comprehension || keeps_batch(id);
+      if (movable && !fixed.contains(id) && axis && *axis + 1 < g_[id].type.rank()) {
         axes_[id] = *axis;
         group_[id] = id;
       }
     }
     for (const auto& [id, axis] : axes_)
-      for (NodeId read : reads_of(g_, g_[id].body))
+      for (NodeId read : operands_of(g_, id))
         if (axes_.contains(read)) group_[group_of(read)] = group_of(id);
     choose();
   }
@@ -65,6 +65,20 @@ class Layout {
     const Shape& shape = g_[id].type.shape;
     if (std::count(shape.begin(), shape.end(), Extent(batch_)) != 1) return std::nullopt;
     return static_cast<std::uint32_t>(std::find(shape.begin(), shape.end(), Extent(batch_)) - shape.begin());
+  }
+
+  // A reshape of something movable with as many elements before the batch as after it: then what is left of the index
+  // without the batch is the same on both sides.
+  bool keeps_batch(NodeId id) const {
+    if (g_[id].kind != NodeKind::reshape || !axes_.contains(g_[id].operand)) return false;
+    const auto before = [&](NodeId of, std::uint32_t axis) {
+      const Shape& shape = g_[of].type.shape;
+      double n = 1;
+      for (std::uint32_t k = 0; k < axis; ++k) n *= static_cast<double>(max_extent(g_, shape[k]));
+      return n;
+    };
+    const auto axis = batch_axis(id);
+    return axis && before(id, *axis) == before(g_[id].operand, axes_.at(g_[id].operand));
   }
 
   NodeId group_of(NodeId id) {
@@ -169,10 +183,17 @@ class Layout {
     Node n = g_[id];
     const Label label = g_.label(id);
     if (n.kind == NodeKind::comprehension) {
+      const auto sum = batch_sum(n);
       n.body = rewrite(n.body);
-      if (chosen_.contains(id)) rotate(n, axes_.at(id));
+      if (sum) move_behind(n, *sum, n.ranges.size());
+      if (chosen_.contains(id)) {
+        move_behind(n, axes_.at(id), n.type.rank());
+        rotate(n.type.shape, axes_.at(id), n.type.rank());
+      }
     } else if (n.kind == NodeKind::reshape) {
-      n.operand = chosen_.contains(n.operand) ? as_written(n.operand) : now_.at(n.operand);
+      const bool both = chosen_.contains(id) && chosen_.contains(n.operand);
+      n.operand = chosen_.contains(n.operand) && !both ? as_written(n.operand) : now_.at(n.operand);
+      if (chosen_.contains(id)) rotate(n.type.shape, axes_.at(id), n.type.rank());
     } else if (n.kind == NodeKind::recurrence) {
       for_each_link(n, [&](NodeId& step) { step = now_.at(step); });
     } else {
@@ -187,17 +208,27 @@ class Layout {
       rotate(g_.label(result).index_names, axes_.at(id), g_[id].type.rank());
   }
 
-  // The free indices of a node in the new order.
-  void rotate(Node& n, std::uint32_t axis) {
-    const std::size_t rank = n.type.rank();
+  // The summed index that runs over the batch of something whose batch is now last: it becomes the innermost.
+  std::optional<std::uint32_t> batch_sum(const Node& n) const {
+    std::optional<std::uint32_t> found;
+    if (n.reduction == Reduction::argmax || n.reduction == Reduction::argmin) return found;  // they count in order
+    for_each_read(g_, n.body, [&](const Scalar& read) {
+      if (!chosen_.contains(read.tensor)) return;
+      const Scalar& subscript = g_[read.args[axes_.at(read.tensor)]];
+      if (subscript.kind == ScalarKind::index && subscript.index >= n.type.rank()) found = subscript.index;
+    });
+    return found;
+  }
+
+  // Index number `index` of a comprehension after all others before `end`.
+  void move_behind(Node& n, std::uint32_t index, std::size_t end) {
     std::vector<std::uint32_t> old(n.ranges.size());  // by new number
     std::iota(old.begin(), old.end(), 0);
-    rotate(old, axis, rank);
+    rotate(old, index, end);
     std::vector<ScalarId> replacements(old.size());
     for (std::uint32_t k = 0; k < old.size(); ++k) replacements[old[k]] = g_.index(k);
     n.body = substitute(g_, n.body, replacements);
-    rotate(n.ranges, axis, rank);
-    rotate(n.type.shape, axis, rank);
+    rotate(n.ranges, index, end);
   }
 
   // A copy in the order of the spec.
