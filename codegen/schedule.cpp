@@ -35,12 +35,18 @@ bool prefers_spread(const Graph& g, const Node& n) {
   const auto last_free = static_cast<std::uint32_t>(n.type.rank()) - 1;
   const auto last = static_cast<std::uint32_t>(n.ranges.size()) - 1;
   if (max_extent(g, n.ranges[last_free]) < shortest_spread) return false;
-  int along_free = 0, along_reduction = 0;
+  // What the inner loop doesn't change is read once for all of it, what it walks through in steps costs most.
+  int along_free = 0, along_reduction = 0, across_free = 0, across_reduction = 0;
   for_each_read(g, n.body, [&](const Scalar& read) {
-    along_free += is_contiguous(g, read, last_free);
-    along_reduction += is_contiguous(g, read, last);
+    const auto count = [&](std::uint32_t index, int& along, int& across) {
+      const bool varies = std::any_of(read.args.begin(), read.args.end(),
+                                      [&](ScalarId subscript) { return holds(g, subscript, index); });
+      if (varies) ++(is_contiguous(g, read, index) ? along : across);
+    };
+    count(last_free, along_free, across_free);
+    count(last, along_reduction, across_reduction);
   });
-  return along_free > along_reduction;
+  return across_free != across_reduction ? across_free < across_reduction : along_free > along_reduction;
 }
 
 void add_scaled(Affine& to, const Affine& from, std::int64_t factor) {
