@@ -156,7 +156,7 @@ class KernelText {
   }
   void statement(const Let& s, const std::string& indent) {
     out_ += fmt::format("{}{}{} {} = {};\n", indent, s.changes ? "" : "const ",
-                        register_type(s.value.type, s.value.lanes), s.name, initial(s.value));
+                        register_type(s.value.type, s.value.lanes), s.name, initial(s));
   }
   void statement(const Accumulate& s, const std::string& indent) {
     out_ += indent + combined(s.name, s.fn, s.value) + ";\n";
@@ -237,11 +237,12 @@ class KernelText {
     }
   }
 
-  std::string initial(const Expr& e) const {
+  std::string initial(const Let& s) const {
+    const Expr& e = s.value;
     const bool zero = e.kind == ExprKind::literal && e.lanes > 1 && e.value == 0;
     if (zero) return "{}";
     // A vector that several products use stays in its register.
-    return e.kind == ExprKind::load && e.lanes > 1 ? "gradc::pinned(" + text(e) + ")" : text(e);
+    return e.kind == ExprKind::load && e.lanes > 1 && !s.changes ? "gradc::pinned(" + text(e) + ")" : text(e);
   }
 
   std::string converted(const Expr& value, DType to) const {

@@ -1,7 +1,8 @@
 // product_tiles.cpp: the micro-kernel of a sum of products, in one of two forms.
 //
 // Outer: n runs along contiguous elements of b and out, so vectors lie along n and elements of a are spread over
-// them. Inner: a sum runs along contiguous elements of both a and b, so vectors lie along it, and the lanes of each
+// them. A long sum is taken in blocks, each over all rows and columns: what a block reads of b stays in a near cache,
+// where rows of b lie far apart. Inner: a sum runs along contiguous elements of both a and b, so vectors lie along it, and the lanes of each
 // sum are added up when it is complete. Both keep some twenty sums in registers: enough to hide the latency of a
 // multiply-add, and each value loaded serves several of them.
 #include "codegen/product_tiles.h"
@@ -28,6 +29,9 @@ int vectors_for(std::int64_t rows) { return rows >= 6 ? 2 : rows >= 3 ? 4 : 8; }
 // Inner tiles: rows and columns at most.
 constexpr std::int64_t inner_rows = 4, inner_columns = 6;
 
+// Terms of a long sum at once, about.
+constexpr std::int64_t block_terms = 256;
+
 // So many tiles of one size.
 struct Part {
   std::int64_t count, size;
@@ -52,7 +56,7 @@ std::vector<Part> row_parts(std::int64_t rows) {
 
 class TileWriter {
  public:
-  explicit TileWriter(const ProductTiles& tiles) : t_(tiles), lanes_(lanes_of(tiles.dtype)) {}
+  explicit TileWriter(const ProductTiles& tiles) : t_(tiles), lanes_(lanes_of(tiles.dtype)) { choose_blocks(); }
 
   Kernel write(std::optional<std::int64_t> rows);
 
@@ -64,7 +68,10 @@ class TileWriter {
     return variable(own(fmt::format("c{}_{}", r, c)), type_of(t_.dtype), lanes);
   }
 
+  void choose_blocks();
+  Block sweep_blocks(std::optional<std::int64_t> rows);
   Block sweep_rows(std::optional<std::int64_t> rows);
+  std::string block_name(const char* end) const { return own(sum_name(t_.form.sums[split_]) + end); }
   void append_columns(Block&, std::int64_t rows, const Expr& row);
   void append_outer(Block&, std::int64_t rows, const Expr& row, int width, const Expr& column);
   void append_inner(Block&, std::int64_t rows, const Expr& row, std::int64_t columns, const Expr& column);
@@ -72,12 +79,32 @@ class TileWriter {
                        std::optional<Expr> rest);
   Block along(Block whole, Block rest);
   Block sums(std::size_t number, Block innermost) const;
+  Expr block_end() const;
   Expr at(const Linear&, const Expr& row, std::int64_t r, const Expr& column, std::int64_t c,
           bool with_sums) const;
 
   const ProductTiles& t_;
   const int lanes_;
+  // Sums before number `split_`, and that one in steps, are around all tiles. No step: no sum is.
+  std::size_t split_ = 0;
+  std::int64_t step_ = 0;
 };
+
+// The innermost sums that have about as many terms as a block, the outermost of them in equal steps.
+void TileWriter::choose_blocks() {
+  const auto& sums = t_.form.sums;
+  const auto terms = [&](std::size_t s) { return t_.most(t_.ranges[sums[s]]); };
+  std::int64_t all = 1, inside = 1;
+  for (std::size_t s = 0; s < sums.size(); ++s) all *= terms(s);
+  if (inner() || all <= most_terms) return;
+  split_ = sums.size();
+  while (split_ > 0 && inside * terms(split_ - 1) <= block_terms) inside *= terms(--split_);
+  if (split_ == 0) return;
+  const std::int64_t extent = terms(--split_);
+  const std::int64_t most = std::max<std::int64_t>(1, (block_terms + inside / 2) / inside);
+  const std::int64_t blocks = (extent + most - 1) / most;
+  step_ = (extent + blocks - 1) / blocks;
+}
 
 std::string TileWriter::sum_name(std::uint32_t index) const {
   if (t_.form.sums.size() == 1) return own("k");
@@ -100,15 +127,17 @@ Expr TileWriter::at(const Linear& l, const Expr& row, std::int64_t r, const Expr
                     loops::mul(loops::add(column, integer(c)), l.factors[t_.form.column]));
 }
 
-// Loops over the sums from number `number` on, but for the one that vectors lie along.
+// Loops over the sums of a block from number `number` on, but for the one that vectors lie along.
 Block TileWriter::sums(std::size_t number, Block innermost) const {
   if (number == t_.form.sums.size()) return innermost;
   const std::uint32_t index = t_.form.sums[number];
   if (t_.form.along == index) return sums(number + 1, std::move(innermost));
   For loop;
   loop.variable = sum_name(index);
-  loop.begin = {integer(0)};
-  loop.end = t_.extent(t_.ranges[index]);
+  const bool block_of_it = step_ > 0 && number == split_;
+  if (block_of_it && step_ == 1) return sums(number + 1, std::move(innermost));
+  loop.begin = {block_of_it ? variable(block_name("_begin"), Type::integer) : integer(0)};
+  loop.end = block_of_it ? block_end() : t_.extent(t_.ranges[index]);
   loop.body = sums(number + 1, std::move(innermost));
   Block block;
   block.push_back({std::move(loop)});
@@ -124,9 +153,10 @@ void TileWriter::append_outer(Block& block, std::int64_t rows, const Expr& row, 
   const Type type = type_of(t_.dtype);
   for (std::int64_t r = 0; r < rows; ++r) {
     for (int v = 0; v < vectors; ++v) {
-      Expr zero = number(0, type);
-      zero.lanes = lanes;
-      block.push_back({Let{sum(r, v, lanes).name, std::move(zero), true}});
+      Expr start = number(0, type);
+      start.lanes = lanes;
+      if (step_ > 0) start = load(own("out"), t_.dtype, at(t_.out, row, r, column, v * lanes, false), lanes);
+      block.push_back({Let{sum(r, v, lanes).name, std::move(start), true}});
     }
   }
   Block body;
@@ -143,7 +173,7 @@ void TileWriter::append_outer(Block& block, std::int64_t rows, const Expr& row, 
       body.push_back({Accumulate{sum(r, v, lanes).name, Fn::add, std::move(product)}});
     }
   }
-  for (Stmt& s : sums(0, std::move(body))) block.push_back(std::move(s));
+  for (Stmt& s : sums(step_ > 0 ? split_ : 0, std::move(body))) block.push_back(std::move(s));
   for (std::int64_t r = 0; r < rows; ++r) {
     for (int v = 0; v < vectors; ++v) {
       block.push_back({Store{own("out"), at(t_.out, row, r, column, v * lanes, false), sum(r, v, lanes),
@@ -324,6 +354,53 @@ Block TileWriter::sweep_rows(std::optional<std::int64_t> rows) {
   return block;
 }
 
+// Where the block ends, if not with the sum.
+Expr TileWriter::block_end() const {
+  const Extent extent = t_.ranges[t_.form.sums[split_]];
+  const Expr end = loops::add(variable(block_name("_begin"), Type::integer), integer(step_));
+  return extent.is_fixed() && extent.offset % step_ == 0 ? end : variable(block_name("_end"), Type::integer);
+}
+
+// out = 0, then block after block is added to it.
+Block TileWriter::sweep_blocks(std::optional<std::int64_t> rows) {
+  if (step_ == 0) return sweep_rows(rows);
+  const Extent columns = t_.ranges[t_.form.column], extent = t_.ranges[t_.form.sums[split_]];
+  const auto loop = [](std::string name, Expr end, LoopKind kind, Block body) {
+    For result;
+    result.variable = std::move(name);
+    result.begin = {integer(0)};
+    result.end = std::move(end);
+    result.kind = kind;
+    result.body = std::move(body);
+    Block block;
+    block.push_back({std::move(result)});
+    return block;
+  };
+  const Expr m = variable(own("m"), Type::integer), n = variable(own("n"), Type::integer);
+  Block zero;
+  zero.push_back({Store{own("out"), at(t_.out, m, 0, n, 0, false), number(0, type_of(t_.dtype)), false, Fn::add}});
+  zero = loop(own("n"), t_.extent(columns), LoopKind::vector, std::move(zero));
+  const Expr count = rows ? integer(*rows) : variable(own("rows"), Type::integer);
+  if (t_.row) zero = loop(own("m"), count, LoopKind::serial, std::move(zero));
+
+  Block tiles = sweep_rows(rows);
+  const bool exact = extent.is_fixed() && extent.offset % step_ == 0;
+  const std::string begin = step_ == 1 ? sum_name(t_.form.sums[split_]) : block_name("_begin");
+  if (!exact) {
+    const Expr end = loops::add(variable(begin, Type::integer), integer(step_));
+    tiles.insert(tiles.begin(),
+                 {Let{block_name("_end"), apply(Fn::min, {end, t_.extent(extent)}, Type::integer), false}});
+  }
+  Block blocks = loop(begin, t_.extent(extent), LoopKind::serial, std::move(tiles));
+  std::get<For>(blocks[0].it).step = step_;
+  std::get<For>(blocks[0].it).partial = true;
+  for (std::size_t s = split_; s-- > 0;) {
+    blocks = loop(sum_name(t_.form.sums[s]), t_.extent(t_.ranges[t_.form.sums[s]]), LoopKind::serial, std::move(blocks));
+  }
+  for (Stmt& s : blocks) zero.push_back(std::move(s));
+  return zero;
+}
+
 std::string text_of(const Extent& e, const std::vector<std::string>& dims) {
   if (e.is_fixed()) return std::to_string(e.offset);
   const std::string scaled =
@@ -334,7 +411,7 @@ std::string text_of(const Extent& e, const std::vector<std::string>& dims) {
 Kernel TileWriter::write(std::optional<std::int64_t> rows) {
   Kernel kernel;
   kernel.name = "product";
-  kernel.body = sweep_rows(rows);
+  kernel.body = sweep_blocks(rows);
   const std::set<std::string> names = used_names(kernel.body);
   for (const std::string& dim : t_.dim_names) {
     auto& counts = kernel.counts;  // the times of several loops may have one name

@@ -27,10 +27,14 @@ struct ProductTiles {
   Linear a, b, out;
   std::vector<std::string> dim_names;                     // by DimId
   std::function<loops::Expr(const Extent&)> extent;       // inside the kernel that calls this one
+  std::function<std::int64_t(const Extent&)> most;        // of an extent, with its dim at the bound
 };
 
 // Rows computed at once where their number is known at run time only.
 constexpr std::int64_t tile_rows = 8;
+
+// A sum of more terms is taken in blocks: it is worth it to read and write what was added so far once more.
+constexpr std::int64_t most_terms = 384;
 
 // A name inside the micro-kernel, where run-time dims have theirs.
 std::string tile_name(const ProductTiles&, std::string name);

@@ -30,13 +30,25 @@ std::optional<std::uint32_t> row_of(const Graph& g, const ProductForm& form, con
   return result;
 }
 
-// All rows are computed before what follows them, or as many as it finds in the nearest cache.
-bool all_at_once(const Extent& rows) { return rows.is_fixed() && rows.offset <= 2 * tile_rows; }
+std::int64_t bytes_of(DType t) { return t == DType::f64 ? 8 : 4; }
 
-std::int64_t own_elements(const Graph& g, const Node& n, const ProductForm& form) {
+// Rows that are computed before what follows them: few, which it finds in the nearest cache; or, where a long sum is
+// taken in blocks, some that share what a block reads of b; all, if they are not many more.
+std::int64_t rows_at_once(const Graph& g, const Node& n, const ProductForm& form, std::uint32_t row) {
+  constexpr std::int64_t some_of_nearest_cache = 16 << 10;
+  const std::int64_t row_bytes = max_extent(g, n.ranges[form.column]) * bytes_of(n.type.dtype);
+  double terms = 1;
+  for (std::uint32_t s : form.sums) terms *= static_cast<double>(max_extent(g, n.ranges[s]));
+  const std::int64_t tiles = std::clamp<std::int64_t>(some_of_nearest_cache / row_bytes / tile_rows, 1, 4);
+  const std::int64_t rows = (!form.along && terms > most_terms ? tiles : 1) * tile_rows;
+  const Extent& all = n.ranges[row];
+  return all.is_fixed() && all.offset <= rows + tile_rows ? all.offset : rows;
+}
+
+std::int64_t own_bytes(const Graph& g, const Node& n, const ProductForm& form) {
   const auto row = row_of(g, form, n.ranges);
-  const std::int64_t rows = !row ? 1 : all_at_once(n.ranges[*row]) ? n.ranges[*row].offset : tile_rows;
-  return rows * max_extent(g, n.ranges[form.column]);
+  const std::int64_t rows = row ? rows_at_once(g, n, form, *row) : 1;
+  return rows * max_extent(g, n.ranges[form.column]) * bytes_of(n.type.dtype);
 }
 
 class ProductWriter {
@@ -48,6 +60,7 @@ class ProductWriter {
     tiles_.ranges = n_.ranges;
     tiles_.dim_names = k.context.dim_names;
     tiles_.extent = [this](const Extent& e) { return k_.nest.extent(e); };
+    tiles_.most = [this](const Extent& e) { return max_extent(k_.g, e); };
     const ProductForm& form = tiles_.form;
     tiles_.a = linear(k.g[k.g[form.a].tensor].type.shape, form.a_subscripts);
     tiles_.b = linear(k.g[k.g[form.b].tensor].type.shape, form.b_subscripts);
@@ -88,7 +101,7 @@ class ProductWriter {
 void ProductWriter::keep_rows() {
   const Extent column = n_.ranges[tiles_.form.column];
   rows_ = k_.nest.names().fresh(k_.context.short_name(id_));
-  k_.arrays.push_back({rows_, n_.type.dtype, own_elements(k_.g, n_, tiles_.form), false});
+  k_.arrays.push_back({rows_, n_.type.dtype, own_bytes(k_.g, n_, tiles_.form) / bytes_of(n_.type.dtype), false});
   tiles_.out.factors.assign(n_.ranges.size(), integer(0));
   tiles_.out.factors[tiles_.form.column] = integer(1);
   if (row_) tiles_.out.factors[*row_] = k_.nest.extent(column);
@@ -198,21 +211,21 @@ void ProductWriter::write() {
     if (!followers) {
       call(integer(0), fixed ? std::optional(extent.offset) : std::nullopt, count);
     } else {
-      // A few rows at a time: what follows finds them in the nearest cache.
-      const bool whole = all_at_once(extent);
-      const bool exact = fixed && extent.offset % tile_rows == 0;
+      const std::int64_t some = rows_at_once(k_.g, n_, tiles_.form, *row_);
+      const bool whole = fixed && extent.offset == some;
+      const bool exact = fixed && extent.offset % some == 0;
       const std::string block = k_.nest.names().fresh(name + "0");
       Expr begin = integer(0), rows = count;
       if (!whole) {
-        k_.nest.open(block, integer(0), count, tile_rows, LoopKind::parallel, true);
+        k_.nest.open(block, integer(0), count, some, LoopKind::parallel, true);
         begin = variable(block, Type::integer);
-        rows = integer(tile_rows);
+        rows = integer(some);
         if (!exact) {
           rows = k_.nest.let("rows", apply(Fn::min, {rows, loops::sub(count, begin)}, Type::integer));
         }
       }
       const std::optional<std::int64_t> fixed_rows =
-          whole ? std::optional(extent.offset) : exact ? std::optional(tile_rows) : std::nullopt;
+          whole ? std::optional(extent.offset) : exact ? std::optional(some) : std::nullopt;
       call(begin, fixed_rows, rows);
       const std::string variable_name = k_.nest.names().fresh(name);
       k_.nest.open(variable_name, begin, loops::add(begin, rows), 1, LoopKind::serial);
@@ -250,7 +263,7 @@ bool product_in_rows(const Graph& g, const KernelPlan& plan, const std::set<Node
   const auto form = plan.form == Form::product ? product_form(g, product.node)
                     : plan.form == Form::inner ? inner_form(g, product.node)
                                                : std::nullopt;
-  return form && own_elements(g, n, *form) * (n.type.dtype == DType::f64 ? 8 : 4) <= most_own_bytes;
+  return form && own_bytes(g, n, *form) <= most_own_bytes;
 }
 
 void product_to_loops(KernelWriter& k) { ProductWriter(k).write(); }

@@ -1,6 +1,8 @@
 // codegen_products.cpp: matrix products and convolutions at the edges of every tile, against the interpreter.
 #include <fmt/format.h>
 
+#include <array>
+
 #include "codegen/loops_to_text.h"
 #include "tests/catch.h"
 #include "tests/emitted_cases.h"
@@ -61,6 +63,29 @@ TEST_CASE("products at the edges of every tile, sizes chosen at run time") {
                                    {15, 31, 2}, {16, 63, 3}, {17, 64, 4}, {33, 17, 7}};
   for (const auto& [b, n, k] : sizes) c.more_dims.push_back({{"B", b}, {"N", n}, {"K", k}});
   check({c});
+}
+
+TEST_CASE("long sums in blocks: whole and broken ones, one index and several, sizes fixed and chosen at run time") {
+  std::vector<EmittedCase> cases;
+  for (const auto& [m, n, k] : {std::array<std::int64_t, 3>{9, 33, 385}, {40, 16, 512}, {1, 31, 700}, {30, 5, 1031}}) {
+    cases.push_back(of(fmt::format("{}x{}x{}", m, n, k), layer(m, n, k)));
+  }
+  EmittedCase several = of("several indices",
+                           "dim B <= 40\ndim T <= 30\n"
+                           "net f(x: f32[B, T, 18] = \"x\", dy: f32[B, T, 33] = \"dy\") -> dw: f32[18, 33], "
+                           "scaled: f32[18, 33] {\n"
+                           "  dw[i in 0..17, o in 0..32] = sum[b in 0..B-1, t in 0..T-1] x[b, t, i] * dy[b, t, o]\n"
+                           "  scaled[i in 0..17, o in 0..32] = exp(0.001 * dw[i, o])\n}\n");
+  for (const auto& [b, t] : {std::pair<std::int64_t, std::int64_t>{1, 1}, {3, 30}, {16, 17}, {40, 30}})
+    several.more_dims.push_back({{"B", b}, {"T", t}});
+  cases.push_back(several);
+  EmittedCase one = of("one index, its size chosen at run time",
+                       "dim B <= 900\n"
+                       "net f(x: f32[B, 10] = \"x\", dy: f32[B, 40] = \"dy\") -> dw: f32[10, 40] {\n"
+                       "  dw[i in 0..9, o in 0..39] = sum[b in 0..B-1] x[b, i] * dy[b, o]\n}\n");
+  for (const std::int64_t b : {1, 224, 225, 226, 450, 899, 900}) one.more_dims.push_back({{"B", b}});
+  cases.push_back(one);
+  check(std::move(cases));
 }
 
 TEST_CASE("convolutions in all three directions, padded, strided, dilated") {
