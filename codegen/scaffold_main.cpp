@@ -76,36 +76,97 @@ std::string table(const std::string& type, const std::string& name, const std::s
   return entries.empty() ? "" : fmt::format("const {} {}[] = {{\n{}}};\n\n", type, name, entries);
 }
 
+// An Action; what follows the last member that is set has its default.
+struct Entry {
+  std::string kind, function = "nullptr", data = "nullptr", part = "nullptr", epochs = "0", batch = "0",
+                    shuffle = "false", seed = "0u", path = "nullptr", examples = "0", output = "nullptr",
+                    target = "nullptr", threshold = "0.0", metrics = "nullptr", metric_count = "0",
+                    mappings = "nullptr", mapping_count = "0", with = "nullptr", with_count = "0";
+
+  std::string text() const {
+    std::vector<std::string> members = {function, data,   part,      epochs,  batch,        shuffle,
+                                        seed,     path,   examples,  output,  target,       threshold,
+                                        metrics,  metric_count, mappings, mapping_count, with, with_count};
+    const Entry none{};
+    const std::vector<std::string> defaults = {none.examples, none.output,       none.target,
+                                               none.threshold, none.metrics,     none.metric_count,
+                                               none.mappings, none.mapping_count, none.with,
+                                               none.with_count};
+    const std::size_t always = members.size() - defaults.size();
+    while (members.size() > always && members.back() == defaults[members.size() - always - 1]) members.pop_back();
+    return fmt::format("    {{gradc::ActionKind::{}, {}}},\n", kind, fmt::join(members, ", "));
+  }
+};
+
 std::string action(const std::variant<Fit, Test, Show, Score, Save, Load>& what, std::size_t k) {
-  constexpr std::string_view entry =
-      "    {{gradc::ActionKind::{}, {}, {}, {}, {}, {}, {}, {}, {}}},\n";
-  constexpr std::string_view longer =
-      "    {{gradc::ActionKind::{}, {}, {}, {}, 0, 0, false, 0u, {}, {}, {}, {}, {}, {}, {}}},\n";
-  if (const auto* show = std::get_if<Show>(&what))
-    return fmt::format(longer, "show", string_literal(show->net), string_literal(show->data.data),
-                       optional_literal(show->data.part), optional_literal(show->path),
-                       show->examples, "nullptr", "nullptr", "0.0", "nullptr", 0);
-  if (const auto* score = std::get_if<Score>(&what))
-    return fmt::format(longer, "score", string_literal(score->net),
-                       string_literal(score->data.data), optional_literal(score->data.part),
-                       "nullptr", 0, string_literal(score->output), string_literal(score->target),
-                       number(score->threshold), fmt::format("metrics_{}", k),
-                       score->metrics.size());
-  if (const auto* load = std::get_if<Load>(&what))
-    return fmt::format("    {{gradc::ActionKind::load, nullptr, nullptr, nullptr, 0, 0, false, 0u, {}, 0, nullptr, "
-                       "nullptr, 0.0, nullptr, 0, {}, {}}},\n",
-                       string_literal(load->path),
-                       load->mappings.empty() ? "nullptr" : fmt::format("mappings_{}", k),
-                       load->mappings.size());
-  if (const auto* fit = std::get_if<Fit>(&what))
-    return fmt::format(entry, "fit", string_literal(fit->step), string_literal(fit->data.data),
-                       optional_literal(fit->data.part), fit->epochs, fit->batch, fit->shuffle,
-                       fmt::format("{}u", fit->seed), "nullptr");
-  if (const auto* test = std::get_if<Test>(&what))
-    return fmt::format(entry, "test", string_literal(test->step), string_literal(test->data.data),
-                       optional_literal(test->data.part), 0, 0, false, "0u", "nullptr");
-  return fmt::format(entry, "save", "nullptr", "nullptr", "nullptr", 0, 0, false, "0u",
-                     string_literal(std::get<Save>(what).path));
+  Entry entry;
+  const auto on = [&](const DataReference& data) {
+    entry.data = string_literal(data.data);
+    entry.part = optional_literal(data.part);
+  };
+  const auto with = [&](const StandIns& pairs) {
+    if (pairs.empty()) return;
+    entry.with = fmt::format("with_{}", k);
+    entry.with_count = fmt::format("{}", pairs.size());
+  };
+  if (const auto* show = std::get_if<Show>(&what)) {
+    entry.kind = "show";
+    entry.function = string_literal(show->net);
+    on(show->data);
+    entry.path = optional_literal(show->path);
+    entry.examples = fmt::format("{}", show->examples);
+    with(show->with);
+  } else if (const auto* score = std::get_if<Score>(&what)) {
+    entry.kind = "score";
+    entry.function = string_literal(score->net);
+    on(score->data);
+    entry.output = string_literal(score->output);
+    entry.target = string_literal(score->target);
+    entry.threshold = number(score->threshold);
+    entry.metrics = fmt::format("metrics_{}", k);
+    entry.metric_count = fmt::format("{}", score->metrics.size());
+    with(score->with);
+  } else if (const auto* load = std::get_if<Load>(&what)) {
+    entry.kind = "load";
+    entry.path = string_literal(load->path);
+    if (!load->mappings.empty()) {
+      entry.mappings = fmt::format("mappings_{}", k);
+      entry.mapping_count = fmt::format("{}", load->mappings.size());
+    }
+  } else if (const auto* fit = std::get_if<Fit>(&what)) {
+    entry.kind = "fit";
+    entry.function = string_literal(fit->step);
+    on(fit->data);
+    entry.epochs = fmt::format("{}", fit->epochs);
+    entry.batch = fmt::format("{}", fit->batch);
+    entry.shuffle = fmt::format("{}", fit->shuffle);
+    entry.seed = fmt::format("{}u", fit->seed);
+  } else if (const auto* test = std::get_if<Test>(&what)) {
+    entry.kind = "test";
+    entry.function = string_literal(test->step);
+    on(test->data);
+    with(test->with);
+  } else {
+    entry.kind = "save";
+    entry.path = string_literal(std::get<Save>(what).path);
+    with(std::get<Save>(what).with);
+  }
+  return entry.text();
+}
+
+const StandIns* stand_ins(const std::variant<Fit, Test, Show, Score, Save, Load>& what) {
+  if (const auto* test = std::get_if<Test>(&what)) return &test->with;
+  if (const auto* show = std::get_if<Show>(&what)) return &show->with;
+  if (const auto* score = std::get_if<Score>(&what)) return &score->with;
+  if (const auto* save = std::get_if<Save>(&what)) return &save->with;
+  return nullptr;
+}
+
+std::string pairs_table(const std::string& name, const std::vector<std::pair<std::string, std::string>>& pairs) {
+  std::string entries;
+  for (const auto& [first, second] : pairs)
+    entries += fmt::format("    {}, {},\n", string_literal(first), string_literal(second));
+  return table("char* const", name, entries);
 }
 
 std::string tables(const Program& program) {
@@ -156,12 +217,10 @@ std::string tables(const Program& program) {
         metrics += fmt::format("    {},\n", string_literal(metric));
       text += table("char* const", fmt::format("metrics_{}", k), metrics);
     }
-    if (const auto* load = std::get_if<Load>(&program.actions[k])) {
-      std::string mappings;
-      for (const auto& [from, to] : load->mappings)
-        mappings += fmt::format("    {}, {},\n", string_literal(from), string_literal(to));
-      text += table("char* const", fmt::format("mappings_{}", k), mappings);
-    }
+    if (const auto* load = std::get_if<Load>(&program.actions[k]))
+      text += pairs_table(fmt::format("mappings_{}", k), load->mappings);
+    if (const StandIns* with = stand_ins(program.actions[k]))
+      text += pairs_table(fmt::format("with_{}", k), *with);
     actions += action(program.actions[k], k);
   }
   text += table("gradc::DataSource", "the_data", sources) +

@@ -192,12 +192,14 @@ struct FitDecl {
 struct TestDecl {
   Name step;
   DataName on;
+  std::optional<Name> with;  // here and below: a state of an optimizer in the place of its parameters, a path
 };
 // Runs a net on data and prints what it gives, or writes it to a file.
 struct ShowDecl {
   Name net;
   DataName on;
   std::vector<Expr> examples, path;  // none or one each
+  std::optional<Name> with;
 };
 // What is measured over all of the data at once: `score f1 of classify against label on d`
 struct ScoreDecl {
@@ -207,9 +209,11 @@ struct ScoreDecl {
   Name target;                 // a field of the data
   DataName on;
   std::vector<Expr> threshold;  // none or one
+  std::optional<Name> with;
 };
 struct SaveDecl {
   Expr path;
+  std::optional<Name> with;
 };
 struct LoadDecl {
   struct Mapping {

@@ -132,6 +132,54 @@ void add_fit(ProgramBuilder& b, const ast::FitDecl& d) {
   b.program.actions.emplace_back(std::move(f));
 }
 
+// The parameters that have a state of that name and their own type, kept by the optimizers of `step`, or of any if
+// that is empty. A path may begin with the step and go on through optimizers within optimizers.
+StandIns stand_ins(ProgramBuilder& b, const std::optional<ast::Name>& with, std::string step) {
+  StandIns found;
+  if (!with) return found;
+  const Graph& g = b.e.graph;
+  std::string wanted = with->text;
+  for (const Function& f : g.functions) {
+    if (f.kind != FunctionKind::step || wanted.rfind(f.name + ".", 0) != 0) continue;
+    step = f.name;
+    wanted.erase(0, f.name.size() + 1);
+  }
+  std::set<std::string> kept;  // last parts of the names
+  for (const Function& f : g.functions) {
+    if (f.kind != FunctionKind::step || (!step.empty() && f.name != step)) continue;
+    for (const Minimize& m : f.minimizes) {
+      for (NodeId p : m.parameters) {
+        const std::string prefix = fmt::format("{}.{}.", f.name, g[p].name);
+        for (const Update& u : f.updates) {
+          const std::string& name = g[u.target].name;
+          if (name.rfind(prefix, 0) != 0 || g[u.target].type != g[p].type) continue;
+          const std::string rest = name.substr(prefix.size());
+          kept.insert(rest.substr(rest.rfind('.') + 1));
+          if (!("." + rest).ends_with("." + wanted)) continue;
+          const auto other = std::find_if(found.begin(), found.end(),
+                                          [&](const auto& pair) { return pair.first == g[p].name; });
+          if (other != found.end()) {
+            b.e.error("no-such-state", with->span,
+                      fmt::format("{} is kept for {} more than once, as {} and {}; say which, as in 'with {}'",
+                                  in_quotes(with->text), in_quotes(g[p].name), in_quotes(other->second),
+                                  in_quotes(name), f.name + "." + rest));
+            return {};
+          }
+          found.emplace_back(g[p].name, name);
+        }
+      }
+    }
+  }
+  if (found.empty() && !b.e.diagnostics.has_errors()) {
+    unknown_name(b.e, b.scope, "no-such-state", *with,
+                 fmt::format("no optimizer{} keeps {} for a parameter; such states are {}",
+                             step.empty() ? "" : " of step " + in_quotes(step), in_quotes(wanted),
+                             kept.empty() ? "not there at all" : in_quotes(fmt::format("{}", fmt::join(kept, "', '")))),
+                 {kept.begin(), kept.end()});
+  }
+  return found;
+}
+
 void add_test(ProgramBuilder& b, const ast::TestDecl& d) {
   Test t;
   t.step = step_meant(b, d.step, true);
@@ -139,6 +187,7 @@ void add_test(ProgramBuilder& b, const ast::TestDecl& d) {
   if (t.step.empty() || !from) return;
   t.data = *from;
   check_feeds(b, t.step, *from, d.step.span);
+  t.with = stand_ins(b, d.with, t.step);
   b.program.actions.emplace_back(std::move(t));
 }
 
@@ -188,6 +237,7 @@ void add_show(ProgramBuilder& b, const ast::ShowDecl& d) {
   s.net = net->name;
   s.data = *from;
   check_feeds(b, s.net, *from, d.net.span);
+  s.with = stand_ins(b, d.with, "");
   b.program.actions.emplace_back(std::move(s));
 }
 
@@ -273,11 +323,14 @@ void add_score(ProgramBuilder& b, const ast::ScoreDecl& d) {
                             in_quotes(wanted)));
     s.metrics.push_back(name.text);
   }
+  s.with = stand_ins(b, d.with, "");
   b.program.actions.emplace_back(std::move(s));
 }
 
 void add_save(ProgramBuilder& b, const ast::SaveDecl& d) {
-  if (const auto path = file_name(b, d.path, "save")) b.program.actions.emplace_back(Save{*path});
+  const auto path = file_name(b, d.path, "save");
+  StandIns with = stand_ins(b, d.with, "");
+  if (path) b.program.actions.emplace_back(Save{*path, std::move(with)});
 }
 
 void add_load(ProgramBuilder& b, const ast::LoadDecl& d) {

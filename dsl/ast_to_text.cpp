@@ -256,22 +256,27 @@ std::string text(const ast::FitDecl& f) {
   if (!f.seed.empty()) s += " seed " + print(f.seed[0]);
   return s;
 }
+std::string with(const std::optional<ast::Name>& state) {
+  return state ? " with " + state->text : "";
+}
 std::string text(const ast::TestDecl& t) {
-  return fmt::format("test {} on {}", t.step.text, data_name(t.on));
+  return fmt::format("test {} on {}{}", t.step.text, data_name(t.on), with(t.with));
 }
 std::string text(const ast::ShowDecl& s) {
   std::string text = fmt::format("show {} on {}", s.net.text, data_name(s.on));
   if (!s.examples.empty()) text += " for " + print(s.examples[0]) + " examples";
+  text += with(s.with);
   if (!s.path.empty()) text += " as " + print(s.path[0]);
   return text;
 }
 std::string text(const ast::ScoreDecl& s) {
-  return fmt::format("score {} of {}{} against {} on {}{}", joined(s.metrics, name_text),
+  return fmt::format("score {} of {}{} against {} on {}{}{}", joined(s.metrics, name_text),
                      s.net.text, s.output ? "." + s.output->text : "", s.target.text,
-                     data_name(s.on), s.threshold.empty() ? "" : " at " + print(s.threshold[0]));
+                     data_name(s.on), s.threshold.empty() ? "" : " at " + print(s.threshold[0]),
+                     with(s.with));
 }
 std::string text(const ast::SaveDecl& s) {
-  return "save " + print(s.path);
+  return "save " + print(s.path) + with(s.with);
 }
 
 std::string text(const ast::LoadDecl& l) {

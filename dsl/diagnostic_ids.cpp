@@ -50,6 +50,7 @@ const std::vector<DiagnosticId>& diagnostic_ids() {
       {"mode-dependent-parameter", "a net owns something in training that it does not own on its own"},
       {"name-too-long", "a name has more than 255 characters"},
       {"no-gradient", "no gradient of a loss reaches a parameter that is minimized"},
+      {"no-such-state", "`with` names a state that no optimizer keeps for a parameter, or several keep"},
       {"not-a-tensor", "a tensor or number is needed, and something else stands there"},
       {"not-a-value", "the name of a function or definition stands where a value is needed"},
       {"not-an-optimizer", "`using` names something that is no optimizer"},

@@ -59,9 +59,13 @@ struct Fit {
   std::uint64_t seed = 0;
 };
 
+// Parameters, and the states of optimizers that stand in their place.
+using StandIns = std::vector<std::pair<std::string, std::string>>;
+
 struct Test {
   std::string step;
   DataReference data;
+  StandIns with;
 };
 
 // Prints what a net gives for data, or writes it to a file.
@@ -70,6 +74,7 @@ struct Show {
   DataReference data;
   std::int64_t examples = 0;  // the first so many; 0: all
   std::string path;           // empty: printed
+  StandIns with;
 };
 
 // Measures over all of the data at once, which no mean over batches gives.
@@ -79,10 +84,12 @@ struct Score {
   std::string target;        // and the field of the data it is measured against
   DataReference data;
   double threshold = 0;      // where one number an example stands for two classes
+  StandIns with;
 };
 
 struct Save {
   std::string path;
+  StandIns with;
 };
 
 // Parameters from a checkpoint, which may be of another spec: what lies under a path there, under one here.

@@ -89,25 +89,18 @@ const auto for_word = terminal<x3::unused_type>(
              !it[1].first_on_line;
     },
     [](const Token&, State&) { return x3::unused; });
-const auto else_word = terminal<x3::unused_type>(
-    "'else'",
-    [](Iterator it, State& s) {
-      return it->kind == TokenKind::name && s.text(*it) == "else" &&
-             (it[1].kind == token_kind("{") || it[1].kind == token_kind("if"));
-    },
-    [](const Token&, State&) { return x3::unused; });
-const auto custom_word = terminal<x3::unused_type>(
-    "'custom'",
-    [](Iterator it, State& s) {
-      return it->kind == TokenKind::name && s.text(*it) == "custom" && it[1].kind == token_kind("op");
-    },
-    [](const Token&, State&) { return x3::unused; });
-const auto gradient_word = terminal<x3::unused_type>(
-    "'gradient'",
-    [](Iterator it, State& s) {
-      return it->kind == TokenKind::name && s.text(*it) == "gradient" && it[1].kind == token_kind("{");
-    },
-    [](const Token&, State&) { return x3::unused; });
+// A name elsewhere, and a word where `next` follows.
+auto word_before(const char* what, std::string_view spelling, std::string_view next) {
+  return terminal<x3::unused_type>(
+      what,
+      [=](Iterator it, State& s) {
+        return it->kind == TokenKind::name && s.text(*it) == spelling && it[1].kind == token_kind(next);
+      },
+      [](const Token&, State&) { return x3::unused; });
+}
+const auto custom_word = word_before("'custom'", "custom", "op");
+const auto gradient_word = word_before("'gradient'", "gradient", "{");
+const auto else_word = word_before("'else'", "else", "{") | word_before("'else'", "else", "if");
 const auto optimizer_word = terminal<Name>(
     "'optimizer'", [](Iterator it, State&) { return it->kind == token_kind("optimizer"); }, to_name);
 // Where a body ends: at its brace, or where that is missing, before the next declaration.
@@ -426,18 +419,22 @@ const auto fit_clause = (word("for") > expr[push(&ast::FitDecl::epochs)] > word(
 const auto fit_def = word("fit") > name[into(&ast::FitDecl::step)] >
                      word("on") > data_name[into(&ast::FitDecl::on)] > *fit_clause;
 const auto test_def = word("test") > name[into(&ast::TestDecl::step)] >
-                      word("on") > data_name[into(&ast::TestDecl::on)];
+                      word("on") > data_name[into(&ast::TestDecl::on)] >
+                      -(word("with") > path_name[into(&ast::TestDecl::with)]);
 const auto show_def = word("show") > name[into(&ast::ShowDecl::net)] >
                       word("on") > data_name[into(&ast::ShowDecl::on)] >
                       -(word("for") > expr[push(&ast::ShowDecl::examples)] > word("examples")) >
+                      -(word("with") > path_name[into(&ast::ShowDecl::with)]) >
                       -(word("as") > expr[push(&ast::ShowDecl::path)]);
 const auto score_def = word("score") > list_of(name[push(&ast::ScoreDecl::metrics)]) >
                        word("of") > name[into(&ast::ScoreDecl::net)] >
                        -(tok(".") > name[into(&ast::ScoreDecl::output)]) >
                        word("against") > name[into(&ast::ScoreDecl::target)] >
                        word("on") > data_name[into(&ast::ScoreDecl::on)] >
-                       -(word("at") > expr[push(&ast::ScoreDecl::threshold)]);
-const auto save_def = word("save") > expr[into(&ast::SaveDecl::path)];
+                       -(word("at") > expr[push(&ast::ScoreDecl::threshold)]) >
+                       -(word("with") > path_name[into(&ast::ScoreDecl::with)]);
+const auto save_def = word("save") > expr[into(&ast::SaveDecl::path)] >
+                      -(word("with") > path_name[into(&ast::SaveDecl::with)]);
 const auto mapping_def = path_name[into(&ast::LoadDecl::Mapping::from)] > tok("->") >
                          path_name[into(&ast::LoadDecl::Mapping::to)];
 const auto load_def = word("load") > expr[into(&ast::LoadDecl::path)] >

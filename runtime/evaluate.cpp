@@ -4,6 +4,7 @@
 
 #include "runtime/checkpoint.h"
 #include "runtime/session.h"
+#include "runtime/stand_ins.h"
 
 namespace gradc::driver {
 namespace {
@@ -25,6 +26,7 @@ Exit run_test(Session& session, const Action& action, const char* data_source, c
   const auto count = static_cast<std::int64_t>(rows.size());
   const std::int64_t steps = batches.steps(count);
   ReportBuffer reports(function);
+  const StandIns with(session, action);
   std::vector<double> sums(reports.size(), 0.0);
 
   const double started = now_seconds();
@@ -48,7 +50,7 @@ Exit run_test(Session& session, const Action& action, const char* data_source, c
       session.progress.draw(step + 1, reports_text(averages(function, sums, first + size)));
   }
   const Reports averaged = averages(function, sums, count);
-  const std::string name = data_name(data_source, part);
+  const std::string name = data_name(data_source, part) + stand_ins_text(action);
   // One test needs no telling apart.
   const std::string which = fmt::format(", {} on {}", function.name, name);
   print_line(session, fmt::format("test {} ({} examples{})", reports_text(averaged), count,

@@ -1,6 +1,7 @@
 // predict.cpp: runs a net on data and shows what it gives; the verb, and the action of a program.
 #include "runtime/file.h"
 #include "runtime/outputs.h"
+#include "runtime/stand_ins.h"
 
 namespace gradc::driver {
 namespace {
@@ -53,10 +54,12 @@ Exit run_show(Session& session, const Action& action) {
   const Function& net = find_function(session.model, action.function, FunctionKind::forward);
   const std::vector<std::int64_t> rows =
       rows_in_order(session, net, action.data, action.part, action.examples);
+  const StandIns with(session, action);
   const auto outputs = run_net(session, net, action.data, rows, 0);
   if (!outputs) return Exit::interrupted;
   const std::string what =
-      fmt::format("show {} on {} ({} example{})", net.name, data_name(action.data, action.part),
+      fmt::format("show {} on {}{} ({} example{})", net.name, data_name(action.data, action.part),
+                  stand_ins_text(action),
                   rows.size(), rows.size() == 1 ? "" : "s");
   if (action.path != nullptr) {
     print_line(session, fmt::format("{} as {}", what, action.path));

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "runtime/outputs.h"
+#include "runtime/stand_ins.h"
 
 namespace gradc::driver {
 
@@ -161,6 +162,7 @@ Exit run_score(Session& session, const Action& action, const char* data, const c
   const Function& net = find_function(session.model, action.function, FunctionKind::forward);
   const std::vector<std::int64_t> rows = rows_in_order(session, net, data, part, 0);
   const double started = now_seconds();
+  const StandIns with(session, action);
   const auto outputs = run_net(session, net, data, rows, 0);
   if (!outputs) return Exit::interrupted;
   const auto output = std::find_if(outputs->begin(), outputs->end(), [&](const Output& o) {
@@ -208,7 +210,7 @@ Exit run_score(Session& session, const Action& action, const char* data, const c
     if (metric == "f1") reports.emplace_back("f1", scores.f1);
     if (metric == "confusion") matrix = "\n" + matrix_text(counts);
   }
-  const std::string name = data_name(data, part);
+  const std::string name = data_name(data, part) + stand_ins_text(action);
   print_line(session, fmt::format("score {}{}({} examples of {}){}", reports_text(reports),
                                   reports.empty() ? "" : " ", rows.size(), name, matrix));
   session.metrics.score({net.name, name, 0, 0, 0, static_cast<std::int64_t>(rows.size()),

@@ -6,6 +6,7 @@
 #include "runtime/file.h"
 #include "runtime/permutation.h"
 #include "runtime/session.h"
+#include "runtime/stand_ins.h"
 
 namespace gradc::driver {
 namespace {
@@ -273,10 +274,12 @@ Exit train(Session& session) {
       case ActionKind::load:
         load(session, action.path, mappings_of(action));
         break;
-      case ActionKind::save:
+      case ActionKind::save: {
+        const StandIns with(session, action);
         save(session, action.path, position);
         print_line(session, fmt::format("saved {}", action.path));
         break;
+      }
     }
   }
   return Exit::ok;

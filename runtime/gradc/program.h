@@ -61,6 +61,8 @@ struct Action {
   std::int32_t metric_count = 0;
   const char* const* mappings = nullptr;  // load: pairs of a name in the file and one in the spec
   std::int32_t mapping_count = 0;         // of pairs; none: every name as it is
+  const char* const* with = nullptr;      // test, show, score, save: pairs of a parameter and the state of an
+  std::int32_t with_count = 0;            // optimizer that stands in its place
 };
 
 struct Program {

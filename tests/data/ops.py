@@ -485,15 +485,19 @@ def bowl(w, x):
     return jnp.sum((w - x) ** 4 + steepness * (w - x) ** 2)
 
 
-def trajectory(name, optimizer):
+def trajectory(name, optimizer, average=None):
     w, x = jnp.asarray(draw(6, low=-1, high=1)), jnp.asarray(draw(6, low=-1, high=1))
     values = {f"of_{name}.w": encode(w), f"try_{name}.x": encode(x)}
     state, path, losses = optimizer.init(w), [], []
+    averages = average.init(w) if average else None
     for _ in range(steps):
         loss, g = jax.value_and_grad(bowl)(w, x)
         update, state = optimizer.update(g, state, w)
         w = optax.apply_updates(w, update)
         path.append({f"of_{name}.w": encode(w)})
+        if average:
+            mean, averages = average.update(w, averages)
+            path[-1][f"try_{name}.of_{name}.w.average"] = encode(mean)
         losses.append(float(loss))
     cases.setdefault("optimizers", {})[f"try_{name}"] = {
         "values": values, "path": path, "losses": losses}
@@ -636,7 +640,7 @@ trajectory("clip_norm", optax.chain(optax.clip_by_global_norm(1.0), optax.adam(0
 trajectory("accumulate_gradients", optax.MultiSteps(optax.chain(optax.clip_by_global_norm(1.0), optax.adam(0.1)), 2))
 trajectory("decay_weights", optax.chain(optax.scale_by_rms(decay=0.9, eps=1e-8, eps_in_sqrt=False), optax.scale(-0.05),
                                         optax.add_decayed_weights(-0.01)))
-trajectory("average_weights", optax.sgd(0.05))
+trajectory("average_weights", optax.sgd(0.05), average=optax.ema(0.9))
 apart = np.argsort(random.random((4, 6)), 1) / 16
 case("activations", "try_gumbel_softmax", lambda x: jax.nn.one_hot(jnp.argmax(x, -1), 6, dtype=x.dtype), x=apart)
 

@@ -104,3 +104,68 @@ TEST_CASE("a program runs, and is not there if it could not be made") {
   CHECK(place.gradc({"build", "--binary", "bare.nn"}).exit_code == 1);
   CHECK_FALSE(fs::exists(place.path() / "bare"));
 }
+
+TEST_CASE("averages stand in for parameters where a program says so") {
+  // The gradient is 3: w = -3, then -6. Averaged, -5: (0.5 · -3 + -6) / 1.5.
+  const std::string spec = R"(dim B <= 8
+net line(x: f32[B]) -> y: f32[B] {
+  param w: f32[] ~ zeros
+  y[b] = w * x[b]
+}
+step train(x: f32[B]) {
+  y    = line(x)
+  loss = mean[b] 3 * y[b]
+  minimize loss using clip_norm(average_weights(sgd(lr = 1.0), decay = 0.5), 100.0)
+  report loss
+}
+program {
+  data d = values(x = [1.0])
+  fit  train on d for 2 epochs
+  test train on d
+  test train on d with average
+  show line on d
+  show line on d with train.inner.average
+  score r_squared of line against x on d with average
+  save "averaged.safetensors" with average
+  save "last.safetensors"
+  test train on d
+}
+)";
+  const Workplace place;
+  write_text(place.path() / "line.nn", spec);
+  const Finished built = place.gradc({"build", "--binary", "line.nn"});
+  INFO(built.err);
+  REQUIRE(built.exit_code == 0);
+  const auto run_line = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), (place.path() / "line").string());
+    return run_program(arguments, {place.path(), {}});
+  };
+  const Finished ran = run_line({});
+  INFO(ran.out << ran.err);
+  REQUIRE(ran.exit_code == 0);
+  std::vector<std::string> losses, shown;
+  std::istringstream lines(ran.out);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.rfind("test ", 0) == 0) losses.push_back(line.substr(0, line.find(" (")));
+    if (line.rfind("    ", 0) == 0) shown.push_back(line.substr(4));
+  }
+  CHECK(losses == std::vector<std::string>{"test loss -18", "test loss -15", "test loss -18"});
+  CHECK(shown == std::vector<std::string>{"-6", "-5"});
+  CHECK_THAT(ran.out, contains("test loss -15 (1 examples, train on d with average)"));
+  // A checkpoint holds what was averaged as well; of what was saved with averages they are the parameters.
+  const auto loss_of = [&](const std::string& file) {
+    const Finished tested = run_line({"eval", "--checkpoint", file});
+    INFO(tested.err);
+    CHECK(tested.exit_code == 0);
+    return tested.out.substr(0, tested.out.find(" ("));
+  };
+  CHECK(loss_of("last.safetensors") == "test loss -18");
+  CHECK(loss_of("averaged.safetensors") == "test loss -15");
+  // Before the first update there is none.
+  const std::string early = spec.substr(0, spec.find("  fit ")) + "  test train on d with average\n}\n";
+  write_text(place.path() / "line.nn", early);
+  REQUIRE(place.gradc({"build", "--binary", "line.nn"}).exit_code == 0);
+  const Finished refused = run_line({});
+  CHECK(refused.exit_code == 1);
+  CHECK_THAT(refused.err, contains("step 'train' has not run yet"));
+}

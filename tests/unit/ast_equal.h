@@ -102,18 +102,18 @@ struct Syntax {
            equal(a.batch, b.batch) && equal(a.seed, b.seed) && a.shuffle == b.shuffle;
   }
   static bool equal(const ast::TestDecl& a, const ast::TestDecl& b) {
-    return equal(a.step, b.step) && equal(a.on, b.on);
+    return equal(a.step, b.step) && equal(a.on, b.on) && equal(a.with, b.with);
   }
   static bool equal(const ast::ShowDecl& a, const ast::ShowDecl& b) {
     return equal(a.net, b.net) && equal(a.on, b.on) && equal(a.examples, b.examples) &&
-           equal(a.path, b.path);
+           equal(a.path, b.path) && equal(a.with, b.with);
   }
   static bool equal(const ast::ScoreDecl& a, const ast::ScoreDecl& b) {
     return equal(a.metrics, b.metrics) && equal(a.net, b.net) && equal(a.output, b.output) &&
-           equal(a.target, b.target) && equal(a.on, b.on) && equal(a.threshold, b.threshold);
+           equal(a.target, b.target) && equal(a.on, b.on) && equal(a.threshold, b.threshold) && equal(a.with, b.with);
   }
   static bool equal(const ast::SaveDecl& a, const ast::SaveDecl& b) {
-    return equal(a.path, b.path);
+    return equal(a.path, b.path) && equal(a.with, b.with);
   }
   template <class A>
   static bool same_variant(const A& a, const A& b) {

@@ -208,8 +208,9 @@ TEST_CASE("an optimizer run every third time") {
 }
 
 TEST_CASE("averaged weights") {
-  // w = -3, -6; average = 0.5 · 0 - 1.5 = -1.5, then 0.5 · -1.5 - 3
+  // w = -3, -6; the mean of both, the first weighing half as much: (0.5 · -3 - 6) / 1.5
+  CHECK(after_updates("average_weights(sgd(lr = 1.0), decay = 0.5)", 1).at("s.g.w.average") == Approx(-3));
   const auto after = after_updates("average_weights(sgd(lr = 1.0), decay = 0.5)", 2);
-  CHECK(after.at("s.g.w.average") == Approx(-3.75));
+  CHECK(after.at("s.g.w.average") == Approx(-5));
   CHECK(after.at("g.w") == Approx(-6));
 }

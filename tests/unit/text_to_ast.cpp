@@ -138,12 +138,12 @@ program {
   data d = csv("a.csv", x = columns(0, 63) / 16, label = column(64))
   split d into train 80%, test 20% seed 7
   fit train on d.train for 20 epochs batch 64 shuffle seed 1
-  test train on d
+  test train on d with average
   show sample on d.test for 16 examples as "d.png"
   show sample on d
   score f1, roc_auc of sample.z against label on d.test at 0.5
   score confusion of sample against label on d
-  save "d.safetensors"
+  save "d.safetensors" with train.inner.average
 }
 )";
 std::string without_mistake() {
