@@ -248,7 +248,7 @@ void parameter(Elaboration& e, Scope& scope, const ast::Param& p, Span span) {
   const std::string path = scope.path + "." + p.name.text;
   ast::Type type = p.type;
   if (has_open_extents(type)) {
-    const auto closed = close_extents(e, scope, p, scope.first_subscripts[p.name.text]);
+    const auto closed = close_extents(e, scope, p.name, type, scope.first_subscripts[p.name.text]);
     if (!closed) {
       bind(e, scope, p.name, {});
       return;
@@ -275,6 +275,10 @@ void parameter(Elaboration& e, Scope& scope, const ast::Param& p, Span span) {
 
 std::optional<TensorType> state_type(Elaboration& e, Scope& scope, const ast::State& s,
                                      const BodyEffects& effects) {
+  if (has_open_extents(s.type)) {
+    const auto closed = close_extents(e, scope, s.name, s.type, scope.first_subscripts[s.name.text]);
+    return closed ? declared_type(e, scope, *closed, s.name) : std::nullopt;
+  }
   if (s.type.dtype || s.type.has_shape) return declared_type(e, scope, s.type, s.name);
   if (scope.definition->kind == Kind::optimizer) return e.graph[effects.states.front().second].type;
   e.error("state-without-type", s.name.span,

@@ -323,7 +323,7 @@ IndexRanges infer_ranges(Elaboration&, Scope&, const std::vector<ast::Index>&,
 // `param W: f32[_, _]`: its type with what the ranges of its subscripts say in place of each `_`, and
 // where they begin; nothing if reported (infer_extents.cpp).
 bool has_open_extents(const ast::Type&);
-std::optional<ast::Type> close_extents(Elaboration&, Scope&, const ast::Param&,
+std::optional<ast::Type> close_extents(Elaboration&, Scope&, const ast::Name&, const ast::Type&,
                                        std::vector<std::int64_t>& first_subscripts);
 // False (reported) if subscript k of a read of `tensor` can leave it. `padded` gets true where it
 // can and a pad says what stands there.

@@ -1,5 +1,6 @@
 // elaborate_mode.cpp: what differs in training, and what layers and nets keep between calls.
 #include <cmath>
+#include <set>
 
 #include "dsl/differentiate.h"
 #include "dsl/graph_to_text.h"
@@ -162,4 +163,39 @@ TEST_CASE("an evaluation is part of the text of a graph") {
   REQUIRE(read.functions.back().evaluation.size() == 1);
   read.functions.back().evaluation.clear();
   CHECK_FALSE(equal(e.spec.graph, read));
+}
+
+TEST_CASE("an extent of a state may be left to the ranges of its indices") {
+  Elaborated e;
+  elaborate_well(e, "dim B <= 4\n"
+                    "layer traced(x[B, I], n: int) -> y[B, I] {\n"
+                    "state m: f32[_, I] = 0\n"
+                    "state last: f32[_] = 1\n"
+                    "mean_of[i] = mean[b] x[b, i]\n"
+                    "m'[k in 0..n - 1, i] = select(k == 0, mean_of[i], m[max(k - 1, 0), i])\n"
+                    "last'[k in 0..2] = last[k] + 1\n"
+                    "s[i] = sum[k in 0..n - 1] m[k, i]\n"
+                    "y[b, i] = x[b, i] - s[i] }\n"
+                    "net f(x: f32[B, 3]) -> y: f32[B, 3] { y = x |> traced(5) }\n"
+                    "step train(x: f32[B, 3]) { y = f(x)\nloss = mean[b, i] y[b, i]\nreport loss }");
+  std::map<std::string, Shape> shapes;
+  for (const Update& u : function(e, "train").updates) {
+    shapes[e.spec.graph[u.target].name] = e.spec.graph[u.target].type.shape;
+  }
+  CHECK(shapes.at("f.traced1.m") == Shape{Extent(5), Extent(3)});
+  CHECK(shapes.at("f.traced1.last") == Shape{Extent(3)});
+}
+
+TEST_CASE("running statistics of a net that is not learnt go on") {
+  Elaborated e;
+  elaborate_well(e, "dim B <= 4\n"
+                    "net body(x: f32[B, 3]) -> h: f32[B, 3] { h = x |> norm: batch_norm }\n"
+                    "net head(h: f32[B, 3]) -> y: f32[B, 1] { y = h |> dense(1) }\n"
+                    "step train(x: f32[B, 3]) { y = head(body(x))\nloss = mean[..] y[..]\n"
+                    "minimize loss over head using sgd\nreport loss }");
+  std::set<std::string> updated;
+  for (const Update& u : function(e, "train").updates) updated.insert(e.spec.graph[u.target].name);
+  CHECK(updated.contains("head.dense1.W"));
+  CHECK_FALSE(updated.contains("body.norm.gain"));
+  CHECK(updated.contains("body.norm.running_mean"));
 }
