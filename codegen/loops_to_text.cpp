@@ -371,8 +371,6 @@ std::string kernels_to_text(const Module& module, const Target& target) {
 std::string body_to_text(const Module& module, const loops::Function& f, const Target& target) {
   std::string out;
   if (f.draws) {
-    const bool given = f.entry == Entry::init || f.entry == Entry::step;
-    if (!given) out += "  constexpr std::uint64_t seed = 0;\n";
     if (target.grid()) {
       // A copy, since the counter may be counted up before the last number is drawn.
       out += f.counter.empty()

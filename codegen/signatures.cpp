@@ -100,7 +100,7 @@ Signatures signatures(const loops::Module& module, const Target& target) {
       for (const std::uint32_t number : function.outputs)
         s.arguments.push_back(tensor(module, Role::output, number));
     }
-    if (init || function.entry == Entry::step)
+    if (init || function.entry == Entry::step || function.draws)
       s.arguments.push_back({Role::seed, "std::uint64_t", "std::uint64_t", "seed", "seed", 0});
     if (target.grid() && steps)
       s.arguments.push_back({Role::result, s.reports + "*", "void*", "result", "result", 0});

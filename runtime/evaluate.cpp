@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "runtime/checkpoint.h"
+#include "runtime/permutation.h"
 #include "runtime/session.h"
 #include "runtime/stand_ins.h"
 
@@ -42,6 +43,7 @@ Exit run_test(Session& session, const Action& action, const char* data_source, c
     call.dims = batches.dims().data();
     call.inputs = batches.inputs();
     call.outputs = reports.outputs();
+    call.seed = evaluation_seed(step);
     session.runner.run(function, call);
     for (std::size_t i = 0; i < sums.size(); ++i)
       sums[i] += reports.value(i) * static_cast<double>(size);

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "runtime/file.h"
+#include "runtime/permutation.h"
 #include "runtime/picture.h"
 
 namespace gradc::driver {
@@ -141,6 +142,7 @@ std::optional<std::vector<Output>> run_net(Session& session, const Function& net
     call.dims = batches.dims().data();
     call.inputs = batches.inputs();
     call.outputs = pointers.data();
+    call.seed = evaluation_seed(step);
     session.runner.run(net, call);
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       const std::size_t kept = steps == 1 ? values[i].size()

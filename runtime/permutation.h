@@ -31,4 +31,9 @@ inline std::uint64_t derived_seed(std::uint64_t seed, std::uint32_t round, std::
   return (std::uint64_t{words.word[1]} << 32) | words.word[0];
 }
 
+// Of a batch where nothing is trained: each draws numbers of its own, and the same every time.
+inline std::uint64_t evaluation_seed(std::int64_t batch) {
+  return derived_seed(0, 0xffffffffu, static_cast<std::uint64_t>(batch));
+}
+
 }  // namespace gradc::driver

@@ -181,9 +181,7 @@ std::string Case::source() const {
                             module_.buffers[b].name);
       }
     }
-    if (f.entry == Entry::init || f.entry == Entry::step) {
-      args += ", [[maybe_unused]] std::uint64_t seed";
-    }
+    args += ", [[maybe_unused]] std::uint64_t seed";
     if (reports && grid) args += fmt::format(", [[maybe_unused]] result_{}* result", k);
     text += args + ") {\n";
     if (reports && !grid) text += fmt::format("  result_{} result{{}};\n", k);
@@ -229,7 +227,7 @@ std::string Case::source() const {
                           element_type(buffer.type.dtype), count(buffer.type.shape));
       args += fmt::format(", out_{}.get()", i);
     }
-    if (f.entry == Entry::init || f.entry == Entry::step) args += ", 77u";
+    args += ", 77u";
     if (reports && target_.grid()) {
       text += fmt::format("    auto reported = copy_of(result_{0}{{}});\n    function_{0}({1}, &*reported);\n"
                           "    const auto result = *reported.operator->();\n", k, args);
@@ -279,7 +277,7 @@ void Case::write_inputs(const Environment& environment, std::vector<double>& in)
 void Case::expect(const Environment& environment, Expected& expected) const {
   for (const auto& f : module_.functions) {
     Environment env = environment;
-    env.seed = f.entry == Entry::init || f.entry == Entry::step ? 77 : 0;
+    env.seed = 77;
     env.step = 0;
     if (!f.counter.empty()) {
       const auto& counter = module_.buffers[f.counter[0]].spec_name;

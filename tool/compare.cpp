@@ -5,8 +5,8 @@
 #include <cmath>
 #include <random>
 
-#include "codegen/positions.h"
 #include "dsl/check.h"
+#include "dsl/random_environment.h"
 
 namespace gradc {
 namespace {
@@ -38,8 +38,7 @@ class Comparer {
       : graph_(graph),
         module_(compiled.module),
         emitted_(emitted),
-        seed_(seed),
-        limits_(position_limits(graph)) {}
+        seed_(seed) {}
 
   std::vector<Comparison> all() {
     for (const Function& function : graph_.functions)
@@ -53,6 +52,8 @@ class Comparer {
       }
       if (!differs) continue;
       sizes_ = sizes;
+      integers_.clear();
+      size_ = size;
       where_ = sizes.empty() ? "" : size == 1 ? ", dims 1" : ", dims 7";
       for (const Function& function : graph_.functions) {
         if (function.kind == FunctionKind::net) compare_net(function);
@@ -93,21 +94,27 @@ class Comparer {
     return extents;
   }
 
-  Array random_value(const Function& function, NodeId id, Draw& draw) const {
+  const std::map<std::string, Array>& integers_of(const Function& function) {
+    const auto [place, added] = integers_.try_emplace(function.name);
+    if (added) {
+      DrawOptions options;
+      options.seed = seed_;
+      options.largest_dim = size_;
+      place->second = random_environment(graph_, function, options).values;
+    }
+    return place->second;
+  }
+
+  Array random_value(const Function& function, NodeId id, Draw& draw) {
     const Node& node = graph_[id];
     Array value{shape_at_sizes(node.type.shape), {}};
     std::int64_t count = 1;
     for (const std::int64_t extent : value.shape) count *= extent;
-    std::int64_t limit = 2;
-    if (const auto of = limits_.find(function.name); of != limits_.end())
-      if (const auto found = of->second.find(node.name); found != of->second.end())
-        limit = found->second;
+    // What subscripts a tensor lies inside at the sizes of this call.
+    if (node.type.dtype == DType::i32) return integers_of(function).at(node.name);
     for (std::int64_t k = 0; k < count; ++k) switch (node.type.dtype) {
         case DType::boolean:
           value.data.push_back(draw.uniform() < 0.5);
-          break;
-        case DType::i32:
-          value.data.push_back(std::floor(draw.uniform() * static_cast<double>(limit)));
           break;
         default:
           value.data.push_back(rounded(draw.normal(), node.type.dtype));
@@ -156,11 +163,12 @@ class Comparer {
     std::vector<Array> values;
     for (const NodeId id : ids) values.push_back(random_value(function, id, draw));
     Environment before = environment(function, ids, values);
+    before.seed = seed_;
     std::vector<NodeId> outputs, gradients;
     for (const Output& output : function.outputs) outputs.push_back(output.node);
     const std::vector<Array> expected = interpret(graph_, outputs, before);
     const EmittedResult forward =
-        emitted_.call(function.name, EmittedKind::forward, sizes_, values, 0);
+        emitted_.call(function.name, EmittedKind::forward, sizes_, values, seed_);
     for (std::size_t k = 0; k < expected.size(); ++k)
       add(function, "forward", function.outputs[k].name, expected[k], forward.outputs[k]);
     if (function.gradients.empty()) return;
@@ -173,7 +181,7 @@ class Comparer {
     for (const Output& gradient : function.gradients) gradients.push_back(gradient.node);
     const std::vector<Array> expected_gradients = interpret(graph_, gradients, before);
     const EmittedResult backward =
-        emitted_.call(function.name, EmittedKind::backward, sizes_, values, 0);
+        emitted_.call(function.name, EmittedKind::backward, sizes_, values, seed_);
     for (std::size_t k = 0; k < gradients.size(); ++k) {
       const std::string& name =
           function.gradients[k].name;  // "d" and a parameter's or an input's name
@@ -199,13 +207,13 @@ class Comparer {
       std::vector<Array> values;
       for (const NodeId id : function.inputs) values.push_back(random_value(function, id, draw));
       Environment before = environment(function, function.inputs, values);
-      const std::vector<Array> reports = reports_of(function, before);  // drawn with seed 0
+      before.seed = seed_;
+      const std::vector<Array> reports = reports_of(function, before);
       const EmittedResult evaluated =
-          emitted_.call(function.name, EmittedKind::evaluate, sizes_, values, 0);
+          emitted_.call(function.name, EmittedKind::evaluate, sizes_, values, seed_);
       for (std::size_t k = 0; k < reports.size(); ++k)
         add(function, "evaluate", function.outputs[k].name, reports[k], evaluated.outputs[k]);
 
-      before.seed = seed_;
       const std::vector<Array> expected = run(graph_, function, before);
       const EmittedResult got =
           emitted_.call(function.name, EmittedKind::step, sizes_, values, seed_);
@@ -225,8 +233,9 @@ class Comparer {
   const loops::Module& module_;
   Emitted& emitted_;
   std::uint64_t seed_;
-  std::map<std::string, std::map<std::string, std::int64_t>> limits_;
   Sizes sizes_;
+  std::int64_t size_ = 1;                                      // of run-time dims, where their bound allows
+  std::map<std::string, std::map<std::string, Array>> integers_;  // by function: values of its inputs
   std::string where_;
   std::vector<Comparison> comparisons_;
 };

@@ -61,7 +61,7 @@ struct Call {
   const std::int64_t* dims;
   const void* const* inputs;
   void* const* outputs;
-  std::uint64_t seed;          // of the random numbers a step draws
+  std::uint64_t seed;          // of the random numbers that are drawn
   void* device;                // a network on a device: the gradc::Device whose addresses all pointers are
 };
 

@@ -1,4 +1,8 @@
 // builds.cpp: gradc build as a user runs it: files, depfile, stages, programs.
+#include <cmath>
+#include <fstream>
+#include <set>
+
 #include "tool/tool_run.h"
 
 using namespace test;
@@ -168,4 +172,39 @@ program {
   const Finished refused = run_line({});
   CHECK(refused.exit_code == 1);
   CHECK_THAT(refused.err, contains("step 'train' has not run yet"));
+}
+
+TEST_CASE("a program draws other numbers for every batch that it tests, and the same every time") {
+  // Of batches of one, whose draws would all be the same number if they were those of the first.
+  const Workplace place;
+  write_text(place.path() / "noise.nn", R"(dim B <= 1
+net noise(x: f32[B]) -> e: f32[B] { e = normal(0, 1) like x }
+step draw(x: f32[B]) {
+  e      = noise(x)
+  mean   = mean[b] e[b]
+  square = mean[b] e[b] ^ 2
+  report mean, square
+}
+program {
+  data d = random(400, x = normal(0, 1))
+  test draw on d
+  show noise on d as "noise.csv"
+}
+)");
+  REQUIRE(place.gradc({"build", "--binary", "noise.nn"}).exit_code == 0);
+  const auto run_noise = [&] { return run_program({(place.path() / "noise").string()}, {place.path(), {}}); };
+  const Finished ran = run_noise();
+  INFO(ran.out << ran.err);
+  REQUIRE(ran.exit_code == 0);
+  const auto number = [&](const std::string& name) {
+    return std::stod(ran.out.substr(ran.out.find(name + " ") + name.size()));
+  };
+  // Three and a half standard deviations of what 400 numbers of N(0, 1) give.
+  CHECK(std::abs(number("mean")) < 3.5 / 20);
+  CHECK(std::abs(number("square") - 1) < 3.5 * std::sqrt(2.0) / 20);
+  std::ifstream csv(place.path() / "noise.csv");
+  std::set<std::string> different;
+  for (std::string line; std::getline(csv, line);) different.insert(line);
+  CHECK(different.size() > 390);
+  CHECK(run_noise().out == ran.out);
 }
