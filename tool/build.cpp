@@ -189,6 +189,10 @@ int build(Session& session, const BuildArguments& options) {
     return exit_ok;
   }
 
+  if (spec->graph.functions.size() <= 1)  // all have init
+    return fail(session, exit_spec,
+                fmt::format("'{}' has neither a net nor a step, so there is nothing to build",
+                            options.spec.path));
   const std::string& name = compiled.module.name;
   if (options.binary) {
     if (!spec->program.present)

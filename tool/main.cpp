@@ -13,6 +13,7 @@
 #include "codegen/format.h"
 #include "codegen/target.h"
 #include "dsl/check.h"
+#include "dsl/diagnostics.h"
 #include "tool/verbs.h"
 #include "tool/write_files.h"
 
@@ -82,6 +83,42 @@ std::vector<std::string> results() {
     if (!stage.result.empty()) names.emplace_back(stage.result);
   for (const std::string& name : target_names()) names.push_back(name);
   return names;
+}
+
+// What is wrong with a command line, in gradc's words where a word of it was not expected: CLI11 does not know which
+// was meant.
+std::string usage_error(CLI::App& app, const CLI::ParseError& error) {
+  const auto verbs = app.get_subcommands();
+  const CLI::App& verb = verbs.empty() ? app : *verbs.front();
+  const std::string name = verbs.empty() ? "gradc" : "gradc " + verb.get_name();
+  const std::string help = fmt::format("'{} --help' lists what it takes", name);
+  // An option that is not there may have taken the place of what is required, or a value that of a file.
+  std::string word;
+  bool option = false;
+  for (const std::string& left : app.remaining(true)) {
+    if (!word.empty() && (option || left.size() < 2 || left.front() != '-')) continue;
+    option = left.size() > 1 && left.front() == '-';
+    word = left.substr(0, option ? left.find('=') : left.npos);
+  }
+  if (word.empty()) {
+    std::string what = error.what();
+    if (error.get_name() == "RequiredError" && verbs.empty()) what = "say what to do";
+    return fmt::format("{}; {}", what.substr(0, what.find('\n')), help);
+  }
+  std::vector<std::string> known;
+  if (option) {
+    for (const CLI::App* of : {&verb, static_cast<const CLI::App*>(&app)})
+      for (const CLI::Option* o : of->get_options())
+        for (const std::string& long_name : o->get_lnames()) known.push_back("--" + long_name);
+  } else if (verbs.empty()) {
+    for (const CLI::App* one : app.get_subcommands({})) known.push_back(one->get_name());
+  }
+  const auto near = nearest_name(word, {known.begin(), known.end()});
+  return fmt::format("{} '{}'{}",
+                     option          ? fmt::format("{} has no option", name)
+                     : verbs.empty() ? "gradc has no verb"
+                                     : fmt::format("{} does not take", name),
+                     word, near ? fmt::format("; did you mean '{}'?", *near) : "; " + help);
 }
 
 int run(Session& session, int argc, char** argv) {
@@ -182,7 +219,9 @@ int run(Session& session, int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error, std::cout, std::cerr) == 0 ? exit_ok : exit_usage;
+    if (error.get_exit_code() == 0) return app.exit(error, std::cout, std::cerr);  // help, version
+    session.color = use_color(color);
+    return fail(session, exit_usage, usage_error(app, error));
   }
   return result;
 }

@@ -157,3 +157,47 @@ TEST_CASE("gradcheck passes, and says so") {
   CHECK(run_program({GRADC_TOOL, "gradcheck", "tiny.nn"}, {place.path(), {{"CXX", "false"}}})
             .exit_code == 4);
 }
+
+TEST_CASE("a word of the command line that is not known is named, with what was meant") {
+  const Workplace place;
+  const auto said = [&](std::vector<std::string> arguments) {
+    const Finished wrong = place.gradc(std::move(arguments));
+    CHECK(wrong.exit_code == 2);
+    CHECK(wrong.out == "");
+    return wrong.err;
+  };
+  CHECK(said({"build", "tiny.nn", "--tarhet", "cuda"}) ==
+        "gradc: error: gradc build has no option '--tarhet'; did you mean '--target'?\n");
+  CHECK(said({"build", "--tarhet=cuda", "tiny.nn"}) ==
+        "gradc: error: gradc build has no option '--tarhet'; did you mean '--target'?\n");
+  CHECK(said({"check", "tiny.nn", "--colour", "never"}) ==
+        "gradc: error: gradc check has no option '--colour'; did you mean '--color'?\n");
+  CHECK(said({"check", "tiny.nn", "-x"}) ==
+        "gradc: error: gradc check has no option '-x'; 'gradc check --help' lists what it takes\n");
+  CHECK(said({"check", "tiny.nn", "other.nn"}) ==
+        "gradc: error: gradc check does not take 'other.nn'; 'gradc check --help' lists what it takes\n");
+  CHECK(said({"bild", "tiny.nn"}) == "gradc: error: gradc has no verb 'bild'; did you mean 'build'?\n");
+  CHECK(said({}) == "gradc: error: say what to do; 'gradc --help' lists what it takes\n");
+  CHECK(said({"check"}) == "gradc: error: spec is required; 'gradc check --help' lists what it takes\n");
+}
+
+TEST_CASE("a spec without a net or step is no error, but nothing is built of it") {
+  const Workplace place;
+  write_text(place.path() / "ops.nn", "op half(x) = x / 2\n");
+  CHECK(place.gradc({"check", "ops.nn"}).exit_code == 0);
+  const Finished built = place.gradc({"build", "ops.nn"});
+  CHECK(built.exit_code == 1);
+  CHECK(built.err == "gradc: error: 'ops.nn' has neither a net nor a step, so there is nothing to build\n");
+  CHECK_FALSE(fs::exists(place.path() / "ops.hpp"));
+  CHECK_FALSE(fs::exists(place.path() / "ops.cpp"));
+}
+
+TEST_CASE("gradcheck draws positions that lie inside at every size") {
+  const Workplace place;
+  write_text(place.path() / "chosen.nn",
+             "dim B <= 16\nnet f(x: f32[B], id: i32[2]) -> y: f32[2] { y[k] = x[id[k]] }\n");
+  const Finished checked = place.gradc({"gradcheck", "chosen.nn"});
+  INFO(checked.out << checked.err);
+  CHECK(checked.exit_code == 0);
+  CHECK_THAT(checked.out, contains("dims 1") && contains("dims 7"));
+}
