@@ -1,11 +1,11 @@
 // compare_models.cpp: networks as C++ and as CUDA, in the emulation or on a GPU: every function on the same values.
-// "pairs.h" names them: `compare_pairs(small, compare)` calls `compare(cpp, cuda, small)` with the models of each.
+// Every run-time dim has the most it may, then a third of that, then 1.
+#include "compare_models.h"
+
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
-#include <vector>
-
-#include "pairs.h"
 
 namespace {
 
@@ -109,9 +109,7 @@ bool said(const char* problem) {
   return ++problems;
 }
 
-void run_all(const gradc::Model& cpp, const gradc::Model& cuda, std::int64_t shrink) {
-  std::vector<std::int64_t> dims;
-  for (std::int32_t k = 0; k < cpp.dim_count; ++k) dims.push_back(std::max<std::int64_t>(1, cpp.dims[k].bound / shrink));
+void run_all(const gradc::Model& cpp, const gradc::Model& cuda, const std::vector<std::int64_t>& dims) {
   Memory a(cpp), b(cuda);
   void* session = nullptr;
   char message[1000];
@@ -174,15 +172,19 @@ void run_all(const gradc::Model& cpp, const gradc::Model& cuda, std::int64_t shr
 
 }  // namespace
 
-// With an argument at small sizes only: the check for races takes its time.
-int main(int argc, char**) {
-  compare_pairs(argc > 1, [](const gradc::Model& cpp, const gradc::Model& cuda, bool small) {
+int main() {
+  for (const auto& [cpp, cuda, most] : networks()) {
     const int before = problems;
-    for (const std::int64_t shrink : {1, 3, 1000}) {
-      if (!small || shrink > 1) run_all(cpp, cuda, shrink);
+    std::vector<std::int64_t> last;
+    for (const std::int64_t part : {std::int64_t{1}, std::int64_t{3}, INT64_MAX}) {
+      std::vector<std::int64_t> dims;
+      for (std::int32_t k = 0; k < cpp.dim_count; ++k)
+        dims.push_back(std::max<std::int64_t>(1, std::min(most, cpp.dims[k].bound) / part));
+      if (part == 1 || dims != last) run_all(cpp, cuda, dims);
+      last = dims;
     }
     if (problems > before) std::printf("in %s\n", cpp.name);
-  });
+  }
   std::printf("%d differences\n", problems);
   return problems != 0;
 }

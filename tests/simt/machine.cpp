@@ -44,6 +44,46 @@ TEST_CASE("threads, blocks, barriers and shuffles are those of a device") {
   CHECK(said.text == "392016 392016 392019\n");  // 63 * 64 / 2 = 2016; the first 39 is at 39
 }
 
+TEST_CASE("vectors are loaded at once, from where they may") {
+  const auto kernel = [](const std::string& from) {
+    return program("static __global__ void k(int* a) {\n  const int4 v = *reinterpret_cast<const int4*>(" + from +
+                       ");\n  a[64 + threadIdx.x] = v.x + v.y + v.z + v.w;\n"
+                       "  if (threadIdx.x == 0) *reinterpret_cast<int2*>(a + 130) = int2{v.x + 5, 6};\n"
+                       "  if (threadIdx.x == 1) a[0] = 5;\n}\n",
+                   "device.launch({\"k\", \"\"}, 1, 32, k, a.get());");
+  };
+  CHECK(test::run_emulated(kernel("a + 4"), false).text == "5 0 0\n");
+  CHECK(test::run_emulated(kernel("a + 4"), true).exit_code == 0);
+  const auto astray = test::run_emulated(kernel("a + 3"), false);
+  CHECK(astray.exit_code != 0);
+  CHECK_THAT(astray.text, test::contains("misaligned address"));
+  // Every byte of it counts: its last number is another thread's.
+  CHECK_THAT(test::run_emulated(kernel("a + 128"), true).text, test::contains("race in global memory"));
+}
+
+TEST_CASE("bytes of one word are no race, and a word is one with each of its bytes") {
+  const auto kernel = [](const std::string& body) {
+    return "static __global__ void k(int* a) {\n  auto* const bytes = reinterpret_cast<unsigned char*>(a);\n" + body + "}\n";
+  };
+  CHECK(races(kernel("  bytes[threadIdx.x] = 1;\n"), one_block).exit_code == 0);
+  CHECK_THAT(races(kernel("  if (threadIdx.x == 3) a[9] = 1;\n  if (threadIdx.x == 4) bytes[38] = 1;\n"), one_block).text,
+             test::contains("written by two threads"));
+  CHECK_THAT(races(kernel("  if (threadIdx.x == 3) bytes[38] = 1;\n  if (threadIdx.x == 4) a[20] = a[9];\n"), one_block).text,
+             test::contains("read after another thread wrote it"));
+}
+
+TEST_CASE("what several threads or blocks have read, none of them may write") {
+  CHECK_THAT(races("static __global__ void k(int* a) {\n  a[threadIdx.x + 64] = a[0];\n  if (threadIdx.x == 63) a[0] = 1;\n}\n",
+                   one_block).text, test::contains("written after another thread read it"));
+  CHECK_THAT(races("static __global__ void k(int* a) {\n  if (threadIdx.x == 0) a[64 + blockIdx.x] = a[0];\n"
+                   "  __syncthreads();\n  if (threadIdx.x == 0 && blockIdx.x == 1) a[0] = 1;\n}\n",
+                   "device.launch({\"k\", \"\"}, 2, 32, k, a.get());").text,
+             test::contains("written after another thread read it"));
+  // A barrier orders them in a block, and the end of a launch orders all.
+  CHECK(races("static __global__ void k(int* a) {\n  const int b = a[0];\n  __syncthreads();\n"
+              "  if (threadIdx.x == 0) a[0] = b + 1;\n}\n", one_block + one_block).exit_code == 0);
+}
+
 TEST_CASE("a race in shared memory is found, and a barrier ends it") {
   const auto kernel = [](const std::string& barrier) {
     return "static __global__ void k(int* a) {\n  __shared__ int s[64];\n  s[threadIdx.x] = 1;\n" + barrier +
@@ -88,4 +128,37 @@ TEST_CASE("an error says what was asked for") {
       "    device.allocate(std::size_t{1} << 40, \"the workspace\");\n"
       "  } catch (const gradc::CudaError& error) {\n    std::puts(error.what());\n  }\n}\n", false);
   CHECK_THAT(said.text, test::contains("the workspace needs 1099511627776 bytes, and 68719476736 of 68719476736 are free"));
+}
+
+TEST_CASE("an error names the call, the kernel and its line in the spec") {
+  const auto said = test::run_emulated(R"(#include <cstdio>
+#include "gradc/cuda.h"
+static __global__ void fine(int) {}
+static __global__ void bad(int) { __trap(); }
+template <class What>
+void attempt(What what) {
+  try {
+    what();
+  } catch (const gradc::CudaError& error) {
+    std::puts(error.what());
+  }
+}
+int main() {
+  gradc::Device device;
+  attempt([&] { device.launch({"relu", "digits.nn:8"}, 1, 2048, fine, 0); });
+  attempt([&] { device.launch({"relu", "digits.nn:8"}, std::int64_t{1} << 32, 32, fine, 0); });
+  device.launch({"softmax", "digits.nn:9"}, 1, 32, bad, 0);
+  attempt([&] { device.synchronize(); });
+  attempt([&] { device.fill(device.result<int>(), 0, 4); });
+  device.check_every_kernel(true);
+  attempt([&] { device.launch({"loss", "digits.nn:11"}, 1, 32, bad, 0); });
+}
+)", false);
+  const std::string emulated = "an error of the emulation (cudaErrorEmulated)";
+  CHECK(said.text ==
+        "kernel relu of digits.nn:8 could not be started: " + emulated + "\n" +
+        "kernel relu of digits.nn:8 needs 4294967296 blocks; a grid has at most 2147483647\n" +
+        "cudaStreamSynchronize failed: " + emulated + "; the last kernel started was kernel softmax of digits.nn:9\n" +
+        "cudaMemsetAsync failed: " + emulated + "; the last kernel started was kernel softmax of digits.nn:9\n" +
+        "kernel loss of digits.nn:11 failed: " + emulated + "\n");
 }

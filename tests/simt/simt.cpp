@@ -1,6 +1,11 @@
 // simt.cpp: runs the threads of a block as fibers; see cuda_runtime.h. Compiled without -fsanitize=thread.
+//
+// A fiber takes one thread after the other until one of them waits, so threads that never wait are a plain loop. It
+// is made once and kept: changing to another saves two addresses and asks nothing of the kernel or the sanitizer's
+// shadow memory, of which swapcontext would clear a stack's worth each time.
 #include <ucontext.h>
 
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -26,26 +31,39 @@ namespace {
 constexpr std::size_t stack_bytes = 256 * 1024;
 constexpr unsigned warp = 32;
 
-enum class Waits { no, barrier, shuffle, done };
+using Place = void* [5];  // where something was left, as __builtin_setjmp keeps it
+using Given = std::array<unsigned char, 8>;  // to a shuffle
 
 struct Fiber {
-  ucontext_t context = {};
+  ucontext_t start = {};
   std::unique_ptr<unsigned char[]> stack;
-  Waits waits = Waits::no;
-  const void* where = nullptr;  // of the barrier or shuffle
-  unsigned char given[8] = {};  // to a shuffle
+  Place left = {};
+  bool begun = false;
   void* fake_stack = nullptr;
 };
 
+enum class Waits { no, barrier, shuffle, done };
+
+struct Thread {
+  Waits waits = Waits::no;
+  const void* where = nullptr;  // of the barrier or shuffle
+  Fiber* fiber = nullptr;
+  Given given = {};
+};
+
 struct Machine {
-  std::vector<Fiber> fibers;
-  ucontext_t scheduler = {};
+  std::vector<Thread> threads;
+  std::vector<std::unique_ptr<Fiber>> fibers;
+  std::vector<Fiber*> idle;
+  std::vector<std::array<Given, warp>> exchanged;  // by warp: what its last shuffle was given
+  Fiber* fiber = nullptr;                          // that runs
+  Place scheduler = {};
   void* scheduler_fake_stack = nullptr;
   const void* scheduler_stack = nullptr;
   std::size_t scheduler_stack_bytes = 0;
   const std::function<void()>* kernel = nullptr;
   Index thread = {}, block = {}, block_size = {}, grid_size = {};
-  unsigned current = 0, epoch = 0;
+  unsigned started = 0;  // threads of the block
   bool running = false;
 };
 
@@ -56,20 +74,31 @@ Machine& machine() {
 
 [[noreturn]] void fault(const char* message) {
   const Machine& m = machine();
-  std::fprintf(stderr, "simt: block %u, thread %u: %s\n", m.block.x, m.current, message);
+  std::fprintf(stderr, "simt: block %u, thread %u: %s\n", m.block.x, m.thread.x, message);
   std::_Exit(9);
 }
 
-void to_scheduler() {
+// The sanitizer takes a jump for the end of every frame of the stack; these go to another stack and come back.
+#define SIMT_JUMPS __attribute__((noinline, no_sanitize("address")))
+
+[[noreturn]] SIMT_JUMPS void jump(Place& to) { __builtin_longjmp(to, 1); }
+
+// From here on that thread runs.
+void become(unsigned number) {
   Machine& m = machine();
-  Fiber& fiber = m.fibers[m.current];
+  m.thread = {number, 0, 0};
+  m.threads[number].waits = Waits::no;
+  races_thread(number, m.fiber->stack.get(), stack_bytes);
+}
+
+SIMT_JUMPS void to_scheduler() {
+  Machine& m = machine();
 #if SIMT_ASAN
-  __sanitizer_start_switch_fiber(fiber.waits == Waits::done ? nullptr : &fiber.fake_stack, m.scheduler_stack,
-                                 m.scheduler_stack_bytes);
+  __sanitizer_start_switch_fiber(&m.fiber->fake_stack, m.scheduler_stack, m.scheduler_stack_bytes);
 #endif
-  swapcontext(&fiber.context, &m.scheduler);
+  if (__builtin_setjmp(m.fiber->left) == 0) jump(m.scheduler);
 #if SIMT_ASAN
-  __sanitizer_finish_switch_fiber(machine().fibers[machine().current].fake_stack, nullptr, nullptr);
+  __sanitizer_finish_switch_fiber(machine().fiber->fake_stack, nullptr, nullptr);
 #endif
 }
 
@@ -78,26 +107,60 @@ void fiber_main() {
 #if SIMT_ASAN
   __sanitizer_finish_switch_fiber(nullptr, &m.scheduler_stack, &m.scheduler_stack_bytes);
 #endif
-  (*m.kernel)();
-  m.fibers[m.current].waits = Waits::done;
-  to_scheduler();
+  while (true) {
+    while (m.started < m.block_size.x) {
+      const unsigned number = m.started++;
+      m.threads[number].fiber = m.fiber;
+      become(number);
+      (*m.kernel)();
+      m.threads[m.thread.x].waits = Waits::done;
+    }
+    m.idle.push_back(m.fiber);
+    to_scheduler();
+  }
+}
+
+// Runs a fiber until what it runs waits, or there is nothing left to start.
+SIMT_JUMPS void run_fiber(Fiber& fiber) {
+  Machine& m = machine();
+  m.fiber = &fiber;
+#if SIMT_ASAN
+  __sanitizer_start_switch_fiber(&m.scheduler_fake_stack, fiber.stack.get(), stack_bytes);
+#endif
+  if (__builtin_setjmp(m.scheduler) == 0) {
+    if (fiber.begun) jump(fiber.left);
+    fiber.begun = true;
+    setcontext(&fiber.start);
+  }
+#if SIMT_ASAN
+  __sanitizer_finish_switch_fiber(machine().scheduler_fake_stack, nullptr, nullptr);
+#endif
+  races_no_thread();
 }
 
 void resume(unsigned number) {
   Machine& m = machine();
-  m.current = number;
-  m.thread = {number, 0, 0};
-  Fiber& fiber = m.fibers[number];
-  races_at(m.block.x, number, m.epoch, fiber.stack.get(), stack_bytes);
-  fiber.waits = Waits::no;
-#if SIMT_ASAN
-  __sanitizer_start_switch_fiber(&m.scheduler_fake_stack, fiber.stack.get(), stack_bytes);
-#endif
-  swapcontext(&m.scheduler, &fiber.context);
-#if SIMT_ASAN
-  __sanitizer_finish_switch_fiber(m.scheduler_fake_stack, nullptr, nullptr);
-#endif
-  races_at(m.block.x, nobody, m.epoch, nullptr, 0);
+  m.fiber = m.threads[number].fiber;
+  become(number);
+  run_fiber(*m.fiber);
+}
+
+Fiber& idle_fiber() {
+  Machine& m = machine();
+  if (m.idle.empty()) {
+    m.fibers.push_back(std::make_unique<Fiber>());
+    Fiber& fiber = *m.fibers.back();
+    fiber.stack = std::make_unique<unsigned char[]>(stack_bytes);
+    getcontext(&fiber.start);
+    fiber.start.uc_stack.ss_sp = fiber.stack.get();
+    fiber.start.uc_stack.ss_size = stack_bytes;
+    fiber.start.uc_link = nullptr;
+    makecontext(&fiber.start, fiber_main, 0);
+    m.idle.push_back(&fiber);
+  }
+  Fiber& fiber = *m.idle.back();
+  m.idle.pop_back();
+  return fiber;
 }
 
 // True if there was something to do: a whole warp waits at a shuffle.
@@ -106,16 +169,15 @@ bool run_shuffles(unsigned threads) {
   bool any = false;
   for (unsigned first = 0; first < threads; first += warp) {
     unsigned waiting = 0;
-    for (unsigned t = first; t < first + warp; ++t) waiting += m.fibers[t].waits == Waits::shuffle;
+    for (unsigned t = first; t < first + warp; ++t) waiting += m.threads[t].waits == Waits::shuffle;
     if (waiting == 0) continue;
-    for (unsigned t = first; t < first + warp; ++t) {
-      m.current = t;
-      if (m.fibers[t].waits != Waits::shuffle) fault("some lanes of its warp wait at a shuffle, this one does not");
-      if (m.fibers[t].where != m.fibers[first].where) fault("the lanes of its warp are at different shuffles");
-    }
     any = true;
-    // Each lane reads what it wants before any of them can be at the next shuffle.
-    for (unsigned t = first; t < first + warp; ++t) resume(t);
+    for (unsigned t = first; t < first + warp; ++t) {
+      m.thread.x = t;
+      if (m.threads[t].waits != Waits::shuffle) fault("some lanes of its warp wait at a shuffle, this one does not");
+      if (m.threads[t].where != m.threads[first].where) fault("the lanes of its warp are at different shuffles");
+      m.exchanged[first / warp][t - first] = m.threads[t].given;
+    }
     for (unsigned t = first; t < first + warp; ++t) resume(t);
   }
   return any;
@@ -123,35 +185,45 @@ bool run_shuffles(unsigned threads) {
 
 void run_block(unsigned threads) {
   Machine& m = machine();
-  m.epoch = 0;
+  races_new_block(m.block.x);
   if (__start_simt_shared != nullptr) {
     std::memset(__start_simt_shared, 0xff, static_cast<std::size_t>(__stop_simt_shared - __start_simt_shared));
     races_new_shared(__start_simt_shared, __stop_simt_shared);
   }
-  for (unsigned t = 0; t < threads; ++t) {
-    Fiber& fiber = m.fibers[t];
-    if (!fiber.stack) fiber.stack = std::make_unique<unsigned char[]>(stack_bytes);
-    getcontext(&fiber.context);
-    fiber.context.uc_stack.ss_sp = fiber.stack.get();
-    fiber.context.uc_stack.ss_size = stack_bytes;
-    fiber.context.uc_link = nullptr;
-    makecontext(&fiber.context, fiber_main, 0);
-    resume(t);
-  }
+  m.started = 0;
+  while (m.started < threads) run_fiber(idle_fiber());
   while (true) {
     if (run_shuffles(threads)) continue;
     unsigned done = 0;
-    for (unsigned t = 0; t < threads; ++t) done += m.fibers[t].waits == Waits::done;
+    for (unsigned t = 0; t < threads; ++t) done += m.threads[t].waits == Waits::done;
     if (done == threads) return;
     // On some devices a thread that has ended counts as waiting, on others it does not: neither is relied on.
     for (unsigned t = 0; t < threads; ++t) {
-      m.current = t;
-      if (m.fibers[t].waits == Waits::done) fault("it has ended, and others wait at a barrier");
-      if (m.fibers[t].where != m.fibers[0].where) fault("the threads of its block are at different barriers");
+      m.thread.x = t;
+      if (m.threads[t].waits == Waits::done) fault("it has ended, and others wait at a barrier");
+      if (m.threads[t].where != m.threads[0].where) fault("the threads of its block are at different barriers");
     }
-    ++m.epoch;
+    races_barrier();
     for (unsigned t = 0; t < threads; ++t) resume(t);
   }
+}
+
+// The thread that runs waits.
+void wait(Waits how, const void* where) {
+  Machine& m = machine();
+  Thread& thread = m.threads[m.thread.x];
+  thread.waits = how;
+  thread.where = where;
+  to_scheduler();
+}
+
+// All lanes of the warp give something; what they gave.
+const std::array<Given, warp>& exchange(const void* given, std::size_t bytes, const void* where) {
+  Machine& m = machine();
+  const unsigned me = m.thread.x;
+  std::memcpy(m.threads[me].given.data(), given, bytes);
+  wait(Waits::shuffle, where);
+  return m.exchanged[me / warp];
 }
 
 }  // namespace
@@ -169,7 +241,10 @@ void run(dim3 grid, dim3 block, const std::function<void()>& kernel, const char*
   m.kernel = &kernel;
   m.block_size = {block.x, 1, 1};
   m.grid_size = {grid.x, 1, 1};
-  if (m.fibers.size() < block.x) m.fibers.resize(block.x);
+  if (m.threads.size() < block.x) {
+    m.threads.resize(block.x);
+    m.exchanged.resize(block.x / warp);
+  }
   races_new_launch();
   for (unsigned b = 0; b < grid.x; ++b) {
     m.block = {b, 0, 0};
@@ -178,47 +253,19 @@ void run(dim3 grid, dim3 block, const std::function<void()>& kernel, const char*
   m.running = false;
 }
 
-void barrier(const void* where) {
-  Fiber& fiber = machine().fibers[machine().current];
-  fiber.waits = Waits::barrier;
-  fiber.where = where;
-  to_scheduler();
-}
-
-namespace {
-
-// All lanes of the warp give something, then each takes what it wants of it.
-template <class Take>
-void exchange(const void* given, std::size_t bytes, const void* where, Take take) {
-  Machine& m = machine();
-  const unsigned me = m.current;
-  const auto wait = [&] {
-    m.fibers[me].waits = Waits::shuffle;
-    m.fibers[me].where = where;
-    to_scheduler();
-  };
-  std::memcpy(m.fibers[me].given, given, bytes);
-  wait();
-  take(me);
-  wait();
-}
-
-}  // namespace
+void barrier(const void* where) { wait(Waits::barrier, where); }
 
 void shuffle_down(void* value, std::size_t bytes, unsigned distance, const void* where) {
-  exchange(value, bytes, where, [&](unsigned me) {
-    if (me % warp + distance < warp) std::memcpy(value, machine().fibers[me + distance].given, bytes);
-  });
+  const std::array<Given, warp>& given = exchange(value, bytes, where);
+  const unsigned lane = machine().thread.x % warp;
+  if (lane + distance < warp) std::memcpy(value, given[lane + distance].data(), bytes);
 }
 
 unsigned ballot(bool flag, const void* where) {
   const unsigned char mine = flag;
+  const std::array<Given, warp>& given = exchange(&mine, 1, where);
   unsigned all = 0;
-  exchange(&mine, 1, where, [&](unsigned me) {
-    for (unsigned lane = 0; lane < warp; ++lane) {
-      all |= unsigned{machine().fibers[me - me % warp + lane].given[0]} << lane;
-    }
-  });
+  for (unsigned lane = 0; lane < warp; ++lane) all |= unsigned{given[lane][0]} << lane;
   return all;
 }
 

@@ -1,108 +1,161 @@
 // simt_races.cpp: finds accesses of different threads that no barrier orders.
 //
 // Kernels are compiled with -fsanitize=thread, which calls the functions below at every access; they stand in the
-// place of its library. For every byte it is remembered who wrote it last and who read it since, and when: in which
-// launch, block and stretch between barriers. Compiled without -fsanitize=thread.
+// place of its library. For every word of memory it is remembered who wrote it last and who read it since, and when;
+// for every byte of a page where anything smaller than a word was touched. Time is counted in stretches: what a
+// block does between two barriers is one, and none is counted twice. Compiled without -fsanitize=thread.
 #include "simt_races.h"
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <unordered_map>
+#include <vector>
 
 namespace simt {
 namespace {
 
 struct Access {
-  unsigned launch = 0, block = 0, epoch = 0, thread = nobody;
+  std::uint32_t stretch = 0;  // 0: nobody yet
+  std::uint16_t thread = 0;
 };
-struct Byte {
+struct Cell {
   Access written, read;
-  bool read_by_several = false;  // since the last barrier
-  bool read_by_blocks = false;   // several, in this launch
+  bool read_by_several = false;  // in the stretch of `read`
+  bool read_by_blocks = false;   // of the launch of `read`
+};
+
+constexpr unsigned page_bits = 12, word_bits = 2;
+
+// The cells of 4096 bytes, one for each `1 << bits` of them.
+struct Page {
+  unsigned bits = word_bits;
+  std::vector<Cell> cells = std::vector<Cell>(std::size_t{1} << (page_bits - word_bits));
+
+  void split() {
+    std::vector<Cell> of_bytes;
+    for (const Cell& cell : cells) of_bytes.insert(of_bytes.end(), std::size_t{1} << word_bits, cell);
+    cells = std::move(of_bytes);
+    bits = 0;
+  }
 };
 
 struct State {
-  std::unordered_map<std::uintptr_t, Byte> bytes;
-  const unsigned char *shared_begin = nullptr, *shared_end = nullptr;
+  std::unordered_map<std::uintptr_t, Page> pages;
+  struct Found {
+    std::uintptr_t number = 0;
+    Page* page = nullptr;
+  };
+  std::array<Found, 256> found;  // some of them, by the last digits of their numbers
+  std::uintptr_t shared_begin = 0, shared_end = 0, stack_begin = 0, stack_end = 0;
   Access now;
-  unsigned shared_block = 0;  // counts blocks over all launches
-  const unsigned char* stack = nullptr;
-  std::size_t stack_bytes = 0;
+  std::uint32_t stretch = 0, of_block = 0, of_launch = 0;  // now, the first of this block, of this launch
+  struct Begun {
+    std::uint32_t stretch;
+    unsigned block;
+  };
+  std::vector<Begun> blocks;  // of this launch
 };
 
-State& state() {
+inline State& state() {
   static State s;
   return s;
 }
 
-// Of two accesses to global memory in one launch, or to the shared memory of one block.
-bool conflicts(const Access& a, const Access& now, bool shared) {
-  if (a.thread == nobody || a.launch != now.launch) return false;
-  if (a.block != now.block) return !shared;
-  return a.thread != now.thread && a.epoch == now.epoch;
+void next_stretch() {
+  if (++state().stretch == 0) {
+    std::fprintf(stderr, "simt: too many barriers to tell races\n");
+    std::_Exit(9);
+  }
 }
 
-[[noreturn]] void report(const char* what, const Access& a, const Access& now, std::uintptr_t at, bool shared) {
+// An access to global memory in this launch, or to the shared memory of this block, that nothing orders before now.
+bool conflicts(const State& s, const Access& a, bool shared) {
+  if (a.stretch < (shared ? s.of_block : s.of_launch) || a.stretch == 0) return false;
+  return a.stretch < s.of_block || (a.stretch == s.now.stretch && a.thread != s.now.thread);
+}
+
+[[noreturn]] void report(const State& s, const char* what, const Access& a, std::uintptr_t at, bool shared) {
+  const auto block = [&](const Access& access) {
+    const auto after = std::upper_bound(s.blocks.begin(), s.blocks.end(), access.stretch,
+                                        [](std::uint32_t stretch, const State::Begun& b) { return stretch < b.stretch; });
+    return (after - 1)->block;
+  };
   std::fprintf(stderr, "simt: race in %s memory at %#zx: %s: block %u thread %u and block %u thread %u\n",
-               shared ? "shared" : "global", static_cast<std::size_t>(at), what, a.block, a.thread, now.block,
-               now.thread);
+               shared ? "shared" : "global", static_cast<std::size_t>(at), what, block(a), a.thread, block(s.now),
+               s.now.thread);
   std::_Exit(8);  // not by way of destructors, whose accesses come here
+}
+
+inline void touch(State& s, Cell& cell, std::uintptr_t at, bool writes, bool shared) {
+  if (conflicts(s, cell.written, shared)) {
+    report(s, writes ? "written by two threads" : "read after another thread wrote it", cell.written, at, shared);
+  }
+  const bool same_launch = cell.read.stretch >= (shared ? s.of_block : s.of_launch) && cell.read.stretch != 0;
+  const bool same_stretch = cell.read.stretch == s.now.stretch;
+  if (writes) {
+    if (conflicts(s, cell.read, shared) || (cell.read_by_several && same_stretch) ||
+        (cell.read_by_blocks && same_launch)) {
+      report(s, "written after another thread read it", cell.read, at, shared);
+    }
+    cell = {s.now, {}, false, false};
+    return;
+  }
+  if (shared && cell.written.stretch < s.of_block) report(s, "read, and nobody wrote it", s.now, at, shared);
+  cell.read_by_blocks = same_launch && (cell.read_by_blocks || cell.read.stretch < s.of_block);
+  cell.read_by_several = same_stretch && (cell.read_by_several || cell.read.thread != s.now.thread);
+  cell.read = s.now;
+}
+
+inline Page& page_of(State& s, std::uintptr_t at) {
+  const std::uintptr_t number = at >> page_bits;
+  State::Found& found = s.found[number % s.found.size()];
+  if (found.page == nullptr || found.number != number) found = {number, &s.pages[number]};
+  return *found.page;
 }
 
 void touch(const void* address, std::size_t bytes, bool writes) {
   State& s = state();
-  if (s.now.thread == nobody) return;
   const auto begin = reinterpret_cast<std::uintptr_t>(address);
-  const auto* const first = static_cast<const unsigned char*>(address);
-  if (first >= s.stack && first < s.stack + s.stack_bytes) return;  // its own
-  for (std::uintptr_t at = begin; at < begin + bytes; ++at) {
-    const auto* p = reinterpret_cast<const unsigned char*>(at);
-    const bool shared = p >= s.shared_begin && p < s.shared_end;
-    Access now = s.now;
-    if (shared) now.launch = s.shared_block;
-    Byte& byte = s.bytes[at];
-    if (conflicts(byte.written, now, shared)) {
-      report(writes ? "written by two threads" : "read after another thread wrote it", byte.written, now, at, shared);
-    }
-    if (writes) {
-      const bool same = byte.read.launch == now.launch && byte.read.block == now.block && byte.read.epoch == now.epoch;
-      const bool elsewhere = byte.read_by_blocks && byte.read.launch == now.launch && !shared;
-      if (conflicts(byte.read, now, shared) || (byte.read_by_several && same) || elsewhere) {
-        report("written after another thread read it", byte.read, now, at, shared);
-      }
-      byte.written = now;
-      byte.read_by_several = byte.read_by_blocks = false;
-      byte.read = Access();
-    } else {
-      if (shared && (byte.written.thread == nobody || byte.written.launch != now.launch)) {
-        report("read, and nobody wrote it", now, now, at, shared);
-      }
-      const bool again = byte.read.thread != nobody && byte.read.launch == now.launch;
-      byte.read_by_blocks = again && (byte.read_by_blocks || byte.read.block != now.block);
-      byte.read_by_several = again && byte.read.block == now.block && byte.read.epoch == now.epoch &&
-                             (byte.read_by_several || byte.read.thread != now.thread);
-      byte.read = now;
-    }
+  if (s.now.stretch == 0 || (begin >= s.stack_begin && begin < s.stack_end)) return;  // no thread, or its own
+  const bool small = ((begin | bytes) & ((1u << word_bits) - 1)) != 0;
+  const bool shared = begin >= s.shared_begin && begin < s.shared_end;
+  for (std::uintptr_t at = begin; at < begin + bytes;) {
+    Page& page = page_of(s, at);
+    if (small && page.bits > 0) page.split();
+    const std::uintptr_t offset = at & ((std::uintptr_t{1} << page_bits) - 1);
+    touch(s, page.cells[offset >> page.bits], at, writes, shared);
+    at += std::uintptr_t{1} << page.bits;
   }
 }
 
 }  // namespace
 
-void races_new_launch() { ++state().now.launch; }
-void races_new_shared(const unsigned char* begin, const unsigned char* end) {
-  state().shared_begin = begin;
-  state().shared_end = end;
-  ++state().shared_block;
-}
-void races_at(unsigned block, unsigned thread, unsigned epoch, const unsigned char* stack, std::size_t bytes) {
+void races_new_launch() {
   State& s = state();
-  s.stack = stack;
-  s.stack_bytes = bytes;
-  s.now.block = block;
-  s.now.thread = thread;
-  s.now.epoch = epoch;
+  s.of_launch = s.stretch + 1;
+  s.blocks.clear();
 }
+void races_new_block(unsigned number) {
+  State& s = state();
+  next_stretch();
+  s.of_block = s.stretch;
+  s.blocks.push_back({s.stretch, number});
+}
+void races_new_shared(const unsigned char* begin, const unsigned char* end) {
+  state().shared_begin = reinterpret_cast<std::uintptr_t>(begin);
+  state().shared_end = reinterpret_cast<std::uintptr_t>(end);
+}
+void races_barrier() { next_stretch(); }
+void races_thread(unsigned number, const unsigned char* stack, std::size_t bytes) {
+  State& s = state();
+  s.stack_begin = reinterpret_cast<std::uintptr_t>(stack);
+  s.stack_end = s.stack_begin + bytes;
+  s.now = {s.stretch, static_cast<std::uint16_t>(number)};
+}
+void races_no_thread() { state().now = {}; }
 
 }  // namespace simt
 

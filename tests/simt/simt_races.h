@@ -5,17 +5,21 @@
 
 namespace simt {
 
-constexpr unsigned nobody = ~0u;  // no thread of a kernel runs
-
 #if defined(SIMT_RACES)
 void races_new_launch();
-void races_new_shared(const unsigned char* begin, const unsigned char* end);  // a block starts: nobody wrote it
+void races_new_block(unsigned number);
+void races_new_shared(const unsigned char* begin, const unsigned char* end);  // nobody has written it in this block
+void races_barrier();
 // Who runs from now on, and where its stack lies.
-void races_at(unsigned block, unsigned thread, unsigned epoch, const unsigned char* stack, std::size_t bytes);
+void races_thread(unsigned number, const unsigned char* stack, std::size_t bytes);
+void races_no_thread();
 #else
 inline void races_new_launch() {}
+inline void races_new_block(unsigned) {}
 inline void races_new_shared(const unsigned char*, const unsigned char*) {}
-inline void races_at(unsigned, unsigned, unsigned, const unsigned char*, std::size_t) {}
+inline void races_barrier() {}
+inline void races_thread(unsigned, const unsigned char*, std::size_t) {}
+inline void races_no_thread() {}
 #endif
 
 }  // namespace simt
