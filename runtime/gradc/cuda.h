@@ -91,10 +91,11 @@ class Device {
     }
     cuda_detail::check(found, "cudaGetDeviceCount");
     cuda_detail::check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
-    const cudaError_t allocated = cudaMalloc(&scratch_, scratch_bytes);
-    if (allocated != cudaSuccess) {
+    try {
+      scratch_ = allocate(scratch_bytes, "room for a call's results");
+    } catch (...) {
       cudaStreamDestroy(stream_);
-      cuda_detail::check(allocated, "cudaMalloc");
+      throw;
     }
   }
   ~Device() {
