@@ -1,4 +1,4 @@
-# gradc_add_network(<target> SPECS a.nn b.nn… [OUT_DIR dir] [OPTIONS option…] [TARGET cpp|cuda] [NATIVE])
+# gradc_add_network(<target> SPECS a.nn b.nn… [OUT_DIR dir] [OPTIONS option…] [TARGET cpp|cuda|…] [NATIVE])
 #
 # A static library of the C++ that gradc makes of the specs; whoever links <target> may include "a.hpp". The files go
 # to OUT_DIR (default: <target>.gradc in the build folder). OPTIONS are handed to `gradc build` (say, -D hidden=64).
@@ -7,9 +7,6 @@
 # NATIVE compiles for the processor of this machine only, which is what makes it fast. An edit of a spec, or of
 # a file it imports, or another gradc, runs gradc again; if the C++ comes out the same, nothing is compiled.
 function(gradc_add_network target)
-  # The targets: what their files are called, the language a project needs for them, and where that comes from.
-  set(known_cpp cpp)
-  set(known_cuda cu CUDA CUDAToolkit CUDA::cudart)
   cmake_parse_arguments(PARSE_ARGV 1 ARG "NATIVE" "OUT_DIR;TARGET" "SPECS;OPTIONS")
   if(ARG_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "gradc_add_network(${target}): unknown arguments: ${ARG_UNPARSED_ARGUMENTS}")
@@ -20,10 +17,13 @@ function(gradc_add_network target)
   if(NOT ARG_TARGET)
     set(ARG_TARGET cpp)
   endif()
-  if(NOT DEFINED known_${ARG_TARGET})
-    message(FATAL_ERROR "gradc_add_network(${target}): there is TARGET cpp and TARGET cuda, not '${ARG_TARGET}'")
+  get_property(row GLOBAL PROPERTY GRADC_TARGET_${ARG_TARGET})
+  if(NOT row)
+    get_property(known GLOBAL PROPERTY GRADC_TARGETS)
+    string(REPLACE ";" ", TARGET " known "${known}")
+    message(FATAL_ERROR "gradc_add_network(${target}): there is TARGET ${known}, not '${ARG_TARGET}'")
   endif()
-  list(POP_FRONT known_${ARG_TARGET} extension language package library)
+  list(POP_FRONT row extension language package library)
   if(language)
     if(NOT CMAKE_${language}_COMPILER)
       message(FATAL_ERROR "gradc_add_network(${target}): TARGET ${ARG_TARGET} needs the language ${language}: "

@@ -27,4 +27,5 @@ configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/gradcConfig.cmake.in
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/install/gradcConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(EXPORT gradc-targets NAMESPACE gradc:: DESTINATION ${package_dir})
 install(FILES ${PROJECT_BINARY_DIR}/install/gradcConfig.cmake ${PROJECT_BINARY_DIR}/install/gradcConfigVersion.cmake
-  ${PROJECT_SOURCE_DIR}/cmake/GradcAddNetwork.cmake DESTINATION ${package_dir})
+  ${PROJECT_BINARY_DIR}/install/gradcTargetTable.cmake ${PROJECT_SOURCE_DIR}/cmake/GradcAddNetwork.cmake
+  DESTINATION ${package_dir})

@@ -42,6 +42,7 @@ const std::vector<Target>& targets() {
                        .architecture_variable = "CUDAARCHS",
                        .architecture = "-arch=sm_",
                        .this_architecture = "-arch=native"},
+          .cmake = {"CUDA", "CUDAToolkit", "CUDA::cudart"},
       },
   };
   return all;

@@ -42,6 +42,9 @@ struct Target {
   std::string_view header_includes;  // lines
   std::string_view source_includes;
   DeviceCompiler compiler = {};      // with a grid
+  // What a project needs to build such sources, if not C++ alone: CMake's language, the package to find, and its
+  // library. cmake/GradcTargets.cmake reads this and the words above from the text of the table.
+  std::string_view cmake[3] = {};
 };
 
 const std::vector<Target>& targets();  // the first is the default

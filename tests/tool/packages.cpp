@@ -98,6 +98,27 @@ TEST_CASE("gradc is embedded as a folder too") {
              contains("gradc sine.nn"));
 }
 
+TEST_CASE("gradc_add_network knows the targets that gradc knows") {
+  const Installed installed;
+  const TemporaryFolder work;
+  const std::string help = run_program({(installed.prefix() / "bin/gradc").string(), "build", "--help"}).out;
+  const std::size_t begin = help.find("--target TEXT:{") + 15;
+  std::string known = help.substr(begin, help.find('}', begin) - begin);  // "cpp,cuda"
+  for (std::size_t at = 0; (at = known.find(',', at)) != std::string::npos; ++at) known.replace(at, 1, ", TARGET ");
+  write_text(work.path() / "CMakeLists.txt",
+             "cmake_minimum_required(VERSION 3.20)\nproject(mine LANGUAGES CXX)\n"
+             "find_package(gradc CONFIG REQUIRED)\n"
+             "gradc_add_network(networks SPECS tiny.nn TARGET abacus)\n");
+  const Finished finished = run_program({"cmake", "-G", "Ninja", "-S", ".", "-B", "build", "-Wno-dev",
+                                         "-DCMAKE_PREFIX_PATH=" + installed.prefix().string()},
+                                        {work.path(), {}, std::chrono::seconds(600)});
+  CHECK(finished.exit_code != 0);
+  std::string said = finished.err;  // in lines of CMake's own length
+  for (std::size_t at = 0; (at = said.find_first_of("\n", at)) != std::string::npos;) said.replace(at, 1, " ");
+  for (std::size_t at = 0; (at = said.find("  ", at)) != std::string::npos;) said.erase(at, 1);
+  CHECK_THAT(said, contains("gradc_add_network(networks): there is TARGET " + known + ", not 'abacus'"));
+}
+
 TEST_CASE("a project in CUDA is built where there is a compiler for it") {
   std::string nvcc = "nvcc";
   if (run_program({nvcc, "--version"}).exit_code != 0) nvcc = "/usr/local/cuda/bin/nvcc";
