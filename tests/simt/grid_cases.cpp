@@ -1,29 +1,17 @@
-// grid_cases.cpp: kernels for a grid against the interpreter: products, rows, folds, scatters, windows, random graphs.
+// grid_cases.cpp: kernels for a grid against the interpreter: products, rows, folds, windows, random graphs.
 #include <fmt/format.h>
 
 #include "dsl/differentiate.h"
-#include "tests/catch.h"
-#include "tests/emitted_cases.h"
+#include "on_grid.h"
 #include "tests/random_graph.h"
 
 namespace {
 
 using test::EmittedCase;
 
-gradc::Target with_threads(int threads) {
-  gradc::Target target = *gradc::target_named("cuda");
-  target.threads = threads;
-  return target;
-}
-
-void check(std::vector<EmittedCase> cases, int threads = 256) {
-  const gradc::Target target = with_threads(threads);
-  for (const std::string& problem : test::run_emitted(std::move(cases), target)) FAIL_CHECK(problem);
-}
-
 EmittedCase of(const std::string& name, const std::string& text,
-               std::map<std::string, std::int64_t> dims = {}, std::int64_t positions = 2) {
-  EmittedCase c{name, test::graph_of(text), {}, positions, {}};
+               std::map<std::string, std::int64_t> dims = {}) {
+  EmittedCase c{name, test::graph_of(text), {}, 2, {}};
   c.environment.dims = std::move(dims);
   return c;
 }
@@ -70,10 +58,10 @@ TEST_CASE("products at the edges of every tile, on a grid", "[grid]") {
     cases.push_back(of(fmt::format("{}x{}x{}", m, n, k), layer(m, n, k)));
   }
   const int threads = GENERATE(32, 64, 256);
-  check(std::move(cases), threads);
+  test::check_on_grid(std::move(cases), threads);
 }
 
-TEST_CASE("sizes chosen at run time, windows, and scatters on a grid", "[grid]") {
+TEST_CASE("sizes chosen at run time, and windows, on a grid", "[grid]") {
   std::vector<EmittedCase> cases;
   const std::string text =
       "dim B <= 40\ndim N <= 70\ndim K <= 20\n"
@@ -108,15 +96,8 @@ TEST_CASE("sizes chosen at run time, windows, and scatters on a grid", "[grid]")
   cases.push_back(of("f64, batched, scaled",
                      "net f(x: f64[3, 4, 5] = \"x\", w: f64[3, 5, 19] = \"w\", s: f64[3] = \"s\") -> y: f64[3, 4, 19] {\n"
                      "  y[b in 0..2, i in 0..3, j in 0..18] = sum[k in 0..4] s[b] * x[b, i, k] * w[b, k, j]\n}\n"));
-  cases.push_back(of("gather and scatter",
-                     "dim T <= 50\n"
-                     "net f(id: i32[T] = \"id\", dy: f32[T, 6] = \"dy\") -> y: f32[T, 6], dE: f32[9, 6] {\n"
-                     "  E = parameter(\"E\", f32[9, 6])\n"
-                     "  y[t in 0..T-1, d in 0..5] = E[id[t], d]\n"
-                     "  dE[n in 0..8, d in 0..5] = sum[t in 0..T-1] select(id[t] == n, dy[t, d], 0.0)\n}\n",
-                     {{"T", 41}}, 9));
   const int threads = GENERATE(32, 256);
-  check(std::move(cases), threads);
+  test::check_on_grid(std::move(cases), threads);
 }
 
 TEST_CASE("rows of every length are folded by blocks of every size", "[grid]") {
@@ -125,7 +106,7 @@ TEST_CASE("rows of every length are folded by blocks of every size", "[grid]") {
     cases.push_back(of(fmt::format("rows of {}", n), rows(n), {{"B", n % 7 + 1}}));
   }
   const int threads = GENERATE(32, 96, 256);
-  check(std::move(cases), threads);
+  test::check_on_grid(std::move(cases), threads);
 }
 
 TEST_CASE("random graphs compute on a grid what the interpreter does", "[grid]") {
@@ -137,5 +118,5 @@ TEST_CASE("random graphs compute on a grid what the interpreter does", "[grid]")
     gradc::differentiate(random.graph);
     cases.push_back({"seed " + std::to_string(seed), std::move(random.graph), random.environment, 2, {}});
   }
-  check(std::move(cases), part % 2 == 0 ? 256 : 32);
+  test::check_on_grid(std::move(cases), part % 2 == 0 ? 256 : 32);
 }

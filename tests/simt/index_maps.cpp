@@ -6,23 +6,11 @@
 
 #include "codegen/compile.h"
 #include "dsl/differentiate.h"
-#include "tests/catch.h"
-#include "tests/emitted_cases.h"
+#include "on_grid.h"
 
 namespace {
 
 using test::EmittedCase;
-
-gradc::Target with_threads(int threads) {
-  gradc::Target target = *gradc::target_named("cuda");
-  target.threads = threads;
-  return target;
-}
-
-void check(std::vector<EmittedCase> cases, int threads) {
-  const gradc::Target target = with_threads(threads);
-  for (const std::string& problem : test::run_emitted(std::move(cases), target)) FAIL_CHECK(problem);
-}
 
 // Reversed, strided, dilated, padded, spread, transposed, divided, wrapped and gathered reads, and what the derivative
 // of each makes of it.
@@ -93,7 +81,7 @@ TEST_CASE("every kind of subscript, and its gradient, on a grid", "[grid]") {
   const bool large = GENERATE(false, true);
   std::vector<EmittedCase> cases;
   for (const std::int64_t n : large ? std::vector{31, 257} : std::vector{1, 33}) cases.push_back(maps(n));
-  check(std::move(cases), large ? 256 : 64);
+  test::check_on_grid(std::move(cases), large ? 256 : 64);
 }
 
 TEST_CASE("sums into rows of tables on a grid", "[grid]") {
@@ -101,11 +89,11 @@ TEST_CASE("sums into rows of tables on a grid", "[grid]") {
   std::vector<EmittedCase> cases;
   cases.push_back(large ? tables(5, 300, 70) : tables(1, 1, 1));  // more columns than a block has threads
   cases.push_back(large ? tables(31, 65, 33) : tables(33, 31, 257));
-  check(std::move(cases), large ? 128 : 32);
+  test::check_on_grid(std::move(cases), large ? 128 : 32);
 }
 
 TEST_CASE("kernels of one form become one launch, and compute what they did", "[grid]") {
-  const gradc::Target target = with_threads(32);
+  const gradc::Target target = test::with_threads(32);
   const auto module = gradc::lower(test::graph_of(updates), "joined", target);
   std::vector<std::size_t> written;
   for (const auto& call : module.functions[0].calls) {
@@ -124,5 +112,5 @@ TEST_CASE("kernels of one form become one launch, and compute what they did", "[
       "net f(x: f32[40] = \"x\", k: f32[40, 2] = \"k\") -> y: f32[40], z: f32[40], t: f32[40, 2], r: f32[3] {\n"
       "  y[i in 0..39] = 2.0 * x[i] + 1.0\n  t[i in 0..39, j in 0..1] = 2.0 * k[i, j] + 1.0\n"
       "  z[i in 0..39] = 2.0 * y[39 - i] + 1.0\n  r[i in 0..2] = 2.0 * z[i + 7] + 1.0\n}\n"), {}, 2, {}});
-  check(std::move(cases), 32);
+  test::check_on_grid(std::move(cases), 32);
 }
