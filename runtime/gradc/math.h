@@ -1,39 +1,22 @@
 // gradc/math.h: the scalar functions of gradc.
 //
 // In f32 they are branch-free arithmetic that a compiler turns into vector code inside a loop, without -ffast-math:
-// no tables, no calls. Errors are stated at each, in units in the last place (ULP), measured over a
-// dense sample of all arguments by tests/unit/runtime_math.cpp; infinities, zeros and NaN are as in C.
-// In f64 they call the C library. C++17, nothing allocates.
+// no tables, no calls, and a choice only between values that have been computed. Infinities, zeros and NaN are as in C;
+// errors are at most 2.5 units in the last place, and docs/math.md says how large. In f64 they call the C library.
+// C++17, nothing allocates.
 #pragma once
 
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 
+#include "gradc/float_bits.h"
+#include "gradc/power.h"
 #include "gradc/qualify.h"
+#include "gradc/trigonometry.h"
 
 namespace gradc {
 
 namespace math_detail {
-
-GRADC_BOTH inline float float_of(std::uint32_t bits) {
-  float x;
-  std::memcpy(&x, &bits, sizeof x);
-  return x;
-}
-GRADC_BOTH inline std::uint32_t bits_of(float x) {
-  std::uint32_t bits;
-  std::memcpy(&bits, &x, sizeof bits);
-  return bits;
-}
-GRADC_BOTH inline float with_sign_of(float magnitude, float sign) {
-  return float_of((bits_of(magnitude) & 0x7fffffffu) | (bits_of(sign) & 0x80000000u));
-}
-
-// 2^n for n in -126 … 127.
-GRADC_BOTH inline float power_of_two(std::int32_t n) {
-  return float_of(static_cast<std::uint32_t>(n + 127) << 23);
-}
 
 // To the nearest integer, |x| < 2^22.
 GRADC_BOTH inline float nearest(float x) { return (x + 12582912.0f) - 12582912.0f; }
@@ -146,16 +129,6 @@ GRADC_BOTH inline float floor(float x) { return std::floor(x); }
 GRADC_BOTH inline float ceil(float x) { return std::ceil(x); }
 GRADC_BOTH inline float round(float x) { return std::nearbyint(x); }
 
-// The rarer ones are exact to the last place by way of f64, and scalar.
-GRADC_BOTH inline float sin(float x) { return static_cast<float>(std::sin(static_cast<double>(x))); }
-GRADC_BOTH inline float cos(float x) { return static_cast<float>(std::cos(static_cast<double>(x))); }
-GRADC_BOTH inline float tan(float x) { return static_cast<float>(std::tan(static_cast<double>(x))); }
-GRADC_BOTH inline float atan(float x) { return static_cast<float>(std::atan(static_cast<double>(x))); }
-GRADC_BOTH inline float pow(float x, float y) {
-  return static_cast<float>(std::pow(static_cast<double>(x), static_cast<double>(y)));
-}
-
-// 1.5 ULP; results below 2^-126 are 1.5 of the smallest step.
 GRADC_BOTH inline float exp(float x) {
   using namespace math_detail;
   // Beyond these the result is infinite or 0 anyway; NaN passes both.
@@ -169,7 +142,6 @@ GRADC_BOTH inline float exp(float x) {
   return p * power_of_two(half) * power_of_two(n - half);
 }
 
-// 2.5 ULP.
 GRADC_BOTH inline float expm1(float x) {
   using namespace math_detail;
   float y = x > 89.0f ? 89.0f : x;
@@ -187,7 +159,7 @@ GRADC_BOTH inline float expm1(float x) {
   return n > 60 ? large : x == 0.0f ? x : result;
 }
 
-// 1 ULP. log(0) = -inf, log(x < 0) = NaN.
+// log(0) = -inf, log(x < 0) = NaN.
 GRADC_BOTH inline float log(float x) {
   using namespace math_detail;
   // Subnormal numbers are scaled up first.
@@ -205,7 +177,6 @@ GRADC_BOTH inline float log(float x) {
   return x > 0.0f && x < HUGE_VALF ? result : special;
 }
 
-// 2 ULP.
 GRADC_BOTH inline float log1p(float x) {
   using namespace math_detail;
   const float u = 1.0f + x;
@@ -223,7 +194,6 @@ GRADC_BOTH inline float log1p(float x) {
   return x > -1.0f && x < HUGE_VALF ? inside : special;
 }
 
-// 2.5 ULP.
 GRADC_BOTH inline float tanh(float x) {
   using namespace math_detail;
   const float a = abs(x);
@@ -233,7 +203,6 @@ GRADC_BOTH inline float tanh(float x) {
   return x == x ? with_sign_of(large, x) : x;
 }
 
-// 1.5 ULP.
 GRADC_BOTH inline float erf(float x) {
   using namespace math_detail;
   const float a = abs(x), s = x * x;
@@ -256,13 +225,11 @@ GRADC_BOTH inline float erf(float x) {
   return a > 0.927734375f ? far : near_zero;
 }
 
-// 2.5 ULP; below 2^-126 an absolute error of the smallest step.
 GRADC_BOTH inline float logistic(float x) {
   const float e = exp(-abs(x));
   return (x >= 0.0f ? 1.0f : e) / (1.0f + e);
 }
 
-// 2.5 ULP.
 GRADC_BOTH inline float log1pexp(float x) {
   const float l = log1p(exp(-abs(x)));
   return x > 0.0f ? x + l : l;
