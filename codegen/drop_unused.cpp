@@ -25,10 +25,12 @@ class Names {
     add(s.body);
   }
   void add(const Let& s) { add(s.value); }
+  void add(const Lanes& s) { add(s.value); }
   // What changes a register depends on the register.
   void add(const Accumulate& s) {
     used.insert(s.name);
     add(s.value);
+    for (const Expr& e : s.lane) add(e);
   }
   void add(const Assign& s) {
     used.insert(s.name);

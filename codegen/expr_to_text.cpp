@@ -44,7 +44,10 @@ class ExprText {
                             fn, e.stream, at_least(e.args[0], 0), at_least(e.args[1], 0),
                             at_least(e.args[2], 0))};
       }
-      case ExprKind::lane_sum: return {fmt::format("gradc::sum({})", at_least(e.args[0], 0))};
+      case ExprKind::lane_fold: {
+        const std::string_view name = e.fn == Fn::add ? "sum" : e.fn == Fn::mul ? "product" : info(e.fn).name;
+        return {fmt::format("gradc::{}({})", name, at_least(e.args[0], 0))};
+      }
       case ExprKind::pointer:
         if (is_zero(e.args[0])) return {e.name};
         return {fmt::format("{} + {}", e.name, at_least(e.args[0], 12)), 12};

@@ -52,11 +52,12 @@ Expr pointer(std::string buffer, Expr index) {
   return e;
 }
 
-Expr lane_sum(Expr vector) {
+Expr lane_fold(Fn fn, Expr lanes) {
   Expr e;
-  e.kind = ExprKind::lane_sum;
-  e.type = vector.type;
-  e.args.push_back(std::move(vector));
+  e.kind = ExprKind::lane_fold;
+  e.type = lanes.type;
+  e.fn = fn;
+  e.args.push_back(std::move(lanes));
   return e;
 }
 

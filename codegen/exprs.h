@@ -15,7 +15,7 @@ Expr integer(std::int64_t);
 Expr variable(std::string name, Type, int lanes = 1);
 Expr load(std::string buffer, DType, Expr index, int lanes = 1);
 Expr pointer(std::string buffer, Expr index);
-Expr lane_sum(Expr vector);
+Expr lane_fold(Fn, Expr lanes);
 Expr apply(Fn, std::vector<Expr> args, Type);
 
 // Integer arithmetic; constants are folded.

@@ -40,11 +40,17 @@ Expr as_number(Expr e) {
 
 }  // namespace
 
-Fold start_fold(KernelWriter& k, NodeId id) {
+Fold start_fold(KernelWriter& k, NodeId id, int lanes) {
   const Node& n = k.g[id];
   const Type type = register_type(k.g[n.body].dtype);
   const std::string name = k.context.short_name(id);
   Fold fold{id, {}, {}};
+  if (lanes > 1) {
+    Expr start = number(neutral(n.reduction), type);
+    start.lanes = lanes;
+    fold.value = k.nest.lanes(name + "_lanes", std::move(start));
+    return fold;
+  }
   const std::string best = is_position(n.reduction) ? (is_greatest(n.reduction) ? "most" : "least") : name;
   fold.value = k.nest.let(best, number(neutral(n.reduction), type), true);
   if (is_position(n.reduction)) fold.position = k.nest.let(name, integer(0), true);
@@ -78,6 +84,16 @@ void step_fold(KernelWriter& k, const Fold& fold, std::size_t rank) {
   body.push_back({Assign{fold.value.name, candidate}});
   body.push_back({Assign{fold.position.name, std::move(position)}});
   k.nest.emit(If{std::move(better), std::move(body)});
+}
+
+void step_lane(KernelWriter& k, const Fold& fold, const Expr& lane) {
+  const Node& n = k.g[fold.node];
+  k.nest.emit(Accumulate{fold.value.name, combining(n.reduction), k.nest.value(n.body), {lane}});
+}
+
+void join_lanes(KernelWriter& k, Fold& fold) {
+  const Fn fn = combining(k.g[fold.node].reduction);
+  fold.value = k.nest.let(k.context.short_name(fold.node), lane_fold(fn, fold.value));
 }
 
 }  // namespace gradc

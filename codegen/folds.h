@@ -21,8 +21,12 @@ struct Fold {
   }
 };
 
-Fold start_fold(KernelWriter&, NodeId);
+// With several lanes each of them is a part of the whole.
+Fold start_fold(KernelWriter&, NodeId, int lanes = 1);
 // Takes the value at the open indices, of which the reduction's begin at number `rank`.
 void step_fold(KernelWriter&, const Fold&, std::size_t rank);
+void step_lane(KernelWriter&, const Fold&, const loops::Expr& lane);
+// From now on it is one register.
+void join_lanes(KernelWriter&, Fold&);
 
 }  // namespace gradc

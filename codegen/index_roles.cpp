@@ -226,6 +226,12 @@ std::optional<std::vector<Affine>> affine_subscripts(const Graph& g, const Scala
   return subscripts;
 }
 
+bool runs_along(const std::vector<Affine>& subscripts, std::uint32_t index) {
+  const auto coefficient = [&](const Affine& a) { return index < a.coefficients.size() ? a.coefficients[index] : 0; };
+  if (subscripts.empty() || coefficient(subscripts.back()) != 1) return false;
+  return std::all_of(subscripts.begin(), subscripts.end() - 1, [&](const Affine& a) { return coefficient(a) == 0; });
+}
+
 Affine end_of(const Affine& a, const Shape& ranges, int sign) {
   Affine end = a;
   end.coefficients.clear();

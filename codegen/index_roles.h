@@ -44,6 +44,9 @@ bool reads_plainly(const Graph&, ScalarId);  // a read with distinct plain indic
 // The subscript of every axis as a linear form; none if one is not affine.
 std::optional<std::vector<Affine>> affine_subscripts(const Graph&, const Scalar& read);
 
+// What is at these subscripts for neighbouring values of the index is neighbouring in memory.
+bool runs_along(const std::vector<Affine>& subscripts, std::uint32_t index);
+
 // The least (sign -1) or largest (sign 1) value of a linear form over its indices; it may still hold sizes.
 Affine end_of(const Affine&, const Shape& ranges, int sign);
 

@@ -48,7 +48,11 @@ class NamesOf {
     visit(s.body);
   }
   void visit(Let& s) { visit(s.value), rename_(s.name); }
-  void visit(Accumulate& s) { rename_(s.name), visit(s.value); }
+  void visit(Lanes& s) { visit(s.value), rename_(s.name); }
+  void visit(Accumulate& s) {
+    rename_(s.name), visit(s.value);
+    for (Expr& e : s.lane) visit(e);
+  }
   void visit(Assign& s) { rename_(s.name), visit(s.value); }
   void visit(Store& s) { rename_(s.buffer), visit(s.index), visit(s.value); }
   void visit(If& s) { visit(s.condition), visit(s.body); }

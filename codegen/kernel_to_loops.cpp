@@ -10,6 +10,7 @@
 #include "codegen/index_roles.h"
 #include "codegen/kernel_formulas.h"
 #include "codegen/kernel_writer.h"
+#include "codegen/lane_loops.h"
 #include "codegen/nest_writer.h"
 #include "codegen/product_to_loops.h"
 #include "dsl/check.h"
@@ -123,26 +124,46 @@ class RunWriter {
     nest_.count_uses(bodies);
     const std::size_t shared = k_.plan.shared;
     open(shared, run_.rank);
+    const int lanes = lanes_of(g_, run_);
     std::vector<Fold> folds;
     for (const StoredNode& s : run_.members) {
-      if (is_fold(s.node)) folds.push_back(start_fold(k_, s.node));
+      if (is_fold(s.node)) folds.push_back(start_fold(k_, s.node, lanes));
     }
-    open(run_.rank, run_.ranges.size());
-    std::vector<std::pair<NodeId, Expr>> values;
-    for (const StoredNode& s : run_.members) {
-      if (is_fold(s.node)) continue;
-      values.emplace_back(s.node, pointwise(s.node));
+    if (lanes > 1) {
+      const auto last = static_cast<std::uint32_t>(run_.ranges.size()) - 1;
+      open(run_.rank, last);
+      lane_loops(k_, run_, lanes, [&](const Expr& lane) {
+        const auto values = elements();
+        for (const Fold& fold : folds) step_lane(k_, fold, lane);
+        store(values);
+      });
+      close(last - run_.rank);
+      for (Fold& fold : folds) join_lanes(k_, fold);
+    } else {
+      open(run_.rank, run_.ranges.size());
+      const auto values = elements();
+      for (const Fold& fold : folds) step_fold(k_, fold, run_.rank);
+      store(values);
+      close(run_.ranges.size() - run_.rank);
     }
-    for (const Fold& fold : folds) step_fold(k_, fold, run_.rank);
-    for (auto& [node, value] : values) {
-      if (!k_.registers.contains(node)) k_.store(node, std::move(value));
-    }
-    close(run_.ranges.size() - run_.rank);
     for (const Fold& fold : folds) finish(fold);
     close(run_.rank - std::min(run_.rank, shared));
   }
 
  private:
+  using Values = std::vector<std::pair<NodeId, Expr>>;
+  Values elements() {
+    Values values;
+    for (const StoredNode& s : run_.members) {
+      if (!is_fold(s.node)) values.emplace_back(s.node, pointwise(s.node));
+    }
+    return values;
+  }
+  void store(const Values& values) {
+    for (const auto& [node, value] : values) {
+      if (!k_.registers.contains(node)) k_.store(node, value);
+    }
+  }
   bool is_fold(NodeId id) const {
     return g_[id].kind == NodeKind::comprehension && g_[id].reduction != Reduction::none;
   }

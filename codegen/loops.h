@@ -26,7 +26,7 @@ enum class ExprKind : std::uint8_t {
              // first args[1] are read, and 0 stands for the others, if there is a second argument
   apply,     // fn(args); Fn::cast converts to `type`; a scalar operand among vectors is spread
   random,    // unit normal or uniform draw number args[0] of `stream`
-  lane_sum,  // of the lanes of args[0], in an order that their number alone determines
+  lane_fold, // fn of the lanes of args[0], in an order that their number alone determines; fn: add, mul, max, min
   pointer,   // address of element args[0] of buffer argument `name` (arguments of calls and transpositions only)
   place,     // `place` of the thread that runs this: kernels with a launch only
 };
@@ -82,10 +82,17 @@ struct Let {  // a register; `changes`: it is an accumulator
   Expr value;
   bool changes = false;
 };
-struct Accumulate {  // name = fn(name, value); fn: add, mul, max, min
+// Accumulators name[0], name[1], …, as many as the value has lanes; it is what each of them holds at first. For loops
+// of scalar arithmetic in which each iteration has its own: the host compiler makes vectors of them.
+struct Lanes {
+  std::string name;
+  Expr value;
+};
+struct Accumulate {  // name = fn(name, value), or name[lane] where there is a lane; fn: add, mul, max, min
   std::string name;
   Fn fn = Fn::add;
   Expr value;
+  std::vector<Expr> lane = {};  // one or none
 };
 struct Assign {  // name = value
   std::string name;
@@ -127,7 +134,7 @@ struct Choose {
   Expr condition;
 };
 struct Stmt {
-  std::variant<For, Let, Accumulate, Assign, Store, If, Call, Transpose, Barrier, Comment, Combine, Choose> it;
+  std::variant<For, Let, Lanes, Accumulate, Assign, Store, If, Call, Transpose, Barrier, Comment, Combine, Choose> it;
 };
 
 // ---------------------------------------------------------------- the module

@@ -158,8 +158,13 @@ class KernelText {
     out_ += fmt::format("{}{}{} {} = {};\n", indent, s.changes ? "" : "const ",
                         register_type(s.value.type, s.value.lanes), s.name, initial(s));
   }
+  void statement(const Lanes& s, const std::string& indent) {
+    out_ += fmt::format("{}gradc::Lanes<{}, {}> {}({});\n", indent, register_type(s.value.type), s.value.lanes, s.name,
+                        text(s.value));
+  }
   void statement(const Accumulate& s, const std::string& indent) {
-    out_ += indent + combined(s.name, s.fn, s.value) + ";\n";
+    const std::string lane = s.lane.empty() ? "" : fmt::format("[{}]", text(s.lane[0]));
+    out_ += indent + combined(s.name + lane, s.fn, s.value) + ";\n";
   }
   void statement(const Assign& s, const std::string& indent) {
     out_ += fmt::format("{}{} = {};\n", indent, s.name, text(s.value));

@@ -91,12 +91,24 @@ void NestWriter::emit(decltype(Stmt::it) statement) {
   scopes_.back().block.push_back({std::move(statement)});
 }
 
-Expr NestWriter::let(const std::string& name, Expr value, bool changes) {
+std::string NestWriter::register_name(const std::string& name) {
   std::string fresh = names_.fresh(name);
   while (loop_names_.contains(fresh)) fresh = names_.fresh(name);
+  scopes_.back().lets.push_back(fresh);
+  return fresh;
+}
+
+Expr NestWriter::let(const std::string& name, Expr value, bool changes) {
+  const std::string fresh = register_name(name);
   Expr result = variable(fresh, value.type, value.lanes);
   emit(Let{fresh, std::move(value), changes});
-  scopes_.back().lets.push_back(fresh);
+  return result;
+}
+
+Expr NestWriter::lanes(const std::string& name, Expr value) {
+  const std::string fresh = register_name(name);
+  Expr result = variable(fresh, value.type, value.lanes);
+  emit(Lanes{fresh, std::move(value)});
   return result;
 }
 

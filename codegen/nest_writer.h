@@ -63,6 +63,7 @@ class NestWriter {
   // The value as an operand that can be used several times.
   loops::Expr named_value(ScalarId, const std::string& name);
   loops::Expr let(const std::string& name, loops::Expr value, bool changes = false);
+  loops::Expr lanes(const std::string& name, loops::Expr value);
   // From now on reads of `node` at the indices of the open loops give this register.
   void keep(NodeId node, loops::Expr value);
   // Element of a buffer at subscripts given as scalars, or at the indices 0 … rank-1 of the node.
@@ -99,6 +100,7 @@ class NestWriter {
   loops::Expr value(ScalarId, bool guarded);
   loops::Expr integer_value(ScalarId);
   std::string name_for(ScalarId) const;
+  std::string register_name(const std::string& name);
 
   const Graph& g_;
   std::vector<std::string> dim_names_;

@@ -256,7 +256,7 @@ void TileWriter::append_inner(Block& block, std::int64_t rows, const Expr& row, 
   for (Stmt& s : sums(0, along(std::move(whole), std::move(rest)))) block.push_back(std::move(s));
   for (std::int64_t r = 0; r < rows; ++r) {
     for (std::int64_t c = 0; c < columns; ++c) {
-      block.push_back({Store{own("out"), at(t_.out, row, r, column, c, false), lane_sum(sum(r, c, lanes_)),
+      block.push_back({Store{own("out"), at(t_.out, row, r, column, c, false), lane_fold(Fn::add, sum(r, c, lanes_)),
                              false, Fn::add}});
     }
   }

@@ -21,13 +21,6 @@ std::int64_t coefficient(const Affine& a, std::uint32_t k) {
   return k < a.coefficients.size() ? a.coefficients[k] : 0;
 }
 
-// Index `column` is the last subscript's, with factor 1, and nobody else's.
-bool runs_along(const std::vector<Affine>& subscripts, std::uint32_t column) {
-  if (subscripts.empty() || coefficient(subscripts.back(), column) != 1) return false;
-  return std::all_of(subscripts.begin(), subscripts.end() - 1,
-                     [&](const Affine& a) { return coefficient(a, column) == 0; });
-}
-
 bool uses(const std::vector<Affine>& subscripts, std::uint32_t k) {
   return std::any_of(subscripts.begin(), subscripts.end(),
                      [&](const Affine& a) { return coefficient(a, k) != 0; });

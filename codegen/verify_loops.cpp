@@ -88,7 +88,16 @@ class KernelWalk {
     expr(s.value);
     declare(s.name, s.changes);
   }
-  void statement(const Accumulate& s) { change(s.name, s.value); }
+  void statement(const Lanes& s) {
+    expr(s.value);
+    declare(s.name, true);
+    lanes_.insert(s.name);
+  }
+  void statement(const Accumulate& s) {
+    for (const Expr& e : s.lane) expr(e);
+    require(lanes_.contains(s.name) == !s.lane.empty(), fmt::format("'{}' is changed and not one lane of it", s.name));
+    change(s.name, s.value);
+  }
   void statement(const Assign& s) { change(s.name, s.value); }
   void change(const std::string& name, const Expr& value) {
     expr(value);
@@ -177,6 +186,7 @@ class KernelWalk {
   const std::map<std::string, const Kernel*>& known_;
   const std::map<std::string, std::vector<Access>>& called_;
   std::map<std::string, bool> names_;  // in scope; whether they change
+  std::set<std::string> lanes_;        // names with lanes
   std::map<std::string, std::size_t> arguments_;
   std::vector<Access> accesses_;
 };

@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "gradc/math.h"
 #include "gradc/numbers.h"
 
 namespace gradc {
@@ -139,6 +140,45 @@ inline void transpose(const T* __restrict from, std::int64_t from_stride, std::i
       }
     }
   }
+}
+
+// ---------------------------------------------------------------- lanes
+
+// Accumulators side by side, for loops in which element i goes to number i % N: N of them are worked on at once.
+template <class T, int N>
+struct Lanes {
+  explicit Lanes(T start) {
+    for (T& v : lane) v = start;
+  }
+  T& operator[](std::int64_t k) { return lane[k]; }
+  T lane[N];
+};
+
+// Of all lanes: the first half with the second, and the halves of that, and so on; the middle one of an odd number
+// waits.
+template <class T, int N, class Combine>
+inline __attribute__((always_inline)) T fold(Lanes<T, N> v, Combine combine) {
+  for (int count = N; count > 1; count -= count / 2) {
+    const int half = count / 2, kept = count - half;
+    for (int k = 0; k < half; ++k) v.lane[k] = combine(v.lane[k], v.lane[k + kept]);
+  }
+  return v.lane[0];
+}
+template <class T, int N>
+T sum(const Lanes<T, N>& v) {
+  return fold(v, [](T a, T b) { return a + b; });
+}
+template <class T, int N>
+T product(const Lanes<T, N>& v) {
+  return fold(v, [](T a, T b) { return a * b; });
+}
+template <class T, int N>
+T max(const Lanes<T, N>& v) {
+  return fold(v, [](T a, T b) { return max(a, b); });
+}
+template <class T, int N>
+T min(const Lanes<T, N>& v) {
+  return fold(v, [](T a, T b) { return min(a, b); });
 }
 
 }  // namespace gradc
