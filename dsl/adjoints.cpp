@@ -307,25 +307,27 @@ class Sweep {
 
   enum class Reads : std::uint8_t { all, of_pasts, of_others };
 
-  // Reverse mode within the body. Every scalar holds one cotangent per condition it lies under.
+  // Reverse mode within the body. Every scalar holds one cotangent for all conditions it lies under, each of which may
+  // be evaluated only where those before it hold.
   void visit_comprehension(NodeId id, const Node& of, NodeId cotangent, Reads which = Reads::all) {
     const Node n = of;
     Flow flow(g, active_);
     if (!flow.visit(n.body)) return;
     const ScalarId dy = read_own(g, cotangent, n.type.rank());
     struct Term {
-      ScalarId condition, value;
+      std::vector<ScalarId> conditions;
+      ScalarId value;
     };
     std::unordered_map<ScalarId, std::vector<Term>> terms;
-    auto give = [&](ScalarId to, ScalarId condition, ScalarId value) {
+    auto give = [&](ScalarId to, const std::vector<ScalarId>& conditions, ScalarId value) {
       for (Term& t : terms[to]) {
-        if (t.condition != condition) continue;
+        if (t.conditions != conditions) continue;
         t.value = g.apply(Fn::add, {t.value, value});
         return;
       }
-      terms[to].push_back({condition, value});
+      terms[to].push_back({conditions, value});
     };
-    give(n.body, ScalarId{}, body_cotangent(g, id, dy));
+    give(n.body, {}, body_cotangent(g, id, dy));
     for (std::size_t k = flow.order.size(); k-- > 0;) {
       const ScalarId scalar = flow.order[k];
       const Scalar s = g[scalar];
@@ -337,8 +339,8 @@ class Sweep {
         ScalarId total;
         for (const Term& t : incoming) {
           ScalarId value = t.value;
-          if (t.condition.valid()) {
-            value = g.apply(Fn::select, {t.condition, value, g.literal(0, s.dtype)});
+          for (std::size_t c = t.conditions.size(); c-- > 0;) {
+            value = g.apply(Fn::select, {t.conditions[c], value, g.literal(0, s.dtype)});
           }
           total = total.valid() ? g.apply(Fn::add, {total, value}) : value;
         }
@@ -353,11 +355,10 @@ class Sweep {
           if (!flow.carries(s.args[a])) continue;
           const Pullback back = pullback(g, s, a, y, t.value);
           if (!back.value.valid()) continue;
-          ScalarId condition = back.condition.valid() ? back.condition : t.condition;
-          if (back.condition.valid() && t.condition.valid() && back.condition != t.condition) {
-            condition = g.apply(Fn::logical_and, {t.condition, back.condition});
-          }
-          give(s.args[a], condition, back.value);
+          std::vector<ScalarId> conditions = t.conditions;
+          const bool is_new = std::find(conditions.begin(), conditions.end(), back.condition) == conditions.end();
+          if (back.condition.valid() && is_new) conditions.push_back(back.condition);
+          give(s.args[a], conditions, back.value);
         }
       }
     }

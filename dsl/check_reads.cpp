@@ -219,6 +219,28 @@ Interval interval(const Elaboration& e, ScalarId id) {
   }
 }
 
+// Of a clamp one operand is enough on one side, whichever of the two is greater.
+bool never_above(const Elaboration& e, ScalarId id, const Linear& limit) {
+  const Scalar& s = e.graph[id];
+  const bool applies = s.kind == ScalarKind::apply && s.dtype == DType::i32;
+  const auto arg = [&](std::size_t k) { return never_above(e, s.args[k], limit); };
+  if (applies && s.fn == Fn::min) return arg(0) || arg(1);
+  if (applies && s.fn == Fn::max) return arg(0) && arg(1);
+  if (applies && s.fn == Fn::select) return arg(1) && arg(2);
+  const Interval range = interval(e, id);
+  return range.known && at_least(e.graph, limit, range.high);
+}
+bool never_negative(const Elaboration& e, ScalarId id) {
+  const Scalar& s = e.graph[id];
+  const bool applies = s.kind == ScalarKind::apply && s.dtype == DType::i32;
+  const auto arg = [&](std::size_t k) { return never_negative(e, s.args[k]); };
+  if (applies && s.fn == Fn::max) return arg(0) || arg(1);
+  if (applies && s.fn == Fn::min) return arg(0) && arg(1);
+  if (applies && s.fn == Fn::select) return arg(1) && arg(2);
+  const Interval range = interval(e, id);
+  return range.known && at_least(e.graph, range.low, {});
+}
+
 bool reads_data(const Graph& g, ScalarId id) {
   const Scalar& s = g[id];
   return s.kind == ScalarKind::read || (s.kind == ScalarKind::apply && s.fn == Fn::cast) ||
@@ -251,8 +273,8 @@ ReadCheck check_read(Elaboration& e, NodeId tensor, const std::vector<ScalarId>&
       continue;
     }
     const Extent& extent = type.shape[k];
-    const bool inside = range.known && at_least(e.graph, range.low, {}) &&
-                        at_least(e.graph, plus(linear(extent), constant(1), -1), range.high);
+    const bool inside = never_negative(e, subscripts[k]) &&
+                        never_above(e, subscripts[k], plus(linear(extent), constant(1), -1));
     // What depends on data cannot be known here; the data is checked when it is read.
     const bool data = !range.known && reads_data(e.graph, subscripts[k]);
     out.outside.push_back(!inside && (padded || !data));

@@ -346,6 +346,8 @@ bool combines_safely(Fn fn, double a, double b, DType dtype) {
   const auto rounded = [&](double x) { return single ? static_cast<double>(static_cast<float>(x)) : x; };
   a = rounded(a);
   b = rounded(b);
+  // No literal is made of what is no number, so the two would stay two, and be moved about for ever.
+  if (std::isnan(evaluate(fn, a, b))) return false;
   if (!std::isfinite(a) || !std::isfinite(b)) return true;
   if (fn == Fn::mul || fn == Fn::div) {
     const double value = rounded(fn == Fn::mul ? a * b : a / b);

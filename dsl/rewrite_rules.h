@@ -33,7 +33,8 @@ struct Pattern {
 Pattern parse_pattern(std::string_view);
 
 // True if fn of two literals may be computed ahead of what stands beside them, so that no value of that gets lost: a
-// product or quotient that is neither infinite nor below the normal numbers of the dtype, a sum that holds both.
+// product or quotient that is neither infinite nor below the normal numbers of the dtype, a sum that holds both. Never
+// where the result is no number.
 bool combines_safely(Fn, double a, double b, DType);
 
 // The body of an elementwise value in place of its read, or nothing.

@@ -144,8 +144,8 @@ class Simplifier {
       if (y == 0) return id;
     }
     const double value = evaluate(s.fn, g[s.args[0]].value, y);
-    // What overflows is left to whoever runs it.
-    if (std::isnan(value) || (s.dtype == DType::i32 && std::fabs(value) > 2147483647.0)) return id;
+    // What overflows, or is no number, is left to whoever runs it.
+    if ((std::isnan(value) && !std::isnan(g[s.args[0]].value) && !std::isnan(y)) || (s.dtype == DType::i32 && std::fabs(value) > 2147483647.0)) return id;
     return g.literal(value, s.dtype);
   }
 

@@ -175,6 +175,24 @@ TEST_CASE("stable forms are finite and accurate where the naive ones are not") {
   CHECK(simple(w.f(Fn::log, e))[0] == -1000);
 }
 
+TEST_CASE("literals that are no numbers are left alone, and simplification ends") {
+  for (const double literal : {std::nan(""), HUGE_VAL, -HUGE_VAL}) {
+    for (const Fn outer : {Fn::add, Fn::sub, Fn::mul, Fn::div}) {
+      for (const Fn inner : {Fn::add, Fn::sub, Fn::mul, Fn::div}) {
+        World w;
+        const ScalarId x = w.own(w.input("x", {3}));
+        const ScalarContext context{{3}, [](ScalarId) { return std::nullopt; }, false};
+        const auto simple = [&](ScalarId s) { return w.value(w.each({3}, simplify_scalar(w.g, s, context))); };
+        for (const ScalarId s : {w.f(outer, w.real(0.25), w.f(inner, w.real(literal), x)),
+                                 w.f(outer, w.f(inner, w.real(literal), x), w.real(literal)),
+                                 w.f(outer, w.real(0), w.f(inner, x, w.real(literal)))}) {
+          CHECK(simple(s).size() == 3);
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("literals meet only where nothing of what stands beside them gets lost") {
   // k outer (j inner x) in f64, sums (x inner j) outer k, beyond the range and the digits of its numbers when k and j meet.
   struct Sample {
@@ -204,6 +222,10 @@ TEST_CASE("literals meet only where nothing of what stands beside them gets lost
     simplify(w.g);
     CHECK(w.value(w.g.functions[0].outputs[0].node)[0] == before);
   }
+  // What is no number is never made of them, and stays where it is.
+  CHECK_FALSE(combines_safely(Fn::mul, 0.25, NAN, DType::f32));
+  CHECK_FALSE(combines_safely(Fn::mul, 0, HUGE_VAL, DType::f32));
+  CHECK_FALSE(combines_safely(Fn::sub, HUGE_VAL, HUGE_VAL, DType::f64));
   // And they do meet where nothing is.
   CHECK(combines_safely(Fn::mul, 3, 0.1, DType::f32));
   CHECK(combines_safely(Fn::add, 1, 2, DType::f32));
