@@ -71,13 +71,29 @@ class Case {
   void write_inputs(std::vector<double>& in) const {
     for (const Environment& environment : environments_) write_inputs(environment, in);
   }
-  void expect(Expected& expected) const {
-    for (const Environment& environment : environments_) expect(environment, expected);
+  void expect(Expected& expected, EmittedCounts& counts) const {
+    const std::size_t first = expected.tensors.size(), first_value = expected.values.size();
+    for (const Environment& environment : environments_) expect(g_, environment, expected);
+    counts.tensors += expected.tensors.size() - first;
+    for (const Graph& rounded : case_.rounded) {
+      Expected moved;
+      for (const Environment& environment : environments_) expect(rounded, environment, moved);
+      std::size_t at = 0;
+      for (std::size_t k = 0; k < moved.tensors.size(); ++k) {
+        double& allowed = expected.tensors[first + k].allowed;
+        for (std::size_t i = 0; i < moved.tensors[k].count; ++i, ++at) {
+          const double moves = std::fabs(moved.values[at] - expected.values[first_value + at]);
+          if (std::isinf(allowed) || !(moves > allowed / 2)) continue;
+          ++counts.not_compared;
+          allowed = HUGE_VAL;
+        }
+      }
+    }
   }
 
  private:
   void write_inputs(const Environment&, std::vector<double>& in) const;
-  void expect(const Environment&, Expected&) const;
+  void expect(const Graph&, const Environment&, Expected&) const;
 
   void draw_values(Environment environment) {
     for (const auto& f : g_.functions) {
@@ -113,8 +129,9 @@ class Case {
     }
     return fmt::format("static_cast<std::size_t>({})", text);
   }
-  const gradc::Function& spec(const loops::Function& f) const {
-    for (const auto& s : g_.functions) {
+  const gradc::Function& spec(const loops::Function& f) const { return spec(g_, f); }
+  static const gradc::Function& spec(const Graph& g, const loops::Function& f) {
+    for (const auto& s : g.functions) {
       if (s.name == f.spec_name) return s;
     }
     GRADC_UNREACHABLE("no such function");
@@ -274,7 +291,7 @@ void Case::write_inputs(const Environment& environment, std::vector<double>& in)
   }
 }
 
-void Case::expect(const Environment& environment, Expected& expected) const {
+void Case::expect(const Graph& g, const Environment& environment, Expected& expected) const {
   for (const auto& f : module_.functions) {
     Environment env = environment;
     env.seed = 77;
@@ -283,7 +300,7 @@ void Case::expect(const Environment& environment, Expected& expected) const {
       const auto& counter = module_.buffers[f.counter[0]].spec_name;
       env.step = static_cast<std::uint32_t>(env.values.at(counter).data[0]);
     }
-    const auto& s = spec(f);
+    const auto& s = spec(g, f);
     std::vector<std::pair<std::string, NodeId>> wanted;
     if (f.entry == Entry::backward) {
       std::vector<std::pair<std::string, NodeId>> parameters;
@@ -299,25 +316,25 @@ void Case::expect(const Environment& environment, Expected& expected) const {
     }
     std::vector<NodeId> roots;
     for (const auto& [name, node] : wanted) roots.push_back(node);
-    std::vector<Array> values = interpret(g_, roots, env);
+    std::vector<Array> values = interpret(g, roots, env);
     if (f.entry == Entry::init || f.entry == Entry::step) {
       std::map<std::string, NodeId> news;
-      for (const Update& u : s.updates) news[g_[u.target].name] = u.value;
+      for (const Update& u : s.updates) news[g[u.target].name] = u.value;
       for (const auto* members : {&module_.parameters, &module_.state}) {
         for (std::uint32_t b : *members) {
           const auto& name = module_.buffers[b].spec_name;
           const auto it = news.find(name);
-          values.push_back(it == news.end() ? env.values.at(name) : interpret(g_, {it->second}, env)[0]);
+          values.push_back(it == news.end() ? env.values.at(name) : interpret(g, {it->second}, env)[0]);
           wanted.emplace_back(name, it == news.end() ? NodeId{} : it->second);
         }
       }
     }
     for (std::size_t k = 0; k < values.size(); ++k) {
-      const DType dtype = wanted[k].second.valid() ? g_[wanted[k].second].type.dtype : DType::f64;
+      const DType dtype = wanted[k].second.valid() ? g[wanted[k].second].type.dtype : DType::f64;
       double norm = 0;
       for (double v : values[k].data) norm = std::max(norm, std::isfinite(v) ? std::fabs(v) : 0);
       expected.tensors.push_back({fmt::format("{}: {} of {}", case_.name, wanted[k].first, f.spec_name),
-                                  tolerance(g_, dtype) * std::max(norm, 1e-3), values[k].data.size()});
+                                  tolerance(g, dtype) * std::max(norm, 1e-3), values[k].data.size()});
       expected.values.insert(expected.values.end(), values[k].data.begin(), values[k].data.end());
     }
   }
@@ -335,7 +352,9 @@ Graph graph_of(const std::string& text) {
   return g;
 }
 
-std::vector<std::string> run_emitted(std::vector<EmittedCase> cases, const Target& target) {
+std::vector<std::string> run_emitted(std::vector<EmittedCase> cases, const Target& target,
+                                     const EmittedOptions& options) {
+  EmittedCounts ignored;
   std::vector<Case> all;
   all.reserve(cases.size());
   std::string source, calls;
@@ -348,9 +367,10 @@ std::vector<std::string> run_emitted(std::vector<EmittedCase> cases, const Targe
       calls += fmt::format("  case{}::run(values);\n", k);
     }
     all[k].write_inputs(in);
-    all[k].expect(expected);
+    all[k].expect(expected, options.counts ? *options.counts : ignored);
   }
-  return run_programs(source, calls, in, expected, target);
+  if (options.plant) options.plant(source);
+  return run_programs(source, calls, in, expected, target, options.builds);
 }
 
 }  // namespace test

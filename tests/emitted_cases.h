@@ -8,6 +8,7 @@
 #include "codegen/target.h"
 #include "dsl/graph.h"
 #include "dsl/interpret.h"
+#include "tests/emitted_programs.h"
 
 namespace test {
 
@@ -19,6 +20,19 @@ struct EmittedCase {
   std::int64_t positions = 2;       // drawn i32 values are 0 … positions-1
   // More sizes of the run-time dims to call the same code with, each with values of its own.
   std::vector<std::map<std::string, std::int64_t>> more_dims = {};
+  // The same graph with every operation rounded otherwise (see round_otherwise.h): a tensor that this moves by more than
+  // half of what it may be off is not compared.
+  std::vector<gradc::Graph> rounded = {};
+};
+
+struct EmittedCounts {
+  std::size_t tensors = 0, not_compared = 0;
+};
+
+struct EmittedOptions {
+  Builds builds = Builds::all;
+  EmittedCounts* counts = nullptr;
+  void (*plant)(std::string& source) = nullptr;  // a fault in the emitted text, to see it found
 };
 
 // Every difference between emitted code and interpreter, and what a compiler or a sanitizer said; empty if
@@ -26,7 +40,8 @@ struct EmittedCase {
 //
 // Kernels for a grid run in the emulation of tests/simt, once under sanitizers and once with its check for races; see
 // emitted_programs.h for GPUs.
-std::vector<std::string> run_emitted(std::vector<EmittedCase>, const gradc::Target& = gradc::cpp_target());
+std::vector<std::string> run_emitted(std::vector<EmittedCase>, const gradc::Target& = gradc::cpp_target(),
+                                     const EmittedOptions& = {});
 
 // What a program says that is compiled from `source` (with "gradc/cuda.h") and run in the emulation: with the check
 // for races or under sanitizers.

@@ -8,6 +8,9 @@
 
 namespace test {
 
+// How programs are made of a source: in every way there is for its target, or in one that is quick to compile for.
+enum class Builds { all, quick };
+
 // What a program is to write, tensor after tensor.
 struct Expected {
   struct Tensor {
@@ -19,10 +22,9 @@ struct Expected {
   std::vector<double> values;
 };
 
-// Compiles `functions` with a main that makes the `calls`, in every way there is for the target, runs it on `in`, and
-// says all that is wrong. With $GRADC_GPU_FOLDER set, programs for a grid are compiled by nvcc into folders there and not
+// Compiles `functions` with a main that makes the `calls`, runs it on `in`, and says all that is wrong. With $GRADC_GPU_FOLDER set, programs for a grid are compiled by nvcc into folders there and not
 // run: tests/gpu/run does that, where there is a GPU.
 std::vector<std::string> run_programs(const std::string& functions, const std::string& calls,
-                                      const std::vector<double>& in, const Expected&, const gradc::Target&);
+                                      const std::vector<double>& in, const Expected&, const gradc::Target&, Builds = Builds::all);
 
 }  // namespace test

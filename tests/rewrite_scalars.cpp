@@ -1,0 +1,61 @@
+// rewrite_scalars.cpp: rebuilds what the functions of a graph compute, operands before users.
+#include "tests/rewrite_scalars.h"
+
+#include <unordered_map>
+
+namespace test {
+namespace {
+
+using namespace gradc;
+
+class Rewriter {
+ public:
+  Rewriter(Graph& graph, const NewScalar& change) : g(graph), change_(change) {}
+
+  void run() {
+    for (std::size_t k = 0; k < g.functions.size(); ++k) {
+      Function f = g.functions[k];
+      for (NodeId id : topological_order(g, roots_of(f))) rebuild(id);
+      for (auto* list : {&f.outputs, &f.evaluation, &f.gradients}) {
+        for (Output& o : *list) o.node = nodes_.at(o.node);
+      }
+      for (Update& u : f.updates) u.value = nodes_.at(u.value);
+      g.functions[k] = std::move(f);
+    }
+  }
+
+ private:
+  void rebuild(NodeId id) {
+    if (nodes_.contains(id)) return;
+    Node n = g[id];
+    for_each_link(n, [&](NodeId& operand) { operand = nodes_.at(operand); });
+    if (n.kind == NodeKind::comprehension) {
+      scalars_.clear();
+      indices_ = n.ranges.size();
+      n.body = rebuilt(n.body);
+    }
+    nodes_.emplace(id, g.add(std::move(n)));
+  }
+
+  ScalarId rebuilt(ScalarId id) {
+    if (const auto it = scalars_.find(id); it != scalars_.end()) return it->second;
+    Scalar s = g[id];
+    for (ScalarId& a : s.args) a = rebuilt(a);
+    if (s.kind == ScalarKind::read) s.tensor = nodes_.at(s.tensor);
+    return scalars_[id] = change_(g, indices_, g.add(std::move(s)));
+  }
+
+  Graph& g;
+  const NewScalar& change_;
+  std::unordered_map<NodeId, NodeId> nodes_;
+  std::unordered_map<ScalarId, ScalarId> scalars_;  // of the current comprehension
+  std::size_t indices_ = 0;
+};
+
+}  // namespace
+
+void rewrite_scalars(Graph& g, const NewScalar& change) {
+  Rewriter(g, change).run();
+}
+
+}  // namespace test

@@ -1,0 +1,56 @@
+// round_otherwise.cpp: a small factor at every operation.
+#include "tests/round_otherwise.h"
+
+#include "tests/rewrite_scalars.h"
+
+namespace test {
+namespace {
+
+using namespace gradc;
+
+bool rounds(const Scalar& s) {
+  if (!is_float(s.dtype)) return false;
+  if (s.kind == ScalarKind::read) return true;  // of what may have been stored
+  if (s.kind != ScalarKind::apply) return false;
+  switch (s.fn) {
+    case Fn::neg:
+    case Fn::abs:
+    case Fn::sign:
+    case Fn::floor:
+    case Fn::ceil:
+    case Fn::round:
+    case Fn::max:
+    case Fn::min:
+    case Fn::select:
+    case Fn::detach:
+    case Fn::cast:
+      return false;
+    default:
+      return true;
+  }
+}
+
+}  // namespace
+
+std::vector<Graph> rounded_otherwise(const Graph& g) {
+  std::vector<Graph> result;
+  for (double phase : {0.1, 1000.7, 2000.9}) {
+    result.push_back(g);
+    // times 1 + 2e-7 sin(phase + a weight for each index)
+    rewrite_scalars(result.back(), [&](Graph& graph, std::size_t indices, ScalarId id) {
+      if (!rounds(graph[id])) return id;
+      const DType dtype = graph[id].dtype;
+      phase += 1.234567;
+      ScalarId angle = graph.literal(phase, dtype);
+      for (std::uint32_t k = 0; k < indices; ++k) {
+        const ScalarId weight = graph.literal(2.3 + 1.1 * k, dtype);
+        angle = graph.apply(Fn::add, {angle, graph.apply(Fn::mul, {weight, graph.cast(graph.index(k), dtype)})});
+      }
+      const ScalarId wave = graph.apply(Fn::mul, {graph.literal(2e-7, dtype), graph.apply(Fn::sin, {angle})});
+      return graph.apply(Fn::mul, {id, graph.apply(Fn::add, {graph.literal(1, dtype), wave})});
+    });
+  }
+  return result;
+}
+
+}  // namespace test

@@ -1,0 +1,14 @@
+// round_otherwise.h: how much of a result is rounding: the same graph, each of whose operations is a little off.
+#pragma once
+
+#include <vector>
+
+#include "dsl/graph.h"
+
+namespace test {
+
+// Three graphs in which every float operation that rounds, at every element, gives up to 2e-7 more or less of itself (three
+// units of the last place of f32), otherwise in each. Evaluated in double precision they show what a result loses in single.
+std::vector<gradc::Graph> rounded_otherwise(const gradc::Graph&);
+
+}  // namespace test
