@@ -40,9 +40,9 @@ def encode(a):
             if all(isinstance(v, float) for v in words) else words}
 
 
-def case(topic, name, reference, out="y", params=None, state=None, **inputs):
+def case(topic, name, reference, out="y", params=None, state=None, unit=False, **inputs):
     """`reference` takes the inputs, then the parameters, then the state, which is given; `out` names what it
-    returns. Shapes are drawn."""
+    returns. Shapes are drawn. With `unit` the cotangents are ones."""
     named = {f"{name}.{k}": v for k, v in {**inputs, **(params or {})}.items()}
     values = {k: draw(*v) if isinstance(v, tuple) else np.asarray(v) for k, v in named.items()}
     kept = {f"{name}.{k}": np.asarray(v, float) for k, v in (state or {}).items()}
@@ -57,7 +57,8 @@ def case(topic, name, reference, out="y", params=None, state=None, **inputs):
     floats = {k: jnp.asarray(v) for k, v in values.items() if is_float[k]}
     results, pull = jax.vjp(run, floats)
     expected = dict(zip(outs, results))
-    cotangents = [draw(*r.shape) if r.dtype.kind == "f" else np.zeros(r.shape, jax.dtypes.float0)
+    fresh = np.ones if unit else lambda shape: draw(*shape)
+    cotangents = [fresh(r.shape) if r.dtype.kind == "f" else np.zeros(r.shape, jax.dtypes.float0)
                   for r in results]
     if floats and any(r.dtype.kind == "f" for r in results):
         (gradients,) = pull(cotangents)
@@ -825,6 +826,81 @@ case(T, "try_ctc", lambda *v: jnp.mean(ctc_each(*v)), "loss", logits=(3, 6, 4),
      labels=np.array([[1, 1, 2], [3, 2, 3], [2, 1, 1]]), frames=np.array([6, 5, 4]), letters=np.array([3, 3, 2]))
 case(T, "try_ctc_each", ctc_each, "loss", logits=(3, 5, 3), labels=np.array([[2, 2], [1, 2], [1, 1]]),
      frames=np.array([3, 2, 5]), letters=np.array([2, 1, 0]))
+
+# ---- where formulas break ----
+
+T = "edges"
+inf, nan = math.inf, math.nan
+points = np.array([-inf, -80, -1, -0.0, 0, 1, 80, inf, nan])
+
+
+def edge(name, reference, out="y", ours=None, **inputs):
+    """`ours`: what comes out by gradc's rules where there is no one answer, or JAX gives NaN: an extreme passes its
+    gradient to the first that attains it, max(x, c) at x = c none to x, |x| and sign none at 0, 0 log 0 none to 0."""
+    case(T, f"try_edge_{name}", reference, out, unit=True, **{k: np.asarray(v) for k, v in inputs.items()})
+    entry = cases[T][f"try_edge_{name}"]["expected"]
+    for k, v in (ours or {}).items():
+        v = np.asarray(v, float)
+        assert list(v.shape) == entry[k]["shape"], (name, k)
+        entry[k] = encode(v)
+
+
+at_kinks = {"abs": [-1, -1, -1, 0, 0, 1, 1, 1, nan], "clip": [0, 0, 0, 1, 1, 0, 0, 0, 0],
+            "hard_tanh": [0, 0, 0, 1, 1, 0, 0, 0, 0], "leaky_relu": [0.01] * 5 + [1, 1, 1, 0.01]}
+for name, function in [
+        ("relu", jax.nn.relu), ("leaky_relu", jax.nn.leaky_relu), ("elu", jax.nn.elu), ("sigmoid", jax.nn.sigmoid),
+        ("silu", jax.nn.silu), ("softplus", jax.nn.softplus), ("gelu", lambda x: jax.nn.gelu(x, approximate=False)),
+        ("relu6", jax.nn.relu6), ("hard_tanh", jax.nn.hard_tanh), ("hard_sigmoid", jax.nn.hard_sigmoid),
+        ("hard_swish", jax.nn.hard_swish), ("selu", jax.nn.selu), ("celu", jax.nn.celu), ("softsign", jax.nn.soft_sign),
+        ("mish", jax.nn.mish), ("log_sigmoid", jax.nn.log_sigmoid), ("gelu_tanh", lambda x: jax.nn.gelu(x, approximate=True)),
+        ("tanh", jnp.tanh), ("abs", jnp.abs), ("exp", jnp.exp), ("log", jnp.log), ("sqrt", jnp.sqrt), ("sign", jnp.sign),
+        ("round", jnp.round), ("floor", jnp.floor), ("clip", lambda x: jnp.clip(x, -1, 1))]:
+    edge(name, function, x=points, ours={"dx": at_kinks[name]} if name in at_kinks else None)
+rows = [[1.0, 1, 1], [-inf, 0, 0], [-inf, -inf, -inf], [inf, 0, 0], [nan, 0, 0], [1000, 0, -1000]]
+edge("softmax", jax.nn.softmax, x=rows)
+edge("log_softmax", jax.nn.log_softmax, x=rows)
+edge("softmax_of_one", jax.nn.softmax, x=[[0.0], [-inf], [inf], [1000]])
+ties = [[1.0, 1, 0], [-inf, -inf, -inf], [0, nan, 1], [inf, 0, inf]]
+edge("max", lambda x: jnp.max(x, -1), x=ties, ours={"dx": [[1, 0, 0], [1, 0, 0], [0, 1, 0], [1, 0, 0]]})
+edge("argmax", lambda x: jnp.argmax(x, -1), x=ties)
+edge("max_pool2d", window(2, 2, 0, True), x=np.array([[1.0, 1, 0, 0], [1, 1, 0, -0.0], [-1, -1, nan, 2], [-2, -1, 3, 2]])[None, None],
+     ours={"dx": np.kron(np.ones((2, 2)), [[1, 0], [0, 0]])[None, None]})
+edge("sort", lambda x: jnp.sort(x, -1), x=[[1.0, 0, 1, 0], [inf, -inf, 0, inf], [3, 2, 1, 0]])
+edge("top_k", lambda x: jax.lax.top_k(x, 2)[0], x=[[1.0, 0, 1, 1], [inf, -inf, 0, inf], [-inf, -inf, -inf, -inf]])
+edge("mse", lambda y, t: jnp.mean((y - t) ** 2), "loss", y=[1.0, 2, inf, 0], t=[1.0, 0, 0, 0])
+edge("mae", lambda y, t: jnp.mean(jnp.abs(y - t)), "loss", y=[1.0, 2, 0, 0], t=[1.0, 0, 5, -0.0],
+     ours={"dy": [0, 0.25, -0.25, 0], "dt": [0, -0.25, 0.25, 0]})
+edge("huber", lambda y, t: jnp.mean(optax.huber_loss(y, t)), "loss", y=[1.0, 2, 3, 1000], t=[1.0, 1, 0, -1000])
+edge("hinge", lambda z, y: jnp.mean(optax.hinge_loss(z, y)), "loss", z=[1.0, -1, 0.5, 2],
+     y=[1.0, -1, 1, 1], ours={"dz": [0, 0, -0.25, 0], "dy": [0, 0, -0.125, 0]})
+edge("quantile_loss", lambda y, t: jnp.mean(jnp.where(t > y, 0.5 * (t - y), 0.5 * (y - t))), "loss", y=[1.0, 2, 0],
+     t=[1.0, 0, 2])
+edge("log_cosh", lambda y, t: jnp.mean(jnp.logaddexp(y - t, t - y) - math.log(2)), "loss", y=[1.0, 2000, 0], t=[1.0, 0, 2000])
+edge("cross_entropy", lambda z, l: jnp.mean(integer_ce(z, l)), "loss", z=[[1000.0, 0, 0], [0, 0, 0], [0, -1000, 5]],
+     label=[0, 1, 1])
+xlogy = jax.scipy.special.xlogy
+edge("cross_entropy_of", lambda p, q: -jnp.mean(jnp.sum(xlogy(q, p), -1)), "loss", p=[[1.0, 0, 0], [0.5, 0.5, 0]],
+     q=[[1.0, 0, 0], [0, 1, 0]], ours={"dp": [[-0.5, 0, 0], [0, -1, 0]], "dq": [[0, 0, 0], [0, math.log(2) / 2, 0]]})
+edge("kl_divergence", lambda p, q: jnp.mean(jnp.sum(xlogy(p, p) - xlogy(p, q), -1)), "loss",
+     p=[[1.0, 0, 0], [0.5, 0.5, 0]], q=[[1.0, 0, 0], [0.25, 0.5, 0.25]],
+     ours={"dp": [[0.5, 0, 0], [(math.log(2) + 1) / 2, 0.5, 0]], "dq": [[-0.5, 0, 0], [-1, -0.5, 0]]})
+edge("bce", lambda p, y: -jnp.mean(xlogy(y, p) + xlogy(1 - y, 1 - p)), "loss", p=[1.0, 0, 0.5, 0.5],
+     y=[1.0, 0, 0, 1], ours={"dp": [-0.25, 0.25, 0.5, -0.5], "dy": [0, 0, -math.log(2) / 4, math.log(2) / 4]})
+edge("bce_with_logits", lambda z, y: jnp.mean(sigmoid_ce(z, y)), "loss", z=[1000.0, -1000, 0, 1000], y=[1.0, 0, 1, 0])
+edge("cosine_similarity", lambda a, b: jnp.sum(a * b) / jnp.sqrt(jnp.sum(a * a) * jnp.sum(b * b) + 1e-8), "s",
+     a=[0.0, 0, 0], b=[1.0, 2, 3])
+edge("contrastive", lambda a, b, y: jnp.mean(
+    y * jnp.sum((a - b) ** 2, -1) + (1 - y) * jax.nn.relu(1 - jnp.sqrt(jnp.sum((a - b) ** 2, -1) + 1e-12)) ** 2), "loss",
+    a=[[1.0, 2, 3], [1, 2, 3]], b=[[1.0, 2, 3], [1, 2, 3]], y=[0.0, 1])
+edge("triplet", lambda a, p, n: jnp.mean(jax.nn.relu(jnp.sum((a - p) ** 2, -1) - jnp.sum((a - n) ** 2, -1) + 1)), "loss",
+     a=[[0.0, 0]], p=[[0.0, 0]], n=[[1.0, 0]])
+gain, offset = np.array([1.0, 2, 3, 4]), np.array([0.5, 0, -0.5, 1])
+case(T, "try_edge_layer_norm", layer_norm, x=np.array([[2.0, 2, 2, 2], [0, 0, 0, 0]]), unit=True,
+     params={"layer_norm1.gain": gain, "layer_norm1.offset": offset})
+case(T, "try_edge_layer_norm_of_one", layer_norm, x=np.array([[2.0], [0]]), unit=True,
+     params={"layer_norm1.gain": gain[:1], "layer_norm1.offset": offset[:1]})
+case(T, "try_edge_rms_norm", lambda x, g: x / jnp.sqrt(jnp.mean(x * x, -1, keepdims=True) + 1e-5) * g, unit=True,
+     x=np.array([[0.0, 0, 0], [0.0078125, 0, 0]]), params={"rms_norm1.gain": gain[:3]})
 
 folder = pathlib.Path(__file__).parent / "ops"
 folder.mkdir(exist_ok=True)

@@ -86,7 +86,9 @@ Topic load_topic(const std::string& name) {
   t.differentiated = spec.graph;
   differentiate(t.differentiated);
   gradc::verify(t.differentiated, "differentiate");
-  t.simplified = t.differentiated;
+  t.simplified = spec.graph;
+  simplify(t.simplified);
+  differentiate(t.simplified);
   simplify(t.simplified);
   gradc::verify(t.simplified, "simplify");
 

@@ -35,7 +35,7 @@ struct Topic {
   std::string name;
   gradc::Graph written;         // with gradient nodes, as the spec says it
   gradc::Graph differentiated;  // and without
-  gradc::Graph simplified;
+  gradc::Graph simplified;      // as the compiler leaves it: simplified before and after
   std::vector<Sample> samples;
 };
 

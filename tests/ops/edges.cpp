@@ -1,0 +1,86 @@
+// edges.cpp: docs/edges.md says what the stored values say, which values.cpp compares with gradc and ops.py made with
+// JAX. GRADC_UPDATE_GOLDEN=1 writes its tables anew.
+#include <fmt/format.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+
+#include "tests/catch.h"
+#include "tests/ops/samples.h"
+
+using namespace gradc;
+
+namespace {
+
+constexpr std::string_view prefix = "try_edge_";
+
+std::string number(double v) {
+  if (std::isnan(v)) return "NaN";
+  if (std::isinf(v)) return v > 0 ? "∞" : "-∞";
+  if (v == 0) return std::signbit(v) ? "-0" : "0";
+  return fmt::format("{:.4g}", v);
+}
+
+std::string row(const std::vector<double>& values, std::string_view between) {
+  std::string text;
+  for (std::size_t k = 0; k < values.size(); ++k) text += (k > 0 ? std::string(between) : "") + number(values[k]);
+  return text;
+}
+
+// Rows of the last axis, with ; between.
+std::string tensor(const Array& a) {
+  const std::size_t width = a.shape.empty() ? 1 : static_cast<std::size_t>(a.shape.back());
+  std::string text;
+  for (std::size_t k = 0; k < a.data.size(); k += width) {
+    const auto begin = a.data.begin() + static_cast<std::ptrdiff_t>(k);
+    text += (k > 0 ? "; " : "") + row({begin, begin + static_cast<std::ptrdiff_t>(width)}, " ");
+  }
+  return text;
+}
+
+std::string tables() {
+  const test::Topic topic = test::load_topic("edges");
+  std::string values, derivatives, others;
+  std::string points;
+  for (const test::Sample& s : topic.samples) {
+    const std::string name = s.name.substr(prefix.size());
+    const auto x = s.environment.values.find(s.name + ".x");
+    const bool pointwise = x != s.environment.values.end() && x->second.data.size() == 9;
+    if (pointwise) {
+      points = row(x->second.data, " | ");
+      values += fmt::format("| `{}` | {} |\n", name, row(s.expected.at("y").data, " | "));
+      derivatives += fmt::format("| `{}` | {} |\n", name, row(s.expected.at("dx").data, " | "));
+      continue;
+    }
+    std::string given, results;
+    for (const auto& [key, value] : s.environment.values) {
+      const std::string input = key.substr(s.name.size() + 1);
+      const bool cotangent = input.starts_with("d") && s.expected.contains(input.substr(1));
+      const bool parameter = input.find('.') != std::string::npos;
+      if (!cotangent && !parameter) given += fmt::format("{}{} = {}", given.empty() ? "" : ", ", input, tensor(value));
+    }
+    for (const auto& [key, value] : s.expected)
+      if (key.find('.') == std::string::npos)
+        results += fmt::format("{}{} = {}", results.empty() ? "" : ", ", key, tensor(value));
+    others += fmt::format("| `{}` | {} | {} |\n", name, given, results);
+  }
+  const std::string head = "| | " + points + " |\n| --- |" + std::string(" ---: |") + " ---: | ---: | ---: | ---: | ---: "
+                           "| ---: | ---: | ---: |\n";
+  return "## Values\n\n" + head + values + "\n## Derivatives\n\n" + head + derivatives +
+         "\n## Rows, ties, losses\n\n| | of | gives |\n| --- | --- | --- |\n" + others;
+}
+
+}  // namespace
+
+TEST_CASE("the page of edges shows what was compared") {
+  const std::string file = std::string(GRADC_SOURCE_DIR) + "/docs/edges.md";
+  std::ifstream in(file);
+  const std::string page{std::istreambuf_iterator<char>(in), {}};
+  const auto at = page.find("## Values");
+  REQUIRE(at != std::string::npos);
+  const std::string expected = page.substr(0, at) + tables();
+  if (std::getenv("GRADC_UPDATE_GOLDEN")) std::ofstream(file) << expected;
+  else CHECK(page == expected);
+}
