@@ -124,7 +124,7 @@ sgd = ("sgd", {"lr": 0.01})
 adam = ("adam", {"lr": 1e-3, "weight_decay": 0.0})
 
 ROWS = [
-    row("C1", "MLP 3-4-2-5, one example a step", "tiny", tiny, sgd, B=1),
+    row("C1", "MLP 3-4-2-5, one example a step", "single", tiny, sgd),
     row("C2", "MLP 3-4-2-5, 1024 examples", "tiny", tiny, sgd, B=1024),
     row("C3", "300-512-256-5, batch 1", "fcnn", fcnn, sgd, B=1),
     row("C4a", "300-512-256-5, batch 8", "fcnn", fcnn, sgd, B=8),
