@@ -80,9 +80,9 @@ def probe(compiler):
     return json.loads(run([*pinned(), program]))
 
 
-def pinned():
-    """One thread, on the last processor there is."""
-    return ["taskset", "-c", str(max(os.sched_getaffinity(0)))]
+def pinned(threads=1):
+    """So many threads, on as many processors, the last there are."""
+    return ["taskset", "-c", ",".join(str(cpu) for cpu in sorted(os.sched_getaffinity(0))[-threads:])]
 
 
 def interleaved(contestants, repetitions):

@@ -1,6 +1,6 @@
 // harness.cpp: runs one function of an emitted network for bench/run, which speaks to it line by line.
 //
-//   harness FUNCTION FOLDER [DIM=SIZE…]
+//   harness FUNCTION FOLDER THREADS [DIM=SIZE…]
 //
 // Compiled once for each spec, with -include <spec>.hpp -DNETWORK=<spec>.
 //
@@ -10,6 +10,7 @@
 //
 //   losses N   the first N values of the first result, from the start
 //   time N     seconds for N calls, from wherever training stands
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -22,6 +23,7 @@
 
 #include "gradc/model.h"
 #include "gradc/philox.h"
+#include "gradc/threads.h"
 
 namespace {
 
@@ -79,6 +81,7 @@ struct Run {
   std::vector<Memory> inputs, outputs;
   std::vector<const void*> input_pointers;
   std::vector<void*> output_pointers;
+  gradc::Team* team = nullptr;
 
   void start() const {
     std::memset(state.get(), 0, model.state_size);
@@ -94,6 +97,7 @@ struct Run {
     c.inputs = input_pointers.data();
     c.outputs = output_pointers.data();
     c.seed = seed;
+    c.team = team;
     return c;
   }
 };
@@ -113,7 +117,7 @@ Run prepare(const gradc::Model& model, const std::string& function, std::vector<
             const std::string& folder) {
   Run run{model, find(model, function), std::move(dims), allocate(model.parameters_size),
           allocate(model.state_size), allocate(model.workspace_size), allocate(model.parameters_size),
-          {}, {}, {}, {}};
+          {}, {}, {}, {}, nullptr};
   std::string inputs, parameters;
   for (std::int32_t k = 0; k < run.function.input_count; ++k) {
     const gradc::Tensor& t = run.function.inputs[k];
@@ -168,18 +172,20 @@ double seconds(const Run& run, std::int64_t calls) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 3) fail("harness FUNCTION FOLDER [DIM=SIZE…]");
+  if (argc < 4) fail("harness FUNCTION FOLDER THREADS [DIM=SIZE…]");
   const gradc::Model& model = NETWORK::model();
   std::vector<std::int64_t> dims;
   for (std::int32_t k = 0; k < model.dim_count; ++k) dims.push_back(model.dims[k].bound);
-  for (int a = 3; a < argc; ++a) {
+  for (int a = 4; a < argc; ++a) {
     const std::string text = argv[a];
     const std::size_t equals = text.find('=');
     for (std::int32_t k = 0; k < model.dim_count && equals != std::string::npos; ++k)
       if (text.substr(0, equals) == model.dims[k].name)
         dims[static_cast<std::size_t>(k)] = std::atoll(text.c_str() + equals + 1);
   }
-  const Run run = prepare(model, argv[1], dims, argv[2]);
+  Run run = prepare(model, argv[1], dims, argv[2]);
+  gradc::Threads threads(std::max(1, std::atoi(argv[3])));
+  if (threads.size() > 1) run.team = threads.team();
   std::printf("ready\n");
   std::fflush(stdout);
   std::string word;

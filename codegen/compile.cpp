@@ -10,6 +10,7 @@
 #include "codegen/lay_out.h"
 #include "codegen/loops_to_text.h"
 #include "codegen/name_values.h"
+#include "codegen/parallelize.h"
 #include "codegen/plan_memory.h"
 #include "codegen/plans_to_text.h"
 #include "codegen/positions.h"
@@ -99,6 +100,7 @@ constexpr Stage stages[] = {
     {"graph_to_loops", "loops", write_loops, loops, legal_loops},
     {"join_launches", "", [](Work& w) { join_launches(w.module, w.options.target); }, loops, legal_loops},
     {"plan_memory", "memory", [](Work& w) { plan_memory(w.module); }, memory, legal_memory},
+    {"parallelize", "", [](Work& w) { parallelize(w.module, w.options.target); }, loops, legal_memory},
     {"loops_to_text", nullptr, write_text, text, any_text},
 };
 
@@ -156,7 +158,7 @@ loops::Module lower(Graph graph, const std::string& name, const Target& target) 
   Work work{{}, options, none};
   work.input.name = name;
   work.graph = std::move(graph);
-  run(work, "partition", "plan_memory", nullptr);
+  run(work, "partition", "parallelize", nullptr);
   return std::move(work.module);
 }
 

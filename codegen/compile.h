@@ -62,7 +62,7 @@ Compiled compile(CompileInput, const CompileOptions&, Diagnostics&);
 // The stages up to simplify alone.
 void prepare(Graph&, Diagnostics&);
 
-// The stages from partition to plan_memory alone, of a graph without gradient nodes.
+// The stages from partition to parallelize alone, of a graph without gradient nodes.
 loops::Module lower(Graph, const std::string& name, const Target& = cpp_target());
 
 // Elements with every dim at its bound.

@@ -180,6 +180,14 @@ struct Launch {
   std::vector<Expr> blocks;  // one, of the kernel's counts
 };
 
+// What of a kernel one call computes: positions from its first count up to, and without, its second, of `extent` in
+// all. Whatever the parts, each position is computed by the same instructions, if every part but the last ends at a
+// multiple of `granule`.
+struct Parts {
+  Expr extent;  // of the kernel's other counts
+  std::int64_t granule = 1;
+};
+
 // One function of its own in the emitted source. Scalars come first in its signature: `counts` (64-bit),
 // then seed and step if it draws, then the buffers.
 struct Kernel {
@@ -191,6 +199,7 @@ struct Kernel {
   Block body;
   Launch launch;
   std::vector<Array> arrays;
+  std::vector<Parts> parts;          // one or none: then it is computed as a whole
   std::string place;                 // in the spec: "digits.nn:8", or empty
 };
 
@@ -203,6 +212,7 @@ struct Invocation {
   std::vector<std::uint32_t> buffers;  // index into Module::buffers, one per argument
   Part part = Part::forward;
   std::uint32_t loop = 0;              // it is in loop number `loop` of its function, from 1 on; 0: in none
+  bool waits = false;                  // until all threads have done what stands before it
 };
 
 // Invocations next to each other that run for each value of `variable`, from 0 to count - 1, or from there to 0.
@@ -229,6 +239,7 @@ struct Function {
   std::size_t forward_calls = 0;       // the first so many are what its outputs need
   bool draws = false;                  // some kernel needs the seed
   bool reads_state = false;            // forward, backward: the net has state
+  std::vector<Expr> work;              // one: threads share it, this much (see work.h) of its dims; or none
   // Number of runs so far, for random numbers: a state buffer, or none (0 is used).
   std::vector<std::uint32_t> counter;
 };

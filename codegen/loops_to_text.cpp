@@ -309,32 +309,6 @@ std::string table_text(const Buffer& b, const Target& target) {
   return out + "\n    " + line + "\n};\n";
 }
 
-std::string extent_text(const Module& module, const Extent& e) {
-  if (e.is_fixed()) return std::to_string(e.offset);
-  const std::string& dim = module.dims[e.dim.value].name;
-  std::string out = e.scale == 1 ? dim : fmt::format("{} * {}", e.scale, dim);
-  if (e.offset != 0) out += fmt::format(" {} {}", e.offset < 0 ? '-' : '+', std::abs(e.offset));
-  return out;
-}
-
-std::string loop_head(const Module& module, const Iteration& loop) {
-  const std::string count = extent_text(module, loop.count);
-  const std::string& v = loop.variable;
-  return loop.backwards ? fmt::format("  for (std::int64_t {0} = {1} - 1; {0} >= 0; --{0}) {{\n", v, count)
-                        : fmt::format("  for (std::int64_t {0} = 0; {0} < {1}; ++{0}) {{\n", v, count);
-}
-
-// A kernel's start: in how many blocks of how many threads, and what an error is to name.
-std::string launch_text(const Kernel& kernel, const std::string& name, const std::string& args,
-                        const Target& target) {
-  std::string place;  // printable, and no more than a line
-  for (const char c : kernel.place) place += c >= ' ' && c < 127 && c != '"' && c != '\\' ? c : '_';
-  const auto no_buffer = [](const std::string&) -> DType { GRADC_UNREACHABLE("a launch reads memory"); };
-  return fmt::format("  device.launch({{\"{}\", \"{}\"}}, {}, {}, {}, {});\n", kernel.name, place,
-                     expr_to_text(kernel.launch.blocks[0], no_buffer, 0, target), kernel.launch.threads,
-                     name, args);
-}
-
 }  // namespace
 
 std::string_view element_type(DType t) {
@@ -345,6 +319,14 @@ std::string_view element_type(DType t) {
     case DType::f64: return "double";
   }
   GRADC_UNREACHABLE("dtype");
+}
+
+std::string extent_text(const Module& module, const Extent& e) {
+  if (e.is_fixed()) return std::to_string(e.offset);
+  const std::string& dim = module.dims[e.dim.value].name;
+  std::string out = e.scale == 1 ? dim : fmt::format("{} * {}", e.scale, dim);
+  if (e.offset != 0) out += fmt::format(" {} {}", e.offset < 0 ? '-' : '+', std::abs(e.offset));
+  return out;
 }
 
 std::string shape_text(const Module& module, const TensorType& type) {
@@ -370,89 +352,6 @@ std::string kernels_to_text(const Module& module, const Target& target) {
     if (used.contains(b)) out += table_text(module.buffers[b], target) + "\n";
   }
   for (const Kernel& kernel : module.kernels) out += kernel_to_text(kernel, target) + "\n";
-  return out;
-}
-
-std::string body_to_text(const Module& module, const loops::Function& f, const Target& target) {
-  std::string out;
-  if (f.draws) {
-    if (target.grid()) {
-      // A copy, since the counter may be counted up before the last number is drawn.
-      out += f.counter.empty()
-                 ? "  const std::int32_t* const counter = nullptr;\n"
-                 : fmt::format("  const std::int32_t* const counter = device.copy_of(state.{});\n",
-                               module.buffers[f.counter[0]].name);
-    } else if (f.counter.empty()) {
-      out += "  constexpr std::uint32_t step = 0;\n";
-    } else {
-      out += fmt::format("  const auto step = static_cast<std::uint32_t>(state.{}[0]);\n",
-                         module.buffers[f.counter[0]].name);
-    }
-  }
-  // A local or argument may hide a kernel of the same name.
-  std::set<std::string> locals;
-  for (const DimId dim : f.dims) locals.insert(module.dims[dim.value].name);
-  for (const auto* buffers : {&f.inputs, &f.outputs})
-    for (std::uint32_t b : *buffers) locals.insert(module.buffers[b].name);
-  std::set<std::uint32_t> declared;
-  for (const Invocation& call : f.calls) {
-    for (std::uint32_t b : call.buffers) {
-      locals.insert(module.buffers[b].name);
-      const Buffer& buffer = module.buffers[b];
-      if (buffer.storage != Storage::workspace || !declared.insert(b).second) continue;
-      if (buffer.offset < 0) {
-        out += fmt::format("  workspace {}: {}\n", buffer.name, shape_text(module, buffer.type));
-        continue;
-      }
-      out += fmt::format("  auto* const {} = gradc::place<{}>(workspace.data, {});  // {}\n", buffer.name,
-                         element_type(buffer.type.dtype), buffer.offset,
-                         shape_text(module, buffer.type));
-    }
-  }
-  for (const Iteration& loop : f.loops) locals.insert(loop.variable);
-  std::uint32_t open = 0;
-  const Invocation* before = nullptr;
-  for (const Invocation& call : f.calls) {
-    if (open > 0 && call.loop != open) out += "  }\n";
-    if (f.entry == Entry::step && (!before || before->part != call.part)) {
-      constexpr std::string_view parts[] = {"forward", "loss", "backward and update"};
-      out += fmt::format("\n  // {}\n", parts[static_cast<std::size_t>(call.part)]);
-    }
-    before = &call;
-    if (call.loop > 0 && call.loop != open) out += loop_head(module, f.loops[call.loop - 1]);
-    open = call.loop;
-    const Kernel& kernel = module.kernels[call.kernel];
-    std::string args;
-    auto add = [&](const std::string& arg) { args += (args.empty() ? "" : ", ") + arg; };
-    for (const std::string& count : kernel.counts) add(count);
-    if (kernel.draws) {
-      add("seed");
-      add(target.grid() ? "counter" : "step");
-    }
-    for (std::uint32_t b : call.buffers) {
-      const Buffer& buffer = module.buffers[b];
-      switch (buffer.storage) {
-        case Storage::parameter: add("parameters." + buffer.name); break;
-        case Storage::state: add("state." + buffer.name); break;
-        case Storage::gradient: add("gradients." + buffer.name); break;
-        case Storage::output: {
-          const bool report = f.entry == Entry::step || f.entry == Entry::evaluate;
-          add(report ? fmt::format(fmt::runtime(target.result), buffer.name) : buffer.name);
-          break;
-        }
-        case Storage::constant:
-          add(fmt::format(fmt::runtime(target.table_address), buffer.name));
-          break;
-        default: add(buffer.name);
-      }
-    }
-    const bool hidden = locals.contains(kernel.name);
-    const std::string name = (hidden ? module.name + "::" : "") + kernel.name;
-    if (open > 0) out += "  ";
-    out += kernel.launch.threads > 0 ? launch_text(kernel, name, args, target)
-                                     : fmt::format("  {}({});\n", name, args);
-  }
-  if (open > 0) out += "  }\n";
   return out;
 }
 

@@ -17,7 +17,7 @@ std::string kernel_to_text(const loops::Kernel&, const Target& = cpp_target());
 // `parameters`, `state`, `workspace`, `gradients`, `seed` (not in forward, backward, evaluate: those draw with seed 0),
 // the dims, inputs and outputs by their buffer names, and for a step's reports `result.<name>`, a local the
 // scaffold declares before the body and returns after it.
-// Of a target with a grid they also use `device`, and `result` is a pointer.
+// Of a target with a grid they also use `device`, and `result` is a pointer; of functions that threads share, `team`.
 std::string body_to_text(const loops::Module&, const loops::Function&, const Target& = cpp_target());
 
 // "float", "double", "std::int32_t", "unsigned char".
@@ -25,6 +25,9 @@ std::string_view element_type(DType);
 
 // A number of that type that reads back as the same value: "0.5f", "gradc::infinity<float>()".
 std::string number_to_text(double, loops::Type);
+
+// "B", "2 * B - 1", with the names of the module's dims.
+std::string extent_text(const loops::Module&, const Extent&);
 
 // "f32[B, 64]", with the names of the module's dims.
 std::string shape_text(const loops::Module&, const TensorType&);

@@ -321,10 +321,14 @@ Block TileWriter::sweep_rows(std::optional<std::int64_t> rows) {
   const Expr m = variable(own("m"), Type::integer);
   if (rows) {
     std::int64_t done = 0;
-    for (const Part& part : inner() ? even_parts(*rows, inner_rows) : row_parts(*rows)) {
+    std::vector<Part> parts = inner() ? even_parts(*rows, inner_rows) : row_parts(*rows);
+    // The longer loop first: it is the one that threads can share.
+    std::stable_sort(parts.begin(), parts.end(), [](const Part& a, const Part& b) { return a.count > b.count; });
+    for (const Part& part : parts) {
       if (part.count > 1) {
         For loop;
         loop.variable = own("m");
+        loop.kind = LoopKind::parallel;
         loop.partial = true;  // it ends exactly
         loop.begin = {integer(done)};
         loop.end = integer(done + part.count * part.size);
@@ -346,6 +350,7 @@ Block TileWriter::sweep_rows(std::optional<std::int64_t> rows) {
   for (std::int64_t height : heights) {
     For loop;
     loop.variable = own("m");
+    loop.kind = LoopKind::parallel;
     loop.end = variable(own("rows"), Type::integer);
     loop.step = height;
     append_columns(loop.body, height, m);

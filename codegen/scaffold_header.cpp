@@ -187,6 +187,8 @@ std::string documentation(const ScaffoldInput& input, const Signature& s) {
         lines.push_back(
             fmt::format("  where   0 <= {} <= {}, which is not checked", argument.name, limit - 1));
   if (!out.empty()) lines.push_back("  writes  " + out);
+  if (!function.work.empty())
+    lines.push_back("The threads of a team share it (gradc/threads.h); how many they are changes no bit of the results.");
   if (function.entry == Entry::forward && memory && memory->saved > 0)
     lines.push_back(fmt::format("Leaves up to {} in the workspace for its backward function.",
                                 bytes_text(memory->saved)));
@@ -201,7 +203,7 @@ std::string header_text(const ScaffoldInput& input) {
   const loops::Module& module = input.module;
   const bool grid = input.target.grid();
   const Signatures all = signatures(module, input.target);
-  std::string functions, c_functions;
+  std::string functions, c_functions, c_together;
   std::string result_before;
   if (grid) functions += arena_template.substr(1);
   for (const Signature& s : all.functions) {
@@ -216,7 +218,10 @@ std::string header_text(const ScaffoldInput& input) {
     }
     functions += documentation(input, s) + declaration(s) + ";\n\n";
     c_functions += c_declaration(s) + ";\n";
+    if (!s.c_together.empty()) c_together += c_declaration(s, true) + ";\n";
   }
+  if (!c_together.empty())
+    c_functions += "// The same by the threads of `team`, a gradc::Team*; if it is null, by the caller's alone.\n" + c_together;
   auto c_values = c_names(all, input.target);
   c_values.emplace_back("c_functions", c_functions);
   const std::string c_interface = fill(grid ? c_grid_template : c_template, c_values);
@@ -232,7 +237,8 @@ std::string header_text(const ScaffoldInput& input) {
        {"state", members(module, module.state)},
        {"workspace_bytes", std::to_string(std::max<std::int64_t>(module.workspace_bytes, 64))},
        {"functions", functions},
-       {"includes", std::string(input.target.header_includes) + "#include \"gradc/model.h\"\n"},
+       {"includes", std::string(input.target.header_includes) + "#include \"gradc/model.h\"\n" +
+                         (any_shared(module) ? "#include \"gradc/team.h\"\n" : "")},
        {"c_interface", c_interface}});
 }
 

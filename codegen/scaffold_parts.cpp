@@ -23,6 +23,7 @@ std::string list(const Signature& s, const std::string* body) {
     text += argument.type;
     text += body && !mentions(*body, argument.name) ? " /*" + argument.name + "*/"
                                                     : " " + argument.name;
+    if (!body && argument.role == Role::team) text += " = nullptr";
   }
   return text;
 }
@@ -47,15 +48,16 @@ std::string declaration(const Signature& s, const std::string* body) {
   return fmt::format("{} {}({})", s.result, s.name, list(s, body));
 }
 
-std::string c_declaration(const Signature& s) {
+std::string c_declaration(const Signature& s, bool together) {
   std::string arguments;
   const auto add = [&](const std::string& type, const std::string& name) {
     arguments += (arguments.empty() ? "" : ", ") + type + " " + name;
   };
   for (const SignatureArgument& argument : s.arguments)
-    if (argument.role != Role::result) add(argument.c_type, argument.c_name);
+    if (argument.role != Role::result && (together || argument.role != Role::team))
+      add(argument.c_type, argument.c_name);
   for (const SignatureArgument& result : s.results) add(result.c_type, result.c_name);
-  return fmt::format("{} {}({})", s.c_result, s.c_name, arguments);
+  return fmt::format("{} {}({})", s.c_result, together ? s.c_together : s.c_name, arguments);
 }
 
 std::vector<std::pair<std::string_view, std::string>> c_names(const Signatures& all, const Target& target) {

@@ -15,10 +15,11 @@ std::string banner(const Provenance&, const std::string& file);
 // Refuses runtime headers of another version than the file was written for.
 std::string version_check();
 
-// `void classify_forward(const Parameters& parameters, …)`; with a body's text at hand, arguments
+// `void classify_forward(const Parameters& parameters, …)`; without a body its default argument is there too; with a body's text at hand, arguments
 // it does not name stand without their names, so that no compiler warns of them.
 std::string declaration(const Signature&, const std::string* body = nullptr);
-std::string c_declaration(const Signature&);
+// `together`: of the function that threads share.
+std::string c_declaration(const Signature&, bool together = false);
 
 // What the templates of the C interface call its functions, but for those of the spec.
 std::vector<std::pair<std::string_view, std::string>> c_names(const Signatures&, const Target&);

@@ -93,7 +93,10 @@ const void* $c_model$(void) { return &$module_used$::model(); }
 std::string function_text(const loops::Module& module, const Signature& s, const Target& target) {
   const std::string body = body_to_text(module, *s.function, target);
   const bool returns = s.result != "void";
-  std::string text = declaration(s, &body) + " {\n";
+  std::string text;
+  if (!s.function->work.empty())
+    text += "// Threads share the kernels that take a begin and an end; the first thread runs the others.\n";
+  text += declaration(s, &body) + " {\n";
   if (returns) text += fmt::format("  {} result{{}};\n", s.result);
   text += body;
   if (returns) text += "  return result;\n";
@@ -162,6 +165,9 @@ std::string thunk(const loops::Module& module, const Signature& s, const std::st
         break;
       case Role::seed:
         arguments += "call.seed";
+        break;
+      case Role::team:
+        arguments += "call.team";
         break;
       case Role::device:
         arguments += "device";
@@ -238,10 +244,11 @@ std::string tables(const ScaffoldInput& input, const Signatures& all) {
             table("gradc::Tensor", fmt::format("outputs_{}", k), outputs) +
             thunk(module, s, fmt::format("run_{}", k));
     functions += fmt::format(
-        "    {{{}, gradc::FunctionKind::{}, {}, {}, {}, {}, run_{}}},\n",
+        "    {{{}, gradc::FunctionKind::{}, {}, {}, {}, {}, run_{}{}}},\n",
         string_literal(function.spec_name), kind(function.entry),
         pointer(fmt::format("inputs_{}", k), function.inputs.size()), function.inputs.size(),
-        pointer(fmt::format("outputs_{}", k), function.outputs.size()), function.outputs.size(), k);
+        pointer(fmt::format("outputs_{}", k), function.outputs.size()), function.outputs.size(), k,
+        function.work.empty() ? "" : ", true");
     ++count;
   }
   text += table("gradc::Function", "the_functions", functions);
@@ -297,11 +304,14 @@ std::string c_body_on_device(const loops::Module& module, const Signature& s, co
 }
 
 // The body of a C function is the C++ call.
-std::string c_function(const loops::Module& module, const Signature& s) {
+std::string c_function(const loops::Module& module, const Signature& s, bool together = false) {
   std::string arguments, device;
   for (const SignatureArgument& argument : s.arguments) {
+    if (argument.role == Role::team && !together) continue;
     if (!arguments.empty()) arguments += ", ";
-    if (argument.role == Role::device)
+    if (argument.role == Role::team)
+      arguments += fmt::format("static_cast<gradc::Team*>({})", argument.c_name);
+    else if (argument.role == Role::device)
       arguments += device = fmt::format("*static_cast<gradc::Device*>({})", argument.c_name);
     else if (argument.role == Role::result)
       arguments += s.c_local;
@@ -312,7 +322,7 @@ std::string c_function(const loops::Module& module, const Signature& s) {
     else
       arguments += argument.c_name;
   }
-  std::string text = c_declaration(s) + " {\n";
+  std::string text = c_declaration(s, together) + " {\n";
   const std::string callee = qualified(module, s.name);
   if (!device.empty()) return text + c_body_on_device(module, s, callee, arguments, device) + "}\n\n";
   if (s.results.empty()) return text + fmt::format("  {}({});\n}}\n\n", callee, arguments);
@@ -334,6 +344,8 @@ std::string source_text(const ScaffoldInput& input) {
     functions += function_text(module, s, input.target);
     c_functions += c_function(module, s);
   }
+  for (const Signature& s : all.functions)
+    if (!s.c_together.empty()) c_functions += c_function(module, s, true);
   auto c_values = c_names(all, input.target);
   c_values.emplace_back("module_used", module.name);
   c_values.emplace_back("c_functions", c_functions);

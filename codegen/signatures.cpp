@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 #include "codegen/loops_to_text.h"
@@ -42,6 +43,11 @@ const char* suffix(loops::Entry entry) {
 }
 
 }  // namespace
+
+bool any_shared(const loops::Module& module) {
+  return std::any_of(module.functions.begin(), module.functions.end(),
+                     [](const loops::Function& function) { return !function.work.empty(); });
+}
 
 Signatures signatures(const loops::Module& module, const Target& target) {
   using loops::Entry;
@@ -102,6 +108,7 @@ Signatures signatures(const loops::Module& module, const Target& target) {
     }
     if (init || function.entry == Entry::step || function.draws)
       s.arguments.push_back({Role::seed, "std::uint64_t", "std::uint64_t", "seed", "seed", 0});
+    if (!function.work.empty()) s.arguments.push_back({Role::team, "gradc::Team*", "void*", "team", "team", 0});
     if (target.grid() && steps)
       s.arguments.push_back({Role::result, s.reports + "*", "void*", "result", "result", 0});
     Names c_arguments;
@@ -110,6 +117,9 @@ Signatures signatures(const loops::Module& module, const Target& target) {
     s.c_local = c_arguments.fresh("reported");
     all.functions.push_back(std::move(s));
   }
+  // After all others, so that who calls those needs to know nothing of threads.
+  for (Signature& s : all.functions)
+    if (!s.function->work.empty()) s.c_together = c_name(s.name + "_together");
   return all;
 }
 

@@ -20,6 +20,7 @@ enum class Role : std::uint8_t {
   input,
   output,
   seed,
+  team,    // of a function that threads may share: those that do
   device,  // of a target with a grid: where the rest is
   result   // of such a target: where a step's reports go
 };
@@ -37,6 +38,7 @@ struct Signature {
   const loops::Function* function = nullptr;
   std::string name;  // C++, in the module's namespace
   std::string c_name;
+  std::string c_together;                    // of the same with a team, or empty
   std::string result;                        // "void", or the struct a step returns
   std::string c_result;                      // "void", or "int": 0 or the code of an error
   std::string reports;                       // step, evaluate: that struct
@@ -51,6 +53,9 @@ struct Signatures {
   // Of a target with a grid: its device and memory there.
   std::string c_error, c_open, c_close, c_allocate, c_release, c_upload, c_download, c_wait;
 };
+
+// Whether threads may share some function.
+bool any_shared(const loops::Module&);
 
 Signatures signatures(const loops::Module&, const Target& = cpp_target());
 

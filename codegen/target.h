@@ -27,6 +27,9 @@ struct Target {
   // ---- scheduling: kernels run on a grid of blocks of so many threads (a multiple of 32), or in loops: 0
   int threads = 0;
   bool grid() const { return threads > 0; }
+  // In loops: threads of the processor share a function from so much work on (see work.h), and in it each kernel with
+  // so much.
+  double least_shared_work = 2e6, least_part_work = 2e5;
 
   // ---- spellings
   std::string_view kernel;        // before the name of a kernel that is launched

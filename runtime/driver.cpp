@@ -63,7 +63,7 @@ int run(int argc, char** argv, const Models& models, const Program& program,
                   Progress(options->progress, err, now_seconds, 0, terminal_speaks_utf8()),
                   Metrics(),
                   {},
-                  Runner(model)};
+                  Runner(model, options->threads)};
   catch_interrupts();
   Exit exit = Exit::internal;
   try {

@@ -27,6 +27,16 @@ CLI::Validator whole_number(std::int64_t least) {
   return {check, ""};
 }
 
+// And up to `most`.
+CLI::Validator at_most(std::int64_t most) {
+  const auto check = [most](std::string& text) -> std::string {
+    std::int64_t number = 0;
+    std::from_chars(text.data(), text.data() + text.size(), number);
+    return number <= most ? "" : fmt::format("must be {} at most, not '{}'", most, text);
+  };
+  return {check, ""};
+}
+
 // The names under which --data takes files, in the order of the program.
 std::vector<std::string> file_keys(const Program& program) {
   std::vector<std::string> keys;
@@ -128,6 +138,12 @@ std::optional<Options> parse_options(int argc, char** argv, const Model& model,
       ->type_name("FILE");
   app.add_option("--batch", options.batch, "Examples per batch")
       ->check(whole_number(1))
+      ->type_name("COUNT");
+  app.add_option("--threads", options.threads,
+                 "Threads, if there is work for several; by default one for each processor that is allowed. Results "
+                 "do not depend on it")
+      ->check(whole_number(1))
+      ->check(at_most(1024))
       ->type_name("COUNT");
   app.add_option("--progress", progress, "What is shown on stderr while it runs")
       ->type_name("auto|bar|plain|none");

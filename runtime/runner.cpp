@@ -1,6 +1,9 @@
 // runner.cpp: see runner.h.
 #include "runtime/runner.h"
 
+#include <algorithm>
+#include <system_error>
+
 #include "runtime/failure.h"
 
 namespace gradc::driver {
@@ -12,7 +15,16 @@ void check(const char* problem) {
 
 }  // namespace
 
-Runner::Runner(const Model& model) : model_(model) {
+Runner::Runner(const Model& model, std::int64_t threads) : model_(model) {
+  const bool shared = std::any_of(model.functions, model.functions + model.function_count,
+                                  [](const Function& function) { return function.shared; });
+  if (shared && threads != 1) {
+    try {
+      threads_ = std::make_unique<Threads>(static_cast<int>(threads));
+    } catch (const std::system_error& error) {
+      fail(Exit::input_output, "cannot start {} threads: {}", threads, error.what());
+    }
+  }
   char message[1000] = "";
   if (model.engine != nullptr && !model.engine->open(model, &session_, message, sizeof message))
     fail(Exit::input_output, "{}", message);
@@ -37,7 +49,11 @@ void Runner::from_device(Buffer& parameters, Buffer& state) {
 }
 
 void Runner::run(const Function& function, const Call& call) {
-  if (session_ == nullptr) return function.run(call);
+  if (session_ == nullptr) {
+    Call here = call;
+    here.team = threads_ ? threads_->team() : nullptr;
+    return function.run(here);
+  }
   check(model_.engine->run(session_, function, call));
 }
 

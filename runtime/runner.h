@@ -1,7 +1,10 @@
 // runner.h: where a network runs: in the driver's own memory, or by way of its engine on a device.
 #pragma once
 
+#include <memory>
+
 #include "gradc/model.h"
+#include "gradc/threads.h"
 #include "runtime/buffer.h"
 
 namespace gradc::driver {
@@ -9,7 +12,9 @@ namespace gradc::driver {
 // Without an engine these call the model's functions, and there is nothing to transfer.
 class Runner {
  public:
-  explicit Runner(const Model&);  // fails where the engine finds no device
+  // Fails where the engine finds no device. `threads`: that share functions with enough work, 0 for as many as there
+  // are processors.
+  explicit Runner(const Model&, std::int64_t threads = 1);
   ~Runner();
   Runner(const Runner&) = delete;
   Runner& operator=(const Runner&) = delete;
@@ -23,6 +28,7 @@ class Runner {
  private:
   const Model& model_;
   void* session_ = nullptr;
+  std::unique_ptr<Threads> threads_;  // none if no function has enough work
 };
 
 }  // namespace gradc::driver

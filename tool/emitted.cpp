@@ -253,6 +253,7 @@ EmittedResult Emitted::call(const std::string& function, EmittedKind kind,
                       in.data(),
                       out.data(),
                       seed,
+                      nullptr,
                       nullptr};
   found->run(call);
 

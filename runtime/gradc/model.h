@@ -52,6 +52,8 @@ enum class FunctionKind : std::int32_t {
   evaluate,  // the same reports, without updating anything
 };
 
+struct Team;  // gradc/team.h
+
 // One call. Pointers are to row-major data; `dims` holds the run-time dims in the order of Model::dims.
 struct Call {
   void* parameters;
@@ -63,6 +65,7 @@ struct Call {
   void* const* outputs;
   std::uint64_t seed;          // of the random numbers that are drawn
   void* device;                // a network on a device: the gradc::Device whose addresses all pointers are
+  Team* team = nullptr;        // threads that may share it, if the function is `shared`
 };
 
 struct Function {
@@ -73,6 +76,7 @@ struct Function {
   const Tensor* outputs;
   std::int32_t output_count;
   void (*run)(const Call&);
+  bool shared = false;         // it has enough work for several threads
 };
 
 struct Model;

@@ -295,6 +295,8 @@ TEST_CASE("exit codes and messages of what goes wrong", "[driver]") {
     CHECK(run.err.substr(0, 13) == "line: error: ");
   };
   check({"--epochs", "many"}, 2, "many");
+  check({"--threads", "0"}, 2, "--threads: must be a whole number from 1 on, not '0'");
+  check({"--threads", "100000"}, 2, "--threads: must be 1024 at most, not '100000'");
   check({"--epochs", "-1"}, 2, "--epochs: must be a whole number from 0 on, not '-1'");
   check({"--batch", "0"}, 2, "--batch: must be a whole number from 1 on, not '0'");
   check({"--batch", "9"}, 2, "'train' takes at most 8 (dim B <= 8)");

@@ -1,0 +1,202 @@
+// work.cpp: how long loops take, roughly.
+#include "codegen/work.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "codegen/exprs.h"
+#include "dsl/functions.h"
+
+namespace gradc {
+
+using namespace loops;
+
+namespace {
+
+// Units of one lane.
+constexpr double of_operation = 1, of_division = 4, of_function = 20, of_draw = 60, of_access = 2;
+// What is neither in a loop for vectors nor a vector takes longer.
+constexpr double alone = 4;
+
+void drop_zeros(Work& w) {
+  std::erase_if(w, [](const auto& term) { return term.second == 0; });
+}
+
+// `by` in place of the variable.
+Work replaced(const Work& w, const std::string& name, const Work& by) {
+  Work result;
+  for (const auto& [factors, coefficient] : w) {
+    Work term = of_number(coefficient);
+    for (const std::string& factor : factors) term = product(term, factor == name ? by : Work{{{factor}, 1}});
+    result = sum(std::move(result), term);
+  }
+  return result;
+}
+
+class Walk {
+ public:
+  explicit Walk(const std::map<std::string, Work>& called) : called_(called) {}
+
+  Work block(const Block& statements, bool vector) {
+    Work total;
+    for (const Stmt& s : statements) total = sum(std::move(total), std::visit([&](auto& it) { return statement(it, vector); }, s.it));
+    return total;
+  }
+
+ private:
+  Work extent(const Expr& e) const {
+    Work w = extent_of(e);
+    for (const auto& [name, value] : registers_) w = replaced(w, name, value);
+    return w;
+  }
+
+  // Integers are positions, which cost little beside what they are positions of.
+  static double of(const Expr& e, bool vector) {
+    double cost = 0;
+    for (const Expr& a : e.args) cost += of(a, vector);
+    const double each = e.lanes > 1 ? e.lanes : vector ? 1 : alone;
+    switch (e.kind) {
+      case ExprKind::load: return cost + each * of_access;
+      case ExprKind::random: return cost + each * of_draw;
+      case ExprKind::apply: {
+        if (e.type == Type::integer) return cost;
+        const bool slow = e.fn == Fn::div || e.fn == Fn::sqrt;
+        return cost + each * (slow ? of_division : info(e.fn).costly ? of_function : of_operation);
+      }
+      default: return cost;
+    }
+  }
+
+  Work statement(const For& s, bool) {
+    const bool goes_on = s.begin.empty();
+    const Work begin = extent(goes_on ? variable(s.variable, Type::integer) : s.begin[0]), end = extent(s.end);
+    Work times = sum(end, product(begin, of_number(-1)));
+    times = s.kind == LoopKind::once ? of_number(1) : product(times, of_number(1.0 / static_cast<double>(s.step)));
+    const auto before = registers_;
+    Work body = block(s.body, s.kind == LoopKind::vector);
+    registers_ = before;
+    if (goes_on) registers_[s.variable] = end;
+    // Where the body's extents depend on the variable: on average.
+    const Work middle = product(sum(begin, end), of_number(0.5));
+    return product(times, replaced(body, s.variable, middle));
+  }
+  Work statement(const Let& s, bool vector) {
+    if (s.value.type == Type::integer) registers_[s.name] = extent(s.value);
+    return of_number(of(s.value, vector));
+  }
+  Work statement(const Lanes& s, bool vector) { return of_number(of(s.value, vector)); }
+  Work statement(const Accumulate& s, bool vector) {
+    const double each = s.value.lanes > 1 ? s.value.lanes : vector ? 1 : alone;
+    return of_number(of(s.value, vector) + each * of_operation);
+  }
+  Work statement(const Assign& s, bool vector) { return of_number(of(s.value, vector)); }
+  Work statement(const Store& s, bool vector) {
+    const double each = s.value.lanes > 1 ? s.value.lanes : vector ? 1 : alone;
+    return of_number(of(s.index, vector) + of(s.value, vector) +
+                     each * (s.accumulates ? 2 * of_access + of_operation : of_access));
+  }
+  Work statement(const If& s, bool vector) {
+    return sum(of_number(of(s.condition, vector)), block(s.body, vector));
+  }
+  Work statement(const Call& s, bool) {
+    Work w;
+    if (const auto it = called_.find(s.kernel); it != called_.end()) w = it->second;
+    for (std::size_t k = 0; k < s.args.size(); ++k) {
+      if (s.args[k].kind != ExprKind::pointer) w = replaced(w, std::to_string(k), extent(s.args[k]));
+    }
+    return w;
+  }
+  Work statement(const Transpose& s, bool) {
+    return product(product(extent(s.rows), extent(s.columns)), of_number(2 * of_access));
+  }
+  Work statement(const Barrier&, bool) { return {}; }
+  Work statement(const Comment&, bool) { return {}; }
+  Work statement(const Combine&, bool) { return {}; }
+  Work statement(const Choose&, bool) { return {}; }
+
+  const std::map<std::string, Work>& called_;
+  std::map<std::string, Work> registers_;  // integers
+};
+
+}  // namespace
+
+Work of_number(double value) {
+  Work w{{{}, value}};
+  drop_zeros(w);
+  return w;
+}
+
+Work sum(Work a, const Work& b) {
+  for (const auto& [factors, coefficient] : b) a[factors] += coefficient;
+  drop_zeros(a);
+  return a;
+}
+
+Work product(const Work& a, const Work& b) {
+  Work result;
+  for (const auto& [x, cx] : a) {
+    for (const auto& [y, cy] : b) {
+      std::vector<std::string> factors;
+      std::merge(x.begin(), x.end(), y.begin(), y.end(), std::back_inserter(factors));
+      result[factors] += cx * cy;
+    }
+  }
+  drop_zeros(result);
+  return result;
+}
+
+Work extent_of(const Expr& e) {
+  if (e.kind == ExprKind::literal) return of_number(e.value);
+  if (e.kind == ExprKind::variable) return {{{e.name}, 1}};
+  if (e.kind != ExprKind::apply || e.args.empty()) return of_number(1);
+  const Work first = extent_of(e.args[0]);
+  if (e.args.size() < 2) return e.fn == Fn::neg ? product(first, of_number(-1)) : first;
+  const Work second = extent_of(e.args[1]);
+  const auto known = [](const Work& w) { return w.empty() || (w.size() == 1 && w.begin()->first.empty()); };
+  switch (e.fn) {
+    case Fn::add: return sum(first, second);
+    case Fn::sub: return sum(first, product(second, of_number(-1)));
+    case Fn::mul: return product(first, second);
+    case Fn::floor_div:
+      return known(second) && !second.empty() ? product(first, of_number(1 / second.begin()->second)) : first;
+    case Fn::mod: return product(second, of_number(0.5));
+    default: return known(first) || !known(second) ? first : second;
+  }
+}
+
+Work work_of(const Kernel& kernel, const std::map<std::string, Work>& called) {
+  return Walk(called).block(kernel.body, false);
+}
+
+Work by_position(const Work& w, const std::vector<std::string>& counts) {
+  Work result = w;
+  for (std::size_t k = 0; k < counts.size(); ++k) result = replaced(result, counts[k], {{{std::to_string(k)}, 1}});
+  return result;
+}
+
+double at(const Work& w, const std::map<std::string, double>& values) {
+  double total = 0;
+  for (const auto& [factors, coefficient] : w) {
+    double term = coefficient;
+    for (const std::string& factor : factors) {
+      const auto it = values.find(factor);
+      if (it != values.end()) term *= it->second;
+    }
+    total += term;
+  }
+  return total;
+}
+
+Expr to_expr(const Work& w) {
+  Expr total = integer(0);
+  for (const auto& [factors, coefficient] : w) {
+    if (coefficient < 1) continue;
+    const double unit = std::pow(10.0, std::max(0.0, std::floor(std::log10(coefficient)) - 1));
+    Expr term = integer(static_cast<std::int64_t>(std::round(coefficient / unit) * unit));
+    for (const std::string& factor : factors) term = mul(std::move(term), variable(factor, Type::integer));
+    total = add(std::move(total), std::move(term));
+  }
+  return total;
+}
+
+}  // namespace gradc

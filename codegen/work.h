@@ -1,0 +1,35 @@
+// work.h: how long loops take, roughly, as a polynomial in their counts.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "codegen/loops.h"
+
+namespace gradc {
+
+// Factors by name, sorted → coefficient. One unit is about one operation on one lane of a vector: some 100 of them
+// take a nanosecond.
+using Work = std::map<std::vector<std::string>, double>;
+
+Work sum(Work, const Work&);
+Work product(const Work&, const Work&);
+Work of_number(double);
+
+// An integer expression of counts. What is neither sum nor product of them counts as its first argument that is known.
+Work extent_of(const loops::Expr&);
+
+// Of one call of the kernel; `called` are those it may call, by name.
+Work work_of(const loops::Kernel&, const std::map<std::string, Work>& called);
+
+// With values for names; those without count as 1.
+double at(const Work&, const std::map<std::string, double>& values);
+
+// The work as an expression, coefficients to two digits.
+loops::Expr to_expr(const Work&);
+
+// With the kernel's counts named by their numbers, "0", "1", …: as work_of wants those that may be called.
+Work by_position(const Work&, const std::vector<std::string>& counts);
+
+}  // namespace gradc

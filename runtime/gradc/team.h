@@ -1,0 +1,142 @@
+// gradc/team.h: how threads run an emitted function together. Starts none: gradc/threads.h does, or whoever fills a Team.
+//
+// Each thread runs the whole function, computes its part of the kernels that are in parts, and waits where the
+// function says so. Which thread computes what follows from the number of threads alone, and every element is computed
+// by the same instructions whatever that number is: so are all results, bit for bit.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <thread>
+
+#if defined(__linux__)
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+namespace gradc {
+
+// Tells a processor that a thread waits for another.
+inline void spin_once() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// Tries of a wait before the thread lets others run: some ten microseconds.
+constexpr int spins_before_yield = 400;
+
+// And before it sleeps: with more threads than processors they would else take turns at waiting.
+constexpr int yields_before_sleep = 50;
+
+// Where all threads of a function wait for each other.
+class Barrier {
+ public:
+  explicit Barrier(int count) : count_(count) {}
+
+  void wait() {
+    const std::uint32_t round = round_.load(std::memory_order_relaxed);
+    if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == count_) {
+      arrived_.store(0, std::memory_order_relaxed);
+      // Either this sees a sleeper, or the sleeper sees the new round before it sleeps.
+      round_.store(round + 1, std::memory_order_seq_cst);
+      if (sleeping_.load(std::memory_order_seq_cst) > 0) wake();
+      return;
+    }
+    for (int tries = 0; round_.load(std::memory_order_acquire) == round; ++tries) {
+      if (tries < spins_before_yield) {
+        spin_once();
+      } else if (tries < spins_before_yield + yields_before_sleep) {
+        std::this_thread::yield();
+      } else {
+        sleeping_.fetch_add(1, std::memory_order_seq_cst);
+        sleep(round);
+        sleeping_.fetch_sub(1, std::memory_order_relaxed);
+      }
+    }
+  }
+
+ private:
+  static_assert(sizeof(std::atomic<std::uint32_t>) == sizeof(std::uint32_t), "a futex is 32 bits");
+#if defined(__linux__)
+  // Until another round, or for no reason.
+  void sleep(std::uint32_t round) { syscall(SYS_futex, &round_, FUTEX_WAIT_PRIVATE, round, nullptr, nullptr, 0); }
+  void wake() { syscall(SYS_futex, &round_, FUTEX_WAKE_PRIVATE, count_, nullptr, nullptr, 0); }
+#else
+  void sleep(std::uint32_t) { std::this_thread::yield(); }
+  void wake() {}
+#endif
+
+  const int count_;
+  alignas(64) std::atomic<int> arrived_{0};
+  alignas(64) std::atomic<std::uint32_t> round_{0};
+  std::atomic<int> sleeping_{0};
+};
+
+// One of the threads that run a function.
+class Thread {
+ public:
+  Thread() = default;  // the only one
+  Thread(int number, int count, Barrier& barrier) : number_(number), count_(count), barrier_(&barrier) {}
+
+  bool first() const { return number_ == 0; }
+
+  // Its positions of 0 … extent - 1: from a multiple of `granule` up to, and without, another or the end.
+  std::int64_t begin(std::int64_t extent, std::int64_t granule) const { return cut(extent, granule, number_); }
+  std::int64_t end(std::int64_t extent, std::int64_t granule) const { return cut(extent, granule, number_ + 1); }
+
+  // Until all threads are here: each then sees what the others wrote.
+  void wait() const {
+    if (barrier_ != nullptr) barrier_->wait();
+  }
+
+ private:
+  std::int64_t cut(std::int64_t extent, std::int64_t granule, int number) const {
+    const std::int64_t at = (extent + granule - 1) / granule * number / count_ * granule;
+    return at < extent ? at : extent;
+  }
+
+  int number_ = 0, count_ = 1;
+  Barrier* barrier_ = nullptr;
+};
+
+// Threads at the disposal of one caller. `run` calls work(context, k) for k from 0 to parts - 1, each on a thread of its
+// own and all at the same time (they wait for each other), one of them may be the caller's; it returns when all have
+// returned.
+struct Team {
+  int size = 1;
+  void (*run)(Team&, int parts, void (*work)(const void* context, int part), const void* context) = nullptr;
+  // Work that is worth a thread: some ten microseconds of it, in the units in which functions count theirs.
+  std::int64_t least_work = 1000000;
+};
+
+// Runs a function with as many threads of the team as its work is worth; without a team on this one.
+template <class Function>
+void together(Team* team, std::int64_t work, const Function& function) {
+  std::int64_t parts = 1;
+  if (team != nullptr && team->run != nullptr) {
+    parts = team->least_work > 0 ? work / team->least_work : team->size;
+    if (parts > team->size) parts = team->size;
+  }
+  if (parts <= 1) {
+    function(Thread());
+    return;
+  }
+  struct Shared {
+    const Function& function;
+    Barrier barrier;
+    int count;
+  };
+  const int count = static_cast<int>(parts);
+  Shared shared{function, Barrier(count), count};
+  const auto one = [](const void* context, int number) {
+    auto& all = *const_cast<Shared*>(static_cast<const Shared*>(context));
+    all.function(Thread(number, all.count, all.barrier));
+  };
+  team->run(*team, count, one, &shared);
+}
+
+}  // namespace gradc
