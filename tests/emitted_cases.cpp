@@ -200,6 +200,7 @@ std::string Case::source() const {
     }
     args += ", [[maybe_unused]] std::uint64_t seed";
     if (reports && grid) args += fmt::format(", [[maybe_unused]] result_{}* result", k);
+    if (!f.work.empty()) args += ", gradc::Team* team = nullptr";
     text += args + ") {\n";
     if (reports && !grid) text += fmt::format("  result_{} result{{}};\n", k);
     text += body_to_text(module_, f, target_);

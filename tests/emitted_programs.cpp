@@ -291,7 +291,8 @@ std::vector<std::string> run_programs(const std::string& functions, const std::s
   if (const char* kept = std::getenv("GRADC_KEEP_EMITTED")) write_text(kept, source);
   write_text(folder / "cases.h",
              target.grid() ? "#include \"gradc/cuda.h\"\n#include \"gradc/grid.h\"\n"
-                           : "#include \"gradc/math.h\"\n#include \"gradc/philox.h\"\n#include \"gradc/vector.h\"\n");
+                           : "#include \"gradc/math.h\"\n#include \"gradc/philox.h\"\n#include \"gradc/team.h\"\n"
+                             "#include \"gradc/vector.h\"\n");
   prepare(folder, in, expected);
   RunOptions options;
   options.directory = folder;

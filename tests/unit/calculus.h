@@ -132,6 +132,21 @@ inline bool close(const std::vector<double>& a, const std::vector<double>& b, do
   return true;
 }
 
+// An integer form of the indices.
+inline ScalarId affine(World& w, std::int64_t constant, std::vector<std::int64_t> coefficients) {
+  Affine a;
+  a.constant = constant;
+  a.coefficients = std::move(coefficients);
+  return from_affine(w.g, a);
+}
+
+// A dim of at most 5 with a value.
+inline Extent batch(World& w, std::int64_t value) {
+  const Extent B(w.g.add_dim({"B", 5}));
+  w.env.dims["B"] = value;
+  return B;
+}
+
 // The symbolic gradient of `loss` by each of `names` against central differences.
 inline void check_gradient(World& w, NodeId loss, const std::vector<std::string>& names) {
   std::vector<NodeId> wrt;
