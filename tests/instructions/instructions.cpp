@@ -47,7 +47,7 @@ bool succeeds(const std::vector<std::string>& command, const path& folder) {
 double instructions(const path& folder, const Case& c, int calls) {
   const std::string count = "count." + std::to_string(calls);
   const std::string command = "echo time " + std::to_string(calls) + " | valgrind --tool=callgrind --callgrind-out-file=" +
-                              count + " ./program " + c.function + " . " + c.dims;
+                              count + " ./program " + c.function + " . 1 " + c.dims;
   REQUIRE(succeeds({"bash", "-c", command}, folder));
   std::istringstream lines(test::read_text(folder / count));
   for (std::string word; lines >> word;) {
