@@ -188,6 +188,10 @@ std::optional<std::string> ModuleBuilder::place(const KernelPlan& kernel) const 
   for (const StoredNode& s : kernel.members) {
     if (g_.label(s.node).span.valid()) return options_.place(g_.label(s.node).span);
   }
+  for (const StoredNode& s : kernel.members) {  // what a parameter begins with stands where it is declared
+    const NodeId target = s.home.target;
+    if (target.valid() && g_.label(target).span.valid()) return options_.place(g_.label(target).span);
+  }
   return std::nullopt;
 }
 

@@ -16,6 +16,7 @@ namespace affine {
 
 // W[i, j] = normal(0, 0.8164966)
 // W: f32[3, 2]
+// affine.nn:5
 static void init_f_only_W(std::uint64_t seed, std::uint32_t step, float* __restrict W) {
   for (std::int64_t i = 0; i < 3; ++i) {
     for (std::int64_t j = 0; j < 2; ++j) {
@@ -26,6 +27,7 @@ static void init_f_only_W(std::uint64_t seed, std::uint32_t step, float* __restr
 
 // b[i] = 0
 // b: f32[2]
+// affine.nn:6
 static void init_f_only_b(float* __restrict b) {
   for (std::int64_t i = 0; i < 2; ++i) {
     b[i] = 0.0f;
@@ -33,6 +35,7 @@ static void init_f_only_b(float* __restrict b) {
 }
 
 // step_ = 0
+// affine.nn:14
 static void init_fit_step(std::int32_t* __restrict step_) {
   step_[0] = 0;
 }

@@ -13,6 +13,7 @@ namespace affine {
 
 // W[i, j] = normal(0, 0.8164966)
 // W: f32[3, 2]
+// affine.nn:5
 static __global__ void init_f_only_W(std::uint64_t seed, const std::int32_t* counter,
                                      float* __restrict W) {
   const std::uint32_t step = gradc::step_of(counter);
@@ -23,6 +24,7 @@ static __global__ void init_f_only_W(std::uint64_t seed, const std::int32_t* cou
 
 // b[i] = 0
 // b: f32[2]
+// affine.nn:6
 static __global__ void init_f_only_b(float* __restrict b) {
   if (const std::int64_t i = gradc::thread_of_all(); i < 2) {
     b[i] = 0.0f;
@@ -30,6 +32,7 @@ static __global__ void init_f_only_b(float* __restrict b) {
 }
 
 // step_ = 0
+// affine.nn:14
 static __global__ void init_fit_step(std::int32_t* __restrict step_) {
   if (const std::int64_t element = gradc::block(); element < 1) {
     __syncthreads();
@@ -442,9 +445,9 @@ static __global__ void fit_b_sum_sum(std::int64_t B, const float* __restrict x,
 
 void init(gradc::Device& device, Parameters& parameters, State& state, std::uint64_t seed) {
   const std::int32_t* const counter = nullptr;
-  device.launch({"init_f_only_W", ""}, 1, 256, init_f_only_W, seed, counter, parameters.f_only_W);
-  device.launch({"init_fit_step", ""}, 1, 32, init_fit_step, state.fit_step);
-  device.launch({"init_f_only_b", ""}, 1, 256, init_f_only_b, parameters.f_only_b);
+  device.launch({"init_f_only_W", "affine.nn:5"}, 1, 256, init_f_only_W, seed, counter, parameters.f_only_W);
+  device.launch({"init_fit_step", "affine.nn:14"}, 1, 32, init_fit_step, state.fit_step);
+  device.launch({"init_f_only_b", "affine.nn:6"}, 1, 256, init_f_only_b, parameters.f_only_b);
 }
 
 void f_forward(gradc::Device& device, const Parameters& parameters, Workspace& /*workspace*/, std::int64_t B, const float* x, float* y) {

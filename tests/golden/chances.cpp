@@ -16,6 +16,7 @@ namespace chances {
 
 // W[i, j] = normal(0, 0.8164966)
 // W: f32[3, 3]
+// chances.nn:5
 static void init_f_dense1_W(std::uint64_t seed, std::uint32_t step, float* __restrict W) {
   for (std::int64_t i = 0; i < 3; ++i) {
     for (std::int64_t j = 0; j < 3; ++j) {
@@ -25,6 +26,7 @@ static void init_f_dense1_W(std::uint64_t seed, std::uint32_t step, float* __res
 }
 
 // step_ = 0
+// chances.nn:8
 static void init_fit_step(std::int32_t* __restrict step_) {
   step_[0] = 0;
 }

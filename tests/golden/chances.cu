@@ -13,6 +13,7 @@ namespace chances {
 
 // W[i, j] = normal(0, 0.8164966)
 // W: f32[3, 3]
+// chances.nn:5
 static __global__ void init_f_dense1_W(std::uint64_t seed, const std::int32_t* counter,
                                        float* __restrict W) {
   const std::uint32_t step = gradc::step_of(counter);
@@ -22,6 +23,7 @@ static __global__ void init_f_dense1_W(std::uint64_t seed, const std::int32_t* c
 }
 
 // step_ = 0
+// chances.nn:8
 static __global__ void init_fit_step(std::int32_t* __restrict step_) {
   if (const std::int64_t element = gradc::block(); element < 1) {
     __syncthreads();
@@ -381,8 +383,8 @@ static __global__ void fit_f_dense1_W(std::int64_t B, const float* __restrict x,
 
 void init(gradc::Device& device, Parameters& parameters, State& state, std::uint64_t seed) {
   const std::int32_t* const counter = nullptr;
-  device.launch({"init_f_dense1_W", ""}, 1, 256, init_f_dense1_W, seed, counter, parameters.f_dense1_W);
-  device.launch({"init_fit_step", ""}, 1, 32, init_fit_step, state.fit_step);
+  device.launch({"init_f_dense1_W", "chances.nn:5"}, 1, 256, init_f_dense1_W, seed, counter, parameters.f_dense1_W);
+  device.launch({"init_fit_step", "chances.nn:8"}, 1, 32, init_fit_step, state.fit_step);
 }
 
 void f_forward(gradc::Device& device, const Parameters& parameters, Workspace& workspace, std::int64_t B, const float* x, float* p) {

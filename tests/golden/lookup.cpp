@@ -16,6 +16,7 @@ namespace lookup {
 
 // E[i, j] = normal(0, 1)
 // E: f32[5, 2]
+// lookup.nn:5
 static void init_f_words_E(std::uint64_t seed, std::uint32_t step, float* __restrict E) {
   for (std::int64_t i = 0; i < 5; ++i) {
     for (std::int64_t j = 0; j < 2; ++j) {
@@ -26,6 +27,7 @@ static void init_f_words_E(std::uint64_t seed, std::uint32_t step, float* __rest
 
 // k[i] = 1
 // k: f32[3]
+// lookup.nn:10
 static void init_f_smooth_k(float* __restrict k) {
   for (std::int64_t i = 0; i < 3; ++i) {
     k[i] = 1.0f;
@@ -33,6 +35,7 @@ static void init_f_smooth_k(float* __restrict k) {
 }
 
 // step_ = 0
+// lookup.nn:18
 static void init_fit_step(std::int32_t* __restrict step_) {
   step_[0] = 0;
 }

@@ -13,6 +13,7 @@ namespace lookup {
 
 // E[i, j] = normal(0, 1)
 // E: f32[5, 2]
+// lookup.nn:5
 static __global__ void init_f_words_E(std::uint64_t seed, const std::int32_t* counter,
                                       float* __restrict E) {
   const std::uint32_t step = gradc::step_of(counter);
@@ -23,6 +24,7 @@ static __global__ void init_f_words_E(std::uint64_t seed, const std::int32_t* co
 
 // k[i] = 1
 // k: f32[3]
+// lookup.nn:10
 static __global__ void init_f_smooth_k(float* __restrict k) {
   if (const std::int64_t i = gradc::thread_of_all(); i < 3) {
     k[i] = 1.0f;
@@ -30,6 +32,7 @@ static __global__ void init_f_smooth_k(float* __restrict k) {
 }
 
 // step_ = 0
+// lookup.nn:18
 static __global__ void init_fit_step(std::int32_t* __restrict step_) {
   if (const std::int64_t element = gradc::block(); element < 1) {
     __syncthreads();
@@ -255,9 +258,9 @@ static __global__ void fit_smooth(std::int64_t T, const float* __restrict k,
 
 void init(gradc::Device& device, Parameters& parameters, State& state, std::uint64_t seed) {
   const std::int32_t* const counter = nullptr;
-  device.launch({"init_f_words_E", ""}, 1, 256, init_f_words_E, seed, counter, parameters.f_words_E);
-  device.launch({"init_fit_step", ""}, 1, 32, init_fit_step, state.fit_step);
-  device.launch({"init_f_smooth_k", ""}, 1, 256, init_f_smooth_k, parameters.f_smooth_k);
+  device.launch({"init_f_words_E", "lookup.nn:5"}, 1, 256, init_f_words_E, seed, counter, parameters.f_words_E);
+  device.launch({"init_fit_step", "lookup.nn:18"}, 1, 32, init_fit_step, state.fit_step);
+  device.launch({"init_f_smooth_k", "lookup.nn:10"}, 1, 256, init_f_smooth_k, parameters.f_smooth_k);
 }
 
 void f_forward(gradc::Device& device, const Parameters& parameters, Workspace& workspace, std::int64_t T, const std::int32_t* ids, float* y) {
