@@ -95,10 +95,12 @@ TEST_CASE("planted wrong emitted text is found and shrunk") {
   check.break_emitted = wrong_function;
   const char* const text =
       "net f(x: f32[3, 5]) -> y: f32[3], z: f32[] {\n"
-      "  y[i] = 0.5 + tanh(sum[j] x[i, j])\n"
+      "  w[i] = max[j] x[i, j]\n"
+      "  v[i] = w[i] * w[i] + 0.25\n"
+      "  y[i] = v[i] + tanh(sum[j] x[i, j])\n"
       "  z = mean[i] y[i]\n"
       "}\n";
-  CHECK(shrinks({1, text}, check, "emitted code", 3));
+  CHECK(shrinks({1, text}, check, "emitted code", 4));
 }
 
 TEST_CASE("planted wrong transpositions are found") {
