@@ -152,15 +152,20 @@ class Elaborator {
     return true;
   }
 
-  // The largest dtype that is read, f32 if none is.
+  // The largest dtype that is read or cast to, f32 if there is none or a number has a fraction.
   DType dtype_of_reads(const Defined& d) {
     DType largest = DType::boolean;
     bool any = false;
     auto visit = [&](auto&& self, const ast::Expr& x) -> void {
+      const auto count = [&](DType t) { largest = std::max(largest, t), any = true; };
+      if (x.kind == ast::ExprKind::number && !x.integer) count(DType::f32);
+      if (x.kind == ast::ExprKind::call) {
+        if (const auto cast = dtype_named(x.name.text)) return count(*cast);
+      }
       const bool named = x.kind == ast::ExprKind::name || x.kind == ast::ExprKind::subscript;
       if (named && !e_.untyped.contains(x.name.text)) {
         const auto v = find_value(e_, scope_, x.name.text);
-        if (v && v->is(ValueKind::tensor)) largest = std::max(largest, v->type.dtype), any = true;
+        if (v && v->is(ValueKind::tensor)) count(v->type.dtype);
       }
       if (x.kind == ast::ExprKind::subscript) return;
       for (const ast::Expr& a : x.args) self(self, a);
