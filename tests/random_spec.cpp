@@ -365,11 +365,11 @@ class Generator {
       if (!all.empty()) all += " + ";
       all += mean_of(t, choices.one_of(weights));
     }
+    if (all.empty()) all = mean_of(last, "1.0");
     for (const SpecTensor& t : scope.integers) {
       if (t.name[0] != 'a' || t.name[1] == 't') continue;
       all += " + 0.0 * " + (t.axes.empty() ? fmt::format("f32({})", t.name) : fmt::format("(mean[..] f32({}[..]))", t.name));
     }
-    if (all.empty()) all = mean_of(last, "1.0");
     line(fmt::format("y = {}", doubles_ ? fmt::format("f32({})", last.name) : last.name + " * 1.0"));
     line(fmt::format("z = {}", doubles_ ? fmt::format("f32({})", all) : all));
     y_ = last;
