@@ -48,7 +48,8 @@ std::vector<std::string> write_networks(const std::vector<fs::path>& specs, cons
 Finished run(const fs::path& folder, const std::vector<std::string>& command) {
   RunOptions options;
   options.directory = folder;
-  options.limit = std::chrono::seconds(1500);
+  options.environment = {{"TSAN_OPTIONS", "halt_on_error=1"}};  // one race is enough
+  options.limit = std::chrono::seconds(600);
   return run_program(command, options);
 }
 
