@@ -140,8 +140,7 @@ std::optional<Options> parse_options(int argc, char** argv, const Model& model,
       ->check(whole_number(1))
       ->type_name("COUNT");
   app.add_option("--threads", options.threads,
-                 "Threads, if there is work for several; by default one for each processor that is allowed. Results "
-                 "do not depend on it")
+                 "Threads, if there is work for several; by default one. Results do not depend on it")
       ->check(whole_number(1))
       ->check(at_most(1024))
       ->type_name("COUNT");

@@ -33,7 +33,7 @@ struct Options {
   bool allow_nan = false;
   std::string on;           // eval, predict: "data" or "data.part"
   std::string net, output;  // predict
-  std::int64_t threads = 0;  // 0: as many as this process may use processors
+  std::int64_t threads = 1;
   std::string device;       // one of the names given, or empty
 };
 
