@@ -32,10 +32,6 @@ std::int64_t elements(const Graph& g, const Shape& shape) {
   return n;
 }
 
-std::int64_t bytes_of(DType t) {
-  return t == DType::f64 ? 8 : t == DType::boolean ? 1 : 4;
-}
-
 class ModuleBuilder {
  public:
   ModuleBuilder(Graph& g, const ModuleOptions& options) : g_(g), options_(options) {

@@ -149,6 +149,9 @@ enum class Storage : std::uint8_t {
   constant,   // table `name` of the source file
 };
 
+// Of an element in memory.
+constexpr std::int64_t bytes_of(DType t) { return t == DType::f64 ? 8 : t == DType::boolean ? 1 : 4; }
+
 struct Buffer {
   std::string name;       // identifier
   std::string spec_name;  // in the spec ("classify.dense1.W"); of a workspace buffer its label

@@ -30,8 +30,6 @@ std::optional<std::uint32_t> row_of(const Graph& g, const ProductForm& form, con
   return result;
 }
 
-std::int64_t bytes_of(DType t) { return t == DType::f64 ? 8 : 4; }
-
 // Rows that are computed before what follows them: few, which it finds in the nearest cache; or, where a long sum is
 // taken in blocks, some that share what a block reads of b; all, if they are not many more.
 std::int64_t rows_at_once(const Graph& g, const Node& n, const ProductForm& form, std::uint32_t row) {
