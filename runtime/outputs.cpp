@@ -127,6 +127,7 @@ std::optional<std::vector<Output>> run_net(Session& session, const Function& net
     values.emplace_back(static_cast<std::uint64_t>(bytes), tensor.name);
     outputs.push_back({&tensor, "", shape, per_example});
     if (per_example) outputs.back().shape[0] = count;
+    outputs.back().bytes.reserve(static_cast<std::size_t>(product(outputs.back().shape, 0)) * size_of(tensor.dtype));
   }
   for (Buffer& buffer : values) pointers.push_back(buffer.data());
 
