@@ -149,6 +149,7 @@ class FunctionText {
         open(loop_head(module_, f_.loops[call.loop - 1]));
         in = call.loop;
       }
+      if (call.retypes && !target_.grid()) line("gradc::retype();");
       out_ += indent_ + call_text(call);
     }
     end_loop();

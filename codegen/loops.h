@@ -216,6 +216,7 @@ struct Invocation {
   Part part = Part::forward;
   std::uint32_t loop = 0;              // it is in loop number `loop` of its function, from 1 on; 0: in none
   bool waits = false;                  // until all threads have done what stands before it
+  bool retypes = false;                // it writes where values of another type were
 };
 
 // Invocations next to each other that run for each value of `variable`, from 0 to count - 1, or from there to 0.

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
+#include <set>
 
 #include "dsl/check.h"
 
@@ -14,6 +16,9 @@ namespace {
 
 constexpr std::int64_t alignment = 64;
 
+// Of looking for a better plan.
+constexpr int rounds = 30;
+
 // From the first to the last call that touches it, both included.
 struct Life {
   std::uint32_t buffer = 0;
@@ -21,42 +26,95 @@ struct Life {
   std::int64_t bytes = 0;
 };
 
-// Whether the two must not share memory. Those of different types never do: a C++ compiler may assume that a store
-// of one type does not change what is read as another, and move it before the last read of its predecessor.
-bool conflict(const Module& module, const Life& a, const Life& b) {
-  return (a.first <= b.last && b.first <= a.last) ||
-         module.buffers[a.buffer].type.dtype != module.buffers[b.buffer].type.dtype;
-}
+bool together(const Life& a, const Life& b) { return a.first <= b.last && b.first <= a.last; }
 
-// The largest first, each at the lowest place that is free for it.
-std::int64_t place(Module& module, std::vector<Life> lives) {
-  std::stable_sort(lives.begin(), lives.end(), [](const Life& a, const Life& b) {
-    return a.bytes != b.bytes ? a.bytes > b.bytes : a.first < b.first;
-  });
+// A place for each of `lives`, and the end of the last one.
+struct Places {
+  std::vector<std::int64_t> offsets;
   std::int64_t peak = 0;
-  std::vector<Life> placed;
-  for (const Life& life : lives) {
-    std::vector<std::pair<std::int64_t, std::int64_t>> taken;
-    for (const Life& other : placed) {
-      if (!conflict(module, life, other)) continue;
-      const std::int64_t offset = module.buffers[other.buffer].offset;
-      taken.emplace_back(offset, offset + other.bytes);
+};
+
+// In this order, each at the lowest place that is free for it.
+Places place(const std::vector<Life>& lives, const std::vector<std::size_t>& order) {
+  Places places;
+  places.offsets.resize(lives.size());
+  std::vector<std::size_t> placed;
+  std::vector<std::pair<std::int64_t, std::int64_t>> taken;
+  for (const std::size_t k : order) {
+    taken.clear();
+    for (const std::size_t other : placed) {
+      if (!together(lives[k], lives[other])) continue;
+      taken.emplace_back(places.offsets[other], places.offsets[other] + lives[other].bytes);
     }
     std::sort(taken.begin(), taken.end());
     std::int64_t at = 0;
     for (auto [begin, end] : taken) {
-      if (begin - at >= life.bytes) break;
+      if (begin - at >= lives[k].bytes) break;
       at = std::max(at, end);
     }
-    module.buffers[life.buffer].offset = at;
-    peak = std::max(peak, at + life.bytes);
-    placed.push_back(life);
+    places.offsets[k] = at;
+    places.peak = std::max(places.peak, at + lives[k].bytes);
+    placed.push_back(k);
   }
-  return peak;
+  return places;
+}
+
+// The largest first; where that leaves gaps, other orders are tried, and what ends highest is moved to the front, round
+// after round.
+Places best_places(const std::vector<Life>& lives, std::int64_t lower_bound) {
+  std::vector<std::size_t> order(lives.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  const auto sorted = [&](auto key) {
+    std::vector<std::size_t> result = order;
+    std::stable_sort(result.begin(), result.end(), [&](std::size_t a, std::size_t b) {
+      const auto x = key(lives[a]), y = key(lives[b]);
+      return x != y ? x > y : lives[a].first < lives[b].first;
+    });
+    return result;
+  };
+  const auto length = [](const Life& life) { return static_cast<std::int64_t>(life.last - life.first + 1); };
+  const std::vector<std::vector<std::size_t>> starts = {
+      sorted([](const Life& life) { return life.bytes; }),
+      sorted([&](const Life& life) { return life.bytes * length(life); }),
+      sorted([&](const Life& life) { return length(life); }),
+  };
+  Places best;
+  for (std::vector<std::size_t> next : starts) {
+    for (int round = 0; round < rounds; ++round) {
+      const Places places = place(lives, next);
+      if (best.peak == 0 || places.peak < best.peak) best = places;
+      if (best.peak <= lower_bound) return best;
+      std::stable_partition(next.begin(), next.end(), [&](std::size_t k) {
+        return places.offsets[k] + lives[k].bytes == places.peak;
+      });
+    }
+  }
+  return best;
+}
+
+// Marks the calls that are the first to write a buffer where another type is at other times.
+void mark_retyping(Module& module, const std::vector<loops::Function*>& parts, const std::vector<Life>& lives) {
+  std::set<std::uint32_t> mixed;
+  for (const Life& life : lives) {
+    const Buffer& b = module.buffers[life.buffer];
+    const bool mixes = std::any_of(lives.begin(), lives.end(), [&](const Life& other) {
+      const Buffer& o = module.buffers[other.buffer];
+      return o.type.dtype != b.type.dtype && o.offset < b.offset + life.bytes && b.offset < o.offset + other.bytes;
+    });
+    if (mixes) mixed.insert(life.buffer);
+  }
+  for (loops::Function* part : parts) {
+    for (Invocation& call : part->calls) {
+      for (std::size_t k = 0; k < call.buffers.size(); ++k) {
+        const bool written = module.kernels[call.kernel].arguments[k].written;
+        if (written && mixed.erase(call.buffers[k]) > 0) call.retypes = true;
+      }
+    }
+  }
 }
 
 // The calls of one function, or of both halves of a net, as one schedule.
-void plan(Module& module, const std::vector<const loops::Function*>& parts) {
+void plan(Module& module, const std::vector<loops::Function*>& parts) {
   std::map<std::uint32_t, Life> lives;
   std::size_t time = 0, cut = 0;
   for (const loops::Function* part : parts) {
@@ -87,7 +145,10 @@ void plan(Module& module, const std::vector<const loops::Function*>& parts) {
     if (life.first < cut && life.last >= cut) report.saved += life.bytes;
   }
   for (std::int64_t bytes : alive) report.lower_bound = std::max(report.lower_bound, bytes);
-  report.peak = place(module, std::move(all));
+  const Places places = best_places(all, report.lower_bound);
+  for (std::size_t k = 0; k < all.size(); ++k) module.buffers[all[k].buffer].offset = places.offsets[k];
+  mark_retyping(module, parts, all);
+  report.peak = places.peak;
   module.workspace_bytes = std::max(module.workspace_bytes, report.peak);
   if (parts[0]->entry == Entry::forward || parts[0]->entry == Entry::step) {
     module.memory.push_back(report);
@@ -98,7 +159,7 @@ void plan(Module& module, const std::vector<const loops::Function*>& parts) {
 
 void plan_memory(Module& module) {
   for (std::size_t k = 0; k < module.functions.size(); ++k) {
-    std::vector<const loops::Function*> parts{&module.functions[k]};
+    std::vector<loops::Function*> parts{&module.functions[k]};
     if (k + 1 < module.functions.size() && module.functions[k + 1].entry == Entry::backward) {
       parts.push_back(&module.functions[++k]);
     }

@@ -257,7 +257,7 @@ class FunctionWalk {
       if (call.loop != loop) continue;
       const std::vector<Access>& accesses = accesses_.at(module_.kernels[call.kernel].name);
       for (std::size_t k = 0; k < call.buffers.size(); ++k) {
-        if (accesses[k].writes) write(call.buffers[k]);
+        if (accesses[k].writes) write(call.buffers[k], call.retypes);
       }
     }
   }
@@ -280,7 +280,7 @@ class FunctionWalk {
       const std::uint32_t b = call.buffers[k];
       if (!accesses[k].writes) continue;
       require(may_be_written(b), b, "is written and not to be changed");
-      write(b);
+      write(b, call.retypes);
     }
     // What the kernel reads or writes is still there when it ends.
     for (std::size_t k = 0; k < call.buffers.size(); ++k) {
@@ -292,7 +292,7 @@ class FunctionWalk {
   }
 
   // A value in the workspace ends those whose memory it takes.
-  void write(std::uint32_t b) {
+  void write(std::uint32_t b, bool retypes) {
     const Buffer& buffer = module_.buffers[b];
     if (placed_ && buffer.storage == Storage::workspace) {
       require(buffer.offset >= 0 && buffer.offset % 64 == 0 &&
@@ -301,7 +301,7 @@ class FunctionWalk {
       std::erase_if(holds_, [&](std::uint32_t other) {
         const Buffer& o = module_.buffers[other];
         if (other == b || o.storage != Storage::workspace || !overlap(o, buffer)) return false;
-        require(o.type.dtype == buffer.type.dtype, b, "shares memory with another type");
+        require(o.type.dtype == buffer.type.dtype || retypes, b, "takes the memory of another type unsaid");
         return true;
       });
     }

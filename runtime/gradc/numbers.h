@@ -1,6 +1,7 @@
 // gradc/numbers.h: constants, and places in a workspace. C++17, nothing allocates.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -14,6 +15,10 @@ template <class T>
 inline T* place(unsigned char* workspace, std::size_t offset) {
   return reinterpret_cast<T*>(workspace + offset);
 }
+
+// From here on there may be values of another type where there were some: no access to memory moves across, although a
+// compiler may take what has another type for other memory.
+inline void retype() { std::atomic_signal_fence(std::memory_order_seq_cst); }
 
 // As values of their own, since a device may not call functions of std::numeric_limits.
 template <class T>
