@@ -4,7 +4,7 @@
 # to OUT_DIR (default: <target>.gradc in the build folder). OPTIONS are handed to `gradc build` (say, -D hidden=64).
 # TARGET cuda makes CUDA of them instead, for the architectures of CMAKE_CUDA_ARCHITECTURES; the project needs the
 # language CUDA.
-# NATIVE compiles for the processor of this machine only, which is what makes it fast. An edit of a spec, or of
+# NATIVE writes and compiles for the processor of this machine only, which is what makes it fast. An edit of a spec, or of
 # a file it imports, or another gradc, runs gradc again; if the C++ comes out the same, nothing is compiled.
 function(gradc_add_network target)
   cmake_parse_arguments(PARSE_ARGV 1 ARG "NATIVE" "OUT_DIR;TARGET" "SPECS;OPTIONS")
@@ -36,6 +36,9 @@ function(gradc_add_network target)
   endif()
   get_filename_component(out_dir ${ARG_OUT_DIR} ABSOLUTE BASE_DIR ${CMAKE_CURRENT_BINARY_DIR})
 
+  if(ARG_NATIVE)
+    list(PREPEND ARG_OPTIONS --isa=native)
+  endif()
   set(sources)
   foreach(spec IN LISTS ARG_SPECS)
     get_filename_component(spec ${spec} ABSOLUTE)

@@ -45,7 +45,7 @@ struct CompileOptions {
   std::string emit;                  // stop after the stage with this result; empty: at the end
   std::set<std::string> dump_after;  // stages to show
   bool format = true;
-  const Target& target = cpp_target();
+  Target target = cpp_target();
 };
 
 struct Compiled {

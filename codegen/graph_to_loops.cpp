@@ -317,7 +317,8 @@ void ModuleBuilder::add(const FunctionPlan& plan, const std::vector<KernelPlan>&
     const NodeId lodger = grid ? NodeId{} : product_in_follower(g_, kernel, elsewhere);
     if (lodger.valid()) elsewhere.insert(lodger);
     const auto registers =
-        grid ? grid_registers(g_, kernel, elsewhere) : register_members(g_, kernel, elsewhere);
+        grid ? grid_registers(g_, kernel, elsewhere, options_.target.isa)
+             : register_members(g_, kernel, elsewhere, options_.target.isa);
     for (const StoredNode& s : kernel.members) {
       if (s.whole.valid()) {
         StoredNode whole = s;
@@ -337,6 +338,7 @@ void ModuleBuilder::add(const FunctionPlan& plan, const std::vector<KernelPlan>&
     }
     const LoopContext context{
         g_,
+        options_.target.isa,
         dim_names_,
         taken,
         time,

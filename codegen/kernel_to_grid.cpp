@@ -205,8 +205,8 @@ WrittenKernel kernel_to_grid(const LoopContext& context, const KernelPlan& plan,
 }
 
 std::set<NodeId> grid_registers(const Graph& g, const KernelPlan& plan,
-                                const std::set<NodeId>& read_elsewhere) {
-  if (plan.form != Form::product) return register_members(g, plan, read_elsewhere);
+                                const std::set<NodeId>& read_elsewhere, const Isa& isa) {
+  if (plan.form != Form::product) return register_members(g, plan, read_elsewhere, isa);
   // What follows a product reads its elements where they are computed.
   std::set<NodeId> result;
   for (const StoredNode& s : plan.members) {

@@ -14,6 +14,6 @@ WrittenKernel kernel_to_grid(const LoopContext&, const KernelPlan&, const std::s
                              const Target&);
 
 // Members that nobody needs in memory.
-std::set<NodeId> grid_registers(const Graph&, const KernelPlan&, const std::set<NodeId>& read_elsewhere);
+std::set<NodeId> grid_registers(const Graph&, const KernelPlan&, const std::set<NodeId>& read_elsewhere, const Isa&);
 
 }  // namespace gradc

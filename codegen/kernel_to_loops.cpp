@@ -411,9 +411,9 @@ WrittenKernel kernel_to_loops(const LoopContext& context, const KernelPlan& plan
 }
 
 std::set<NodeId> register_members(const Graph& g, const KernelPlan& plan,
-                                  const std::set<NodeId>& read_elsewhere) {
+                                  const std::set<NodeId>& read_elsewhere, const Isa& isa) {
   std::set<NodeId> result;
-  if (product_in_rows(g, plan, read_elsewhere)) result.insert(plan.members[0].node);
+  if (product_in_rows(g, plan, read_elsewhere, isa)) result.insert(plan.members[0].node);
   for (std::size_t r = 0; r < plan.runs.size(); ++r) {
     for (const StoredNode& s : plan.runs[r].members) {
       if (s.home.storage != Storage::workspace || read_elsewhere.contains(s.node)) continue;

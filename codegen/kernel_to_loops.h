@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "codegen/fuse.h"
+#include "codegen/isa.h"
 #include "codegen/loops.h"
 
 namespace gradc {
@@ -14,6 +15,7 @@ namespace gradc {
 // What the kernels of a module have in common.
 struct LoopContext {
   Graph& graph;
+  Isa isa;
   std::vector<std::string> dim_names;                 // by DimId
   std::set<std::string> reserved;                     // names a kernel may not use inside
   Extent time;                                        // of the loop around the kernel, if there is one
@@ -33,6 +35,6 @@ WrittenKernel kernel_to_loops(const LoopContext&, const KernelPlan&, const std::
 
 // Members that are read only inside the kernel, and there while they are in registers or, a product, in a few rows of
 // the kernel's own.
-std::set<NodeId> register_members(const Graph&, const KernelPlan&, const std::set<NodeId>& read_elsewhere);
+std::set<NodeId> register_members(const Graph&, const KernelPlan&, const std::set<NodeId>& read_elsewhere, const Isa&);
 
 }  // namespace gradc

@@ -28,8 +28,8 @@ struct Steps {
 
 class Layout {
  public:
-  Layout(Graph& g, const std::vector<NodeId>& roots, DimId batch)
-      : g_(g), order_(topological_order(g, roots)), batch_(batch) {
+  Layout(Graph& g, const std::vector<NodeId>& roots, DimId batch, const Isa& isa)
+      : g_(g), order_(topological_order(g, roots)), batch_(batch), lanes_(isa.lanes(DType::f32)) {
     std::set<NodeId> fixed(roots.begin(), roots.end());
     for (const Loop& loop : find_loops(g, order_)) {  // what runs along time stays as written
       fixed.insert(loop.steps.begin(), loop.steps.end());
@@ -93,7 +93,7 @@ class Layout {
   }
   double in_vectors(double steps, const Extent& along) const {
     const std::int64_t n = max_extent(g_, along);
-    return steps / static_cast<double>(n) * static_cast<double>(vector_steps(n, cost_lanes));
+    return steps / static_cast<double>(n) * static_cast<double>(vector_steps(n, lanes_));
   }
 
   bool holds(const std::vector<ScalarId>& factors, std::uint32_t index) const {
@@ -246,6 +246,7 @@ class Layout {
   Graph& g_;
   const std::vector<NodeId> order_;
   const DimId batch_;
+  const int lanes_;                           // of a vector
   std::map<NodeId, std::uint32_t> axes_;      // of the batch, in tensors that may be in either order
   std::map<NodeId, NodeId> group_;            // union-find over those
   std::set<NodeId> chosen_;                   // batch last
@@ -259,10 +260,10 @@ void lay_out(Graph& g, const Target& target) {
   std::optional<DimId> batch;
   for (std::uint32_t d = 0; d < g.dims().size(); ++d)
     if (!batch || g.dim(DimId{d}).bound > g.dim(*batch).bound) batch = DimId{d};
-  if (target.grid() || !batch || g.dim(*batch).bound < shortest_batch) return;
+  if (target.grid() || !target.isa.vectors() || !batch || g.dim(*batch).bound < shortest_batch) return;
   for (Function& step : g.functions) {
     if (step.kind != FunctionKind::step) continue;
-    Layout layout(g, roots_of(step), *batch);
+    Layout layout(g, roots_of(step), *batch, target.isa);
     if (!layout.changes()) continue;
     for (Output& o : step.outputs) o.node = layout.rewritten(o.node);
     for (Output& o : step.evaluation) o.node = layout.rewritten(o.node);

@@ -20,14 +20,21 @@ using namespace loops;
 
 namespace {
 
-// Elements of a vector register.
-int lanes_of(DType t) { return t == DType::f64 ? 8 : 16; }
+bool many_registers(const Isa& isa) { return isa.registers >= 32; }
 
-// Vectors of one row of a tile of so many rows. One row alone needs several for its latency.
-int vectors_for(std::int64_t rows) { return rows >= 6 ? 2 : rows >= 3 ? 4 : 8; }
+// Vectors of one row of a tile of so many rows, all of whose sums stay in registers beside a row of b and an element of
+// a. One row alone needs several for its latency.
+int vectors_for(std::int64_t rows, const Isa& isa) {
+  int vectors = 8;
+  while (vectors > 1 && (rows + 1) * vectors + 1 > isa.registers) vectors /= 2;
+  return vectors;
+}
 
 // Inner tiles: rows and columns at most.
-constexpr std::int64_t inner_rows = 4, inner_columns = 6;
+struct InnerTile {
+  std::int64_t rows, columns;
+};
+InnerTile inner_tile(const Isa& isa) { return many_registers(isa) ? InnerTile{4, 6} : InnerTile{3, 3}; }
 
 // Terms of a long sum at once, about.
 constexpr std::int64_t block_terms = 256;
@@ -47,16 +54,18 @@ std::vector<Part> even_parts(std::int64_t extent, std::int64_t most) {
   return parts;
 }
 
-// Rows whose number is known: by eight if that divides it, else in equal tiles if there are such, else nearly so.
-std::vector<Part> row_parts(std::int64_t rows) {
-  for (const std::int64_t size : {8, 12, 10, 9, 7, 11, 6})
+// Rows whose number is known: in equal tiles of a good size if there is one, the best first, else nearly so.
+std::vector<Part> row_parts(std::int64_t rows, const Isa& isa) {
+  const std::vector<std::int64_t> good =
+      many_registers(isa) ? std::vector<std::int64_t>{8, 12, 10, 9, 7, 11, 6} : std::vector<std::int64_t>{6, 4, 5};
+  for (const std::int64_t size : good)
     if (rows % size == 0) return {{rows / size, size}};
-  return even_parts(rows, 10);
+  return even_parts(rows, many_registers(isa) ? 10 : 6);
 }
 
 class TileWriter {
  public:
-  explicit TileWriter(const ProductTiles& tiles) : t_(tiles), lanes_(lanes_of(tiles.dtype)) { choose_blocks(); }
+  explicit TileWriter(const ProductTiles& tiles) : t_(tiles), lanes_(tiles.isa.lanes(tiles.dtype)) { choose_blocks(); }
 
   Kernel write(std::optional<std::int64_t> rows);
 
@@ -283,9 +292,9 @@ void TileWriter::append_columns(Block& block, std::int64_t rows, const Expr& row
   };
   std::vector<std::int64_t> widths;  // of what is not known to divide
   if (inner()) {
-    widths = {inner_columns, 1};
+    widths = {inner_tile(t_.isa).columns, 1};
   } else {
-    for (int width = vectors_for(rows) * lanes_; width > 0; width /= 2) widths.push_back(width);
+    for (int width = vectors_for(rows, t_.isa) * lanes_; width > 0; width /= 2) widths.push_back(width);
   }
   if (!extent.is_fixed()) {
     block.push_back({Let{own("n"), integer(0), true}});
@@ -295,7 +304,7 @@ void TileWriter::append_columns(Block& block, std::int64_t rows, const Expr& row
   std::vector<Part> parts;
   std::int64_t left = extent.offset;
   if (inner()) {
-    parts = even_parts(left, inner_columns);
+    parts = even_parts(left, inner_tile(t_.isa).columns);
   } else {
     for (std::int64_t width : widths) {
       if (left / width > 0) parts.push_back({left / width, width});
@@ -321,7 +330,7 @@ Block TileWriter::sweep_rows(std::optional<std::int64_t> rows) {
   const Expr m = variable(own("m"), Type::integer);
   if (rows) {
     std::int64_t done = 0;
-    std::vector<Part> parts = inner() ? even_parts(*rows, inner_rows) : row_parts(*rows);
+    std::vector<Part> parts = inner() ? even_parts(*rows, inner_tile(t_.isa).rows) : row_parts(*rows, t_.isa);
     // The longer loop first: it is the one that threads can share.
     std::stable_sort(parts.begin(), parts.end(), [](const Part& a, const Part& b) { return a.count > b.count; });
     for (const Part& part : parts) {
@@ -346,7 +355,8 @@ Block TileWriter::sweep_rows(std::optional<std::int64_t> rows) {
   }
   block.push_back({Let{own("m"), integer(0), true}});
   const std::vector<std::int64_t> heights =
-      inner() ? std::vector<std::int64_t>{inner_rows, 1} : std::vector<std::int64_t>{tile_rows, 4, 1};
+      inner() ? std::vector<std::int64_t>{inner_tile(t_.isa).rows, 1}
+              : many_registers(t_.isa) ? std::vector<std::int64_t>{8, 4, 1} : std::vector<std::int64_t>{6, 4, 1};
   for (std::int64_t height : heights) {
     For loop;
     loop.variable = own("m");
@@ -440,6 +450,8 @@ Kernel TileWriter::write(std::optional<std::int64_t> rows) {
 }
 
 }  // namespace
+
+std::int64_t tile_rows(const Isa& isa) { return many_registers(isa) ? 8 : 6; }
 
 std::string tile_name(const ProductTiles& tiles, std::string name) {
   const auto& dims = tiles.dim_names;

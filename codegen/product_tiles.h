@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "codegen/isa.h"
 #include "codegen/loops.h"
 #include "codegen/products.h"
 
@@ -22,6 +23,7 @@ struct Linear {
 struct ProductTiles {
   ProductForm form;
   DType dtype = DType::f32;
+  Isa isa;
   Shape ranges;                      // of all indices
   std::optional<std::uint32_t> row;  // the index that makes the rows, if there is one
   Linear a, b, out;
@@ -31,7 +33,7 @@ struct ProductTiles {
 };
 
 // Rows computed at once where their number is known at run time only.
-constexpr std::int64_t tile_rows = 8;
+std::int64_t tile_rows(const Isa&);
 
 // A sum of more terms is taken in blocks: it is worth it to read and write what was added so far once more.
 constexpr std::int64_t most_terms = 384;

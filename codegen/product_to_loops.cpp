@@ -32,20 +32,20 @@ std::optional<std::uint32_t> row_of(const Graph& g, const ProductForm& form, con
 
 // Rows that are computed before what follows them: few, which it finds in the nearest cache; or, where a long sum is
 // taken in blocks, some that share what a block reads of b; all, if they are not many more.
-std::int64_t rows_at_once(const Graph& g, const Node& n, const ProductForm& form, std::uint32_t row) {
+std::int64_t rows_at_once(const Graph& g, const Node& n, const ProductForm& form, std::uint32_t row, const Isa& isa) {
   constexpr std::int64_t some_of_nearest_cache = 16 << 10;
   const std::int64_t row_bytes = max_extent(g, n.ranges[form.column]) * bytes_of(n.type.dtype);
   double terms = 1;
   for (std::uint32_t s : form.sums) terms *= static_cast<double>(max_extent(g, n.ranges[s]));
-  const std::int64_t tiles = std::clamp<std::int64_t>(some_of_nearest_cache / row_bytes / tile_rows, 1, 4);
-  const std::int64_t rows = (!form.along && terms > most_terms ? tiles : 1) * tile_rows;
+  const std::int64_t tiles = std::clamp<std::int64_t>(some_of_nearest_cache / row_bytes / tile_rows(isa), 1, 4);
+  const std::int64_t rows = (!form.along && terms > most_terms ? tiles : 1) * tile_rows(isa);
   const Extent& all = n.ranges[row];
-  return all.is_fixed() && all.offset <= rows + tile_rows ? all.offset : rows;
+  return all.is_fixed() && all.offset <= rows + tile_rows(isa) ? all.offset : rows;
 }
 
-std::int64_t own_bytes(const Graph& g, const Node& n, const ProductForm& form) {
+std::int64_t own_bytes(const Graph& g, const Node& n, const ProductForm& form, const Isa& isa) {
   const auto row = row_of(g, form, n.ranges);
-  const std::int64_t rows = row ? rows_at_once(g, n, form, *row) : 1;
+  const std::int64_t rows = row ? rows_at_once(g, n, form, *row, isa) : 1;
   return rows * max_extent(g, n.ranges[form.column]) * bytes_of(n.type.dtype);
 }
 
@@ -55,6 +55,7 @@ class ProductWriter {
       : k_(k), id_(k.plan.members[0].node), n_(k.g[id_]) {
     tiles_.form = k.plan.form == Form::inner ? *inner_form(k.g, id_) : *product_form(k.g, id_);
     tiles_.dtype = n_.type.dtype;
+    tiles_.isa = k.context.isa;
     tiles_.ranges = n_.ranges;
     tiles_.dim_names = k.context.dim_names;
     tiles_.extent = [this](const Extent& e) { return k_.nest.extent(e); };
@@ -99,7 +100,7 @@ class ProductWriter {
 void ProductWriter::keep_rows() {
   const Extent column = n_.ranges[tiles_.form.column];
   rows_ = k_.nest.names().fresh(k_.context.short_name(id_));
-  k_.arrays.push_back({rows_, n_.type.dtype, own_bytes(k_.g, n_, tiles_.form) / bytes_of(n_.type.dtype), false});
+  k_.arrays.push_back({rows_, n_.type.dtype, own_bytes(k_.g, n_, tiles_.form, k_.context.isa) / bytes_of(n_.type.dtype), false});
   tiles_.out.factors.assign(n_.ranges.size(), integer(0));
   tiles_.out.factors[tiles_.form.column] = integer(1);
   if (row_) tiles_.out.factors[*row_] = k_.nest.extent(column);
@@ -209,7 +210,7 @@ void ProductWriter::write() {
     if (!followers) {
       call(integer(0), fixed ? std::optional(extent.offset) : std::nullopt, count);
     } else {
-      const std::int64_t some = rows_at_once(k_.g, n_, tiles_.form, *row_);
+      const std::int64_t some = rows_at_once(k_.g, n_, tiles_.form, *row_, k_.context.isa);
       const bool whole = fixed && extent.offset == some;
       const bool exact = fixed && extent.offset % some == 0;
       const std::string block = k_.nest.names().fresh(name + "0");
@@ -253,7 +254,7 @@ NodeId product_in_follower(const Graph& g, const KernelPlan& plan,
   return product.node;
 }
 
-bool product_in_rows(const Graph& g, const KernelPlan& plan, const std::set<NodeId>& read_elsewhere) {
+bool product_in_rows(const Graph& g, const KernelPlan& plan, const std::set<NodeId>& read_elsewhere, const Isa& isa) {
   if (plan.members.size() < 2 || read_elsewhere.contains(plan.members[0].node)) return false;
   const StoredNode& product = plan.members[0];
   if (product.home.storage != Storage::workspace || product.whole.valid()) return false;
@@ -261,7 +262,7 @@ bool product_in_rows(const Graph& g, const KernelPlan& plan, const std::set<Node
   const auto form = plan.form == Form::product ? product_form(g, product.node)
                     : plan.form == Form::inner ? inner_form(g, product.node)
                                                : std::nullopt;
-  return form && own_bytes(g, n, *form) <= most_own_bytes;
+  return form && own_bytes(g, n, *form, isa) <= most_own_bytes;
 }
 
 void product_to_loops(KernelWriter& k) { ProductWriter(k).write(); }

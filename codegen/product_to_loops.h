@@ -10,7 +10,7 @@ namespace gradc {
 NodeId product_in_follower(const Graph&, const KernelPlan&, const std::set<NodeId>& read_elsewhere);
 
 // True if only its followers read the product, and the rows that they find at once fit an array of the kernel's own.
-bool product_in_rows(const Graph&, const KernelPlan&, const std::set<NodeId>& read_elsewhere);
+bool product_in_rows(const Graph&, const KernelPlan&, const std::set<NodeId>& read_elsewhere, const Isa&);
 
 // The kernel's first member is a product, the others follow it elementwise.
 void product_to_loops(KernelWriter&);

@@ -240,7 +240,7 @@ struct Way {
 };
 
 // Vectors along the last free index, which one of the operands alone has.
-std::optional<Way> outer_way(Graph& g, const Node& n, const Factors& factors) {
+std::optional<Way> outer_way(Graph& g, const Node& n, const Factors& factors, int lanes) {
   const std::uint32_t column = static_cast<std::uint32_t>(n.type.rank()) - 1;
   const bool left = holds_index(g, factors.left, column);
   if (left == holds_index(g, factors.right, column)) return std::nullopt;
@@ -253,13 +253,13 @@ std::optional<Way> outer_way(Graph& g, const Node& n, const Factors& factors) {
   way.b = *b;
   const std::int64_t columns = max_extent(g, n.ranges[column]);
   way.steps = product_of(g, n.ranges) / static_cast<double>(columns) *
-                  static_cast<double>(vector_steps(columns, cost_lanes)) +
+                  static_cast<double>(vector_steps(columns, lanes)) +
               copy_steps * reordered(g, way.operands);
   return way;
 }
 
 // Vectors along index k, a sum that both operands have.
-std::optional<Way> inner_way(Graph& g, const Node& n, const Factors& factors, std::uint32_t k) {
+std::optional<Way> inner_way(Graph& g, const Node& n, const Factors& factors, std::uint32_t k, int lanes) {
   if (!holds_index(g, factors.left, k) || !holds_index(g, factors.right, k)) return std::nullopt;
   if (!lies_along(g, factors.left, k) && !lies_along(g, factors.right, k)) return std::nullopt;
   Way way;
@@ -274,7 +274,7 @@ std::optional<Way> inner_way(Graph& g, const Node& n, const Factors& factors, st
   if (!form || form->along != k) return std::nullopt;
   const std::int64_t length = max_extent(g, n.ranges[k]);
   way.steps = product_of(g, n.ranges) / static_cast<double>(length) *
-                  static_cast<double>((length + cost_lanes - 1) / cost_lanes) +
+                  static_cast<double>((length + lanes - 1) / lanes) +
               lane_sum_steps * product_of(g, n.type.shape) + copy_steps * reordered(g, way.operands);
   return way;
 }
@@ -292,9 +292,11 @@ std::optional<Product> make_product(Graph& g, NodeId id, const Target& target) {
   if (n.type.rank() == 0) return std::nullopt;
   auto factors = factor_product(g, n);
   if (!factors) return std::nullopt;
-  std::optional<Way> best = outer_way(g, n, *factors);
-  for (auto k = static_cast<std::uint32_t>(n.type.rank()); !target.grid() && k < n.ranges.size(); ++k) {
-    auto way = inner_way(g, n, *factors, k);
+  const int lanes = target.isa.lanes(n.type.dtype);
+  const bool inner = !target.grid() && lanes > 1;
+  std::optional<Way> best = outer_way(g, n, *factors, lanes);
+  for (auto k = static_cast<std::uint32_t>(n.type.rank()); inner && k < n.ranges.size(); ++k) {
+    auto way = inner_way(g, n, *factors, k, lanes);
     if (way && (!best || way->steps < best->steps)) best = std::move(way);
   }
   if (!best) return std::nullopt;

@@ -36,8 +36,7 @@ std::optional<ProductForm> product_form(const Graph&, NodeId);  // outer
 // Both a and b have a free index of their own, and a sum that is last and contiguous.
 std::optional<ProductForm> inner_form(const Graph&, NodeId);
 
-// By what ways to compute a product are compared: vector operations, of so many lanes.
-constexpr int cost_lanes = 16;
+// By what ways to compute a product are compared, beside vector operations:
 constexpr double lane_sum_steps = 6;  // of adding up the lanes of a vector
 constexpr double copy_steps = 0.5;    // of copying an element to another order
 

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "codegen/isa.h"
+
 namespace gradc {
 
 // The compiler that makes programs of a target's source, if that is not the machine's own.
@@ -27,8 +29,10 @@ struct Target {
   // ---- scheduling: kernels run on a grid of blocks of so many threads (a multiple of 32), or in loops: 0
   int threads = 0;
   bool grid() const { return threads > 0; }
-  // In loops: threads of the processor share a function from so much work on (see work.h), and in it each kernel with
-  // so much.
+  // In loops: what the processor is taken for.
+  Isa isa = default_isa();
+  // Threads of the processor share a function from so much work on (see work.h), and in it each kernel with so
+  // much.
   double least_shared_work = 2e6, least_part_work = 2e5;
 
   // ---- spellings

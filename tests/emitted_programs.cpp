@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <sstream>
 
 #include "tests/emitted_cases.h"
 #include "tests/process.h"
@@ -178,13 +179,32 @@ struct Build {
 const std::string simt = std::string(GRADC_SOURCE_DIR) + "/tests/simt";
 const std::string runtime = std::string("-I") + GRADC_SOURCE_DIR + "/runtime";
 
-std::vector<Build> processor_builds() {
+// The instructions the text was made for, where this machine has them.
+std::vector<std::string> flags_for(const gradc::Isa& isa) {
+  const gradc::Isa& here = gradc::host_isa();
+  const bool x86 = isa.name.starts_with("x86") || isa.flags.empty();
+  if (isa.name == here.name || !x86 || isa.vector_bytes > here.vector_bytes) return {"-march=native"};
+  std::vector<std::string> flags;
+  std::istringstream words{std::string(isa.flags)};
+  for (std::string word; words >> word;) flags.push_back(word);
+  return flags;
+}
+
+std::vector<std::string> compilation(const std::string& compiler, std::vector<std::string> flags, const gradc::Isa& isa) {
+  std::vector<std::string> command = {compiler, "-std=c++17"};
+  for (std::string& flag : flags_for(isa)) command.push_back(std::move(flag));
+  command.insert(command.end(), flags.begin(), flags.end());
+  command.insert(command.end(), {runtime, "cases.cpp", "-o", "cases"});
+  return command;
+}
+
+std::vector<Build> processor_builds(const gradc::Isa& isa) {
   std::vector<Build> builds;
   for (const std::string compiler : {"g++", "clang++-19"}) {
     builds.push_back({compiler,
-                      {{compiler, "-std=c++17", "-O2", "-march=native", "-g1", "-Wall", "-Wextra", "-Wpedantic",
-                        "-Wconversion", "-Wshadow", "-Werror", "-fsanitize=address,undefined",
-                        "-fno-sanitize-recover=all", runtime, "cases.cpp", "-o", "cases"}}});
+                      {compilation(compiler, {"-O2", "-g1", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow",
+                                              "-Werror", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"},
+                                   isa)}});
   }
   return builds;
 }
@@ -203,7 +223,7 @@ Build emulated_for_races() {
             simt + "/simt_races.cpp", "-o", "cases"}}};
 }
 std::vector<Build> quick_builds(const Target& target) {
-  if (!target.grid()) return {{"g++", {{"g++", "-std=c++17", "-O1", "-march=native", "-w", runtime, "cases.cpp", "-o", "cases"}}}};
+  if (!target.grid()) return {{"g++", {compilation("g++", {"-O1", "-w"}, target.isa)}}};
   return {{"emulation",
            {{"g++", "-std=c++17", "-O1", "-w", "-I" + simt, runtime, "cases.cpp", simt + "/simt.cpp", "-o", "cases"}}}};
 }
@@ -301,7 +321,7 @@ std::vector<std::string> run_programs(const std::string& functions, const std::s
       prepares                 ? std::vector<Build>{for_gpu()}
       : which == Builds::quick ? quick_builds(target)
       : target.grid() ? std::vector<Build>{emulated_under_sanitizers(), emulated_for_races()}
-                      : processor_builds();
+                      : processor_builds(target.isa);
   for (const Build& build : builds) {
     Finished compiled;
     for (const auto& command : build.commands) {

@@ -61,7 +61,7 @@ std::optional<DeviceObjects> compile_device(Session& session, const Compiled& co
 
 // Compiles the emitted files into the program `output`, which appears only when it is complete.
 int compile_binary(Session& session, const BuildArguments& options, const Compiled& compiled,
-                   const Compiled* device, const Target& target, const fs::path& output) {
+                   const Compiled* device, const Target& target, const Isa* isa, const fs::path& output) {
   std::string error;
   const std::optional<RuntimeFiles> runtime = find_runtime(error);
   if (!runtime) return fail(session, exit_io, error);
@@ -86,11 +86,11 @@ int compile_binary(Session& session, const BuildArguments& options, const Compil
       fs::weakly_canonical(fs::path(options.spec.path), ignored).parent_path();
   std::vector<std::string> command = objects ? objects->link : host_compiler();
   if (objects) {  // its compiler hands the C++ and the last word to the host's
-    for (const std::string& flag : host_flags())
+    for (const std::string& flag : host_flags(isa))
       if (flag.starts_with("-f") || flag.starts_with("-m")) command.insert(command.end(), {"-Xcompiler", flag});
     command.insert(command.end(), {objects->object, "-Xcompiler", "-pthread"});
   } else {
-    for (const std::string& flag : host_flags()) command.push_back(flag);
+    for (const std::string& flag : host_flags(isa)) command.push_back(flag);
   }
   command.push_back("-DGRADC_SPEC_DIRECTORY=" + string_literal(spec_directory.string()));
   command.insert(command.end(),
@@ -164,7 +164,11 @@ int build(Session& session, const BuildArguments& options) {
   }
 
   const Target* const emitted = target_named(options.emit);  // --emit=cuda names its target
-  const Target& target = emitted ? *emitted : *target_named(options.target);
+  Target target = emitted ? *emitted : *target_named(options.target);
+  // What it is made for, if not for this very machine.
+  const Isa* const other = options.isa.empty() || options.isa == "native" ? nullptr : isa_named(options.isa);
+  const bool native = options.isa == "native" || (options.isa.empty() && options.binary);
+  target.isa = other ? *other : native ? host_isa() : default_isa();
   CompileOptions compile_options{
       options.emit, {options.dump_after.begin(), options.dump_after.end()}, options.format, target};
   CompileInput input = compile_input(session, *spec);
@@ -178,6 +182,7 @@ int build(Session& session, const BuildArguments& options) {
     if ((code = report(session)) != exit_ok) return code;
   }
   CompileOptions processor{"", compile_options.dump_after, options.format, cpp_target()};
+  processor.target.isa = target.isa;
   const Compiled compiled =
       compile(std::move(input), device ? processor : compile_options, session.diagnostics);
   for (const Dump& dump : compiled.dumps)
@@ -206,7 +211,7 @@ int build(Session& session, const BuildArguments& options) {
                   fmt::format("-o '{}' is a directory; with --binary it names the program",
                               options.output));
     fs::create_directories(output.parent_path(), failed);
-    code = compile_binary(session, options, compiled, device ? &*device : nullptr, target, output);
+    code = compile_binary(session, options, compiled, device ? &*device : nullptr, target, other, output);
     return code != exit_ok ? code : write_depfile(session, options, *spec, {output.string()});
   }
   const fs::path directory =

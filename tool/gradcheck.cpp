@@ -9,6 +9,7 @@
 #include "dsl/simplify.h"
 #include "tool/compare.h"
 #include "tool/compile_spec.h"
+#include "tool/host_compiler.h"
 #include "tool/verbs.h"
 
 namespace gradc {
@@ -53,8 +54,10 @@ int gradcheck(Session& session, const GradcheckArguments& arguments) {
   });
 
   if (arguments.emitted) {
+    Target target = cpp_target();
+    target.isa = host_isa();
     const Compiled compiled =
-        compile(compile_input(session, *spec), {.emit = "", .dump_after = {}, .format = false},
+        compile(compile_input(session, *spec), {.emit = "", .dump_after = {}, .format = false, .target = target},
                 session.diagnostics);
     std::optional<Emitted> emitted = Emitted::load(session, compiled, code);
     if (!emitted) return code;

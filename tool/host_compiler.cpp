@@ -73,10 +73,13 @@ std::vector<std::string> host_compiler() {
   return result;
 }
 
-std::vector<std::string> host_flags() {
+std::vector<std::string> host_flags(const Isa* isa) {
   // ISO mode turns the contraction of a * b + c off in GCC; the emitted loops are written for it.
-  return {"-std=c++17",        "-O3", "-march=native", "-ffp-contract=fast", "-fno-math-errno",
-          "-fno-trapping-math"};
+  std::vector<std::string> flags = {"-std=c++17", "-O3", "-ffp-contract=fast", "-fno-math-errno",
+                                    "-fno-trapping-math"};
+  std::istringstream words(isa ? std::string(isa->flags) : "-march=native");
+  for (std::string word; words >> word;) flags.push_back(word);
+  return flags;
 }
 
 HostResult run_program(const std::vector<std::string>& arguments) {

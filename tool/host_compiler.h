@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "codegen/isa.h"
+
 namespace gradc {
 
 // What emitted code is compiled and linked against, in the build tree or where gradc is installed.
@@ -25,8 +27,8 @@ struct HostResult {
 // $CXX, or c++, cut at blanks (`ccache g++` is two words).
 std::vector<std::string> host_compiler();
 
-// The flags emitted code is made for.
-std::vector<std::string> host_flags();
+// The flags emitted code is made for, for a processor of the kind named; without one for this machine's.
+std::vector<std::string> host_flags(const Isa* = nullptr);
 
 HostResult run_program(const std::vector<std::string>& arguments);
 

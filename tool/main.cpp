@@ -76,6 +76,12 @@ std::vector<std::string> target_names() {
   return names;
 }
 
+std::vector<std::string> isa_names() {
+  std::vector<std::string> names = {"native"};
+  for (const Isa& isa : isas()) names.emplace_back(isa.name);
+  return names;
+}
+
 // What --emit can print: the results of the stages, the last one by the name of a target.
 std::vector<std::string> results() {
   std::vector<std::string> names;
@@ -147,6 +153,11 @@ int run(Session& session, int argc, char** argv) {
   build_verb->add_option("--target", build_options.target, "What to write")
       ->check(CLI::IsMember(target_names()))
       ->capture_default_str();
+  build_verb
+      ->add_option("--isa", build_options.isa,
+                   fmt::format("The instructions to write for (default: {}; with --binary native, this machine's)",
+                               default_isa().name))
+      ->check(CLI::IsMember(isa_names()));
   build_verb->add_flag("--binary", build_options.binary,
                        "Compile a standalone program with $CXX (c++ if unset)");
   build_verb->add_flag("--main", build_options.with_main,

@@ -36,6 +36,7 @@ struct SpecArguments {
 struct BuildArguments {
   SpecArguments spec;
   std::string target = "cpp";
+  std::string isa;  // of the processor; "native": this machine's; empty: that for a binary, else the default one
   bool binary = false;
   bool with_main = false;  // write <spec>_main.cpp too
   std::string output;      // a directory, or with `binary` the program

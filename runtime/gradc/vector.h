@@ -66,21 +66,18 @@ inline __attribute__((always_inline)) V pinned(const V& from) {
 }
 
 // Of all lanes: the halves are added, and their halves, and so on.
-inline __attribute__((always_inline)) float sum(const f32x16& v) {
-  f32x8 h[2];
-  std::memcpy(h, &v, sizeof v);
-  const f32x8 eight = h[0] + h[1];
-  f32x4 q[2];
-  std::memcpy(q, &eight, sizeof eight);
-  const f32x4 four = q[0] + q[1];
-  return (four[0] + four[2]) + (four[1] + four[3]);
+inline __attribute__((always_inline)) float sum(const f32x4& v) { return (v[0] + v[2]) + (v[1] + v[3]); }
+inline __attribute__((always_inline)) double sum(const f64x2& v) { return v[0] + v[1]; }
+inline __attribute__((always_inline)) double sum(const f64x4& v) { return (v[0] + v[2]) + (v[1] + v[3]); }
+template <class Half, class V>
+inline __attribute__((always_inline)) Half halved(const V& v) {
+  Half half[2];
+  std::memcpy(half, &v, sizeof v);
+  return half[0] + half[1];
 }
-inline __attribute__((always_inline)) double sum(const f64x8& v) {
-  f64x4 h[2];
-  std::memcpy(h, &v, sizeof v);
-  const f64x4 four = h[0] + h[1];
-  return (four[0] + four[2]) + (four[1] + four[3]);
-}
+inline __attribute__((always_inline)) float sum(const f32x8& v) { return sum(halved<f32x4>(v)); }
+inline __attribute__((always_inline)) float sum(const f32x16& v) { return sum(halved<f32x8>(v)); }
+inline __attribute__((always_inline)) double sum(const f64x8& v) { return sum(halved<f64x4>(v)); }
 
 // ---------------------------------------------------------------- transposition
 

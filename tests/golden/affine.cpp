@@ -45,7 +45,7 @@ static void init_fit_step(std::int32_t* __restrict step_) {
 static void product(std::int64_t rows, const float* __restrict a, const float* __restrict b,
                     float* __restrict out) {
   std::int64_t m = 0;
-  for (; m + 8 <= rows; m += 8) {
+  for (; m + 6 <= rows; m += 6) {
     {
       gradc::f32x2 c0_0 = {};
       gradc::f32x2 c1_0 = {};
@@ -53,8 +53,6 @@ static void product(std::int64_t rows, const float* __restrict a, const float* _
       gradc::f32x2 c3_0 = {};
       gradc::f32x2 c4_0 = {};
       gradc::f32x2 c5_0 = {};
-      gradc::f32x2 c6_0 = {};
-      gradc::f32x2 c7_0 = {};
       for (std::int64_t k = 0; k < 3; ++k) {
         const gradc::f32x2 b0 = gradc::pinned(gradc::load<gradc::f32x2>(b + k * 2));
         const float a0 = a[m * 3 + k];
@@ -69,10 +67,6 @@ static void product(std::int64_t rows, const float* __restrict a, const float* _
         c4_0 += a4 * b0;
         const float a5 = a[(m + 5) * 3 + k];
         c5_0 += a5 * b0;
-        const float a6 = a[(m + 6) * 3 + k];
-        c6_0 += a6 * b0;
-        const float a7 = a[(m + 7) * 3 + k];
-        c7_0 += a7 * b0;
       }
       gradc::store(out + m * 2, c0_0);
       gradc::store(out + (m + 1) * 2, c1_0);
@@ -80,8 +74,6 @@ static void product(std::int64_t rows, const float* __restrict a, const float* _
       gradc::store(out + (m + 3) * 2, c3_0);
       gradc::store(out + (m + 4) * 2, c4_0);
       gradc::store(out + (m + 5) * 2, c5_0);
-      gradc::store(out + (m + 6) * 2, c6_0);
-      gradc::store(out + (m + 7) * 2, c7_0);
     }
   }
   for (; m + 4 <= rows; m += 4) {
@@ -126,8 +118,8 @@ static void product(std::int64_t rows, const float* __restrict a, const float* _
 // affine.nn:7
 static void f_y(std::int64_t B, const float* __restrict x, const float* __restrict W,
                 const float* __restrict b, float* __restrict y) {
-  for (std::int64_t j0 = 0; j0 < B; j0 += 8) {
-    const std::int64_t rows = gradc::min(8, B - j0);
+  for (std::int64_t j0 = 0; j0 < B; j0 += 6) {
+    const std::int64_t rows = gradc::min(6, B - j0);
     product(rows, x + j0 * 3, W, y + j0 * 2);
     for (std::int64_t j = j0; j < j0 + rows; ++j) {
       for (std::int64_t o = 0; o < 2; ++o) {
@@ -153,7 +145,7 @@ static void f_W_transposed(const float* __restrict W, float* __restrict W_transp
 static void product2(std::int64_t rows, const float* __restrict a, const float* __restrict b,
                      float* __restrict out) {
   std::int64_t m = 0;
-  for (; m + 8 <= rows; m += 8) {
+  for (; m + 6 <= rows; m += 6) {
     {
       gradc::f32x2 c0_0 = {};
       gradc::f32x2 c1_0 = {};
@@ -161,8 +153,6 @@ static void product2(std::int64_t rows, const float* __restrict a, const float* 
       gradc::f32x2 c3_0 = {};
       gradc::f32x2 c4_0 = {};
       gradc::f32x2 c5_0 = {};
-      gradc::f32x2 c6_0 = {};
-      gradc::f32x2 c7_0 = {};
       for (std::int64_t k = 0; k < 2; ++k) {
         const gradc::f32x2 b0 = gradc::pinned(gradc::load<gradc::f32x2>(b + k * 3));
         const float a0 = a[m * 2 + k];
@@ -177,10 +167,6 @@ static void product2(std::int64_t rows, const float* __restrict a, const float* 
         c4_0 += a4 * b0;
         const float a5 = a[(m + 5) * 2 + k];
         c5_0 += a5 * b0;
-        const float a6 = a[(m + 6) * 2 + k];
-        c6_0 += a6 * b0;
-        const float a7 = a[(m + 7) * 2 + k];
-        c7_0 += a7 * b0;
       }
       gradc::store(out + m * 3, c0_0);
       gradc::store(out + (m + 1) * 3, c1_0);
@@ -188,8 +174,6 @@ static void product2(std::int64_t rows, const float* __restrict a, const float* 
       gradc::store(out + (m + 3) * 3, c3_0);
       gradc::store(out + (m + 4) * 3, c4_0);
       gradc::store(out + (m + 5) * 3, c5_0);
-      gradc::store(out + (m + 6) * 3, c6_0);
-      gradc::store(out + (m + 7) * 3, c7_0);
     }
     {
       float c0_0 = 0.0f;
@@ -198,8 +182,6 @@ static void product2(std::int64_t rows, const float* __restrict a, const float* 
       float c3_0 = 0.0f;
       float c4_0 = 0.0f;
       float c5_0 = 0.0f;
-      float c6_0 = 0.0f;
-      float c7_0 = 0.0f;
       for (std::int64_t k = 0; k < 2; ++k) {
         const float b0 = b[k * 3 + 2];
         const float a0 = a[m * 2 + k];
@@ -214,10 +196,6 @@ static void product2(std::int64_t rows, const float* __restrict a, const float* 
         c4_0 += a4 * b0;
         const float a5 = a[(m + 5) * 2 + k];
         c5_0 += a5 * b0;
-        const float a6 = a[(m + 6) * 2 + k];
-        c6_0 += a6 * b0;
-        const float a7 = a[(m + 7) * 2 + k];
-        c7_0 += a7 * b0;
       }
       out[m * 3 + 2] = c0_0;
       out[(m + 1) * 3 + 2] = c1_0;
@@ -225,8 +203,6 @@ static void product2(std::int64_t rows, const float* __restrict a, const float* 
       out[(m + 3) * 3 + 2] = c3_0;
       out[(m + 4) * 3 + 2] = c4_0;
       out[(m + 5) * 3 + 2] = c5_0;
-      out[(m + 6) * 3 + 2] = c6_0;
-      out[(m + 7) * 3 + 2] = c7_0;
     }
   }
   for (; m + 4 <= rows; m += 4) {
@@ -357,8 +333,8 @@ static void fit_dW_term(std::int64_t B, const float* __restrict x, const float* 
                         const float* __restrict b, const float* __restrict t,
                         float* __restrict dW_term, float* __restrict b_sum_sum) {
   const float B_f32 = static_cast<float>(B);
-  for (std::int64_t j0 = 0; j0 < B; j0 += 8) {
-    const std::int64_t rows = gradc::min(8, B - j0);
+  for (std::int64_t j0 = 0; j0 < B; j0 += 6) {
+    const std::int64_t rows = gradc::min(6, B - j0);
     product(rows, x + j0 * 3, W, b_sum_sum + j0 * 2);
     for (std::int64_t j = j0; j < j0 + rows; ++j) {
       for (std::int64_t o = 0; o < 2; ++o) {

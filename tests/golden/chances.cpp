@@ -36,7 +36,7 @@ static void init_fit_step(std::int32_t* __restrict step_) {
 static void product(std::int64_t rows, const float* __restrict a, const float* __restrict b,
                     float* __restrict out) {
   std::int64_t m = 0;
-  for (; m + 8 <= rows; m += 8) {
+  for (; m + 6 <= rows; m += 6) {
     {
       gradc::f32x2 c0_0 = {};
       gradc::f32x2 c1_0 = {};
@@ -44,8 +44,6 @@ static void product(std::int64_t rows, const float* __restrict a, const float* _
       gradc::f32x2 c3_0 = {};
       gradc::f32x2 c4_0 = {};
       gradc::f32x2 c5_0 = {};
-      gradc::f32x2 c6_0 = {};
-      gradc::f32x2 c7_0 = {};
       for (std::int64_t k = 0; k < 3; ++k) {
         const gradc::f32x2 b0 = gradc::pinned(gradc::load<gradc::f32x2>(b + k * 3));
         const float a0 = a[m * 3 + k];
@@ -60,10 +58,6 @@ static void product(std::int64_t rows, const float* __restrict a, const float* _
         c4_0 += a4 * b0;
         const float a5 = a[(m + 5) * 3 + k];
         c5_0 += a5 * b0;
-        const float a6 = a[(m + 6) * 3 + k];
-        c6_0 += a6 * b0;
-        const float a7 = a[(m + 7) * 3 + k];
-        c7_0 += a7 * b0;
       }
       gradc::store(out + m * 3, c0_0);
       gradc::store(out + (m + 1) * 3, c1_0);
@@ -71,8 +65,6 @@ static void product(std::int64_t rows, const float* __restrict a, const float* _
       gradc::store(out + (m + 3) * 3, c3_0);
       gradc::store(out + (m + 4) * 3, c4_0);
       gradc::store(out + (m + 5) * 3, c5_0);
-      gradc::store(out + (m + 6) * 3, c6_0);
-      gradc::store(out + (m + 7) * 3, c7_0);
     }
     {
       float c0_0 = 0.0f;
@@ -81,8 +73,6 @@ static void product(std::int64_t rows, const float* __restrict a, const float* _
       float c3_0 = 0.0f;
       float c4_0 = 0.0f;
       float c5_0 = 0.0f;
-      float c6_0 = 0.0f;
-      float c7_0 = 0.0f;
       for (std::int64_t k = 0; k < 3; ++k) {
         const float b0 = b[k * 3 + 2];
         const float a0 = a[m * 3 + k];
@@ -97,10 +87,6 @@ static void product(std::int64_t rows, const float* __restrict a, const float* _
         c4_0 += a4 * b0;
         const float a5 = a[(m + 5) * 3 + k];
         c5_0 += a5 * b0;
-        const float a6 = a[(m + 6) * 3 + k];
-        c6_0 += a6 * b0;
-        const float a7 = a[(m + 7) * 3 + k];
-        c7_0 += a7 * b0;
       }
       out[m * 3 + 2] = c0_0;
       out[(m + 1) * 3 + 2] = c1_0;
@@ -108,8 +94,6 @@ static void product(std::int64_t rows, const float* __restrict a, const float* _
       out[(m + 3) * 3 + 2] = c3_0;
       out[(m + 4) * 3 + 2] = c4_0;
       out[(m + 5) * 3 + 2] = c5_0;
-      out[(m + 6) * 3 + 2] = c6_0;
-      out[(m + 7) * 3 + 2] = c7_0;
     }
   }
   for (; m + 4 <= rows; m += 4) {

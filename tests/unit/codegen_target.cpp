@@ -63,3 +63,29 @@ TEST_CASE("what is emitted for a target is in the words of its row") {
   CHECK_THAT(cuda, test::contains("__global__"));
   CHECK_THAT(cuda, test::contains("gradc::block()"));
 }
+
+TEST_CASE("no vector is longer than the processor's, and what a tile adds to fits in its registers") {
+  for (const gradc::Isa& isa : gradc::isas()) {
+    INFO(isa.name);
+    gradc::Target target = gradc::cpp_target();
+    target.isa = isa;
+    const std::string cpp = emitted(target);
+    std::size_t longest = 1;
+    for (const std::size_t lanes : {2, 4, 8, 16})
+      if (cpp.find("gradc::f32x" + std::to_string(lanes)) != std::string::npos) longest = lanes;
+    CHECK(longest * 4 <= static_cast<std::size_t>(isa.vector_bytes));
+    // The sums, elements and rows that a loop of a tile names.
+    std::istringstream lines(cpp);
+    std::set<std::string> names;
+    std::size_t most = 0;
+    for (std::string line; std::getline(lines, line);) {
+      if (line.find(" c0_0 = ") != std::string::npos) names.clear();
+      std::istringstream words(line);
+      std::string word, name, sign;
+      if (words >> word && word.rfind("gradc::f32x", 0) == 0 && words >> name >> sign && sign == "=") names.insert(name);
+      most = std::max(most, names.size());
+    }
+    CHECK(most < static_cast<std::size_t>(isa.registers));
+    if (isa.vectors()) CHECK(most > 0);
+  }
+}

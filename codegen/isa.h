@@ -1,0 +1,35 @@
+// isa.h: what the scheduler may assume of the processor that runs emitted loops.
+//
+// Vectors are written with the compilers' extension, which any of them can compile for any processor; what depends on
+// the instruction set is how long they are and how many sums are kept in registers.
+#pragma once
+
+#include <algorithm>
+#include <string_view>
+#include <vector>
+
+#include "codegen/loops.h"
+
+namespace gradc {
+
+struct Isa {
+  std::string_view name;   // the word of --isa
+  int vector_bytes;        // of a register; 4: no vectors
+  int registers;           // that hold vectors
+  std::string_view flags;  // for GCC and Clang
+
+  int lanes(DType t) const { return std::max<int>(1, vector_bytes / static_cast<int>(loops::bytes_of(t))); }
+  bool vectors() const { return lanes(DType::f32) > 1; }
+};
+
+const std::vector<Isa>& isas();
+const Isa* isa_named(std::string_view);
+
+// What programs are written for if nobody says otherwise: nearly every x86 processor in use has it.
+const Isa& default_isa();
+
+// The richest set that this machine's processor has: for what is run where it is compiled. What gradc emits doesn't
+// depend on it unless asked for.
+const Isa& host_isa();
+
+}  // namespace gradc
