@@ -20,6 +20,12 @@ std::int64_t SpecScope::points(const std::vector<std::size_t>& axes) const {
   return n;
 }
 
+std::string SpecScope::shape(const std::vector<std::size_t>& axes) const {
+  std::string text;
+  for (const std::size_t a : axes) text += (text.empty() ? "" : ", ") + dims[a].name;
+  return "[" + text + "]";
+}
+
 bool SpecScope::same(std::size_t a, std::size_t b) const {
   if (dims[a].bounded || dims[b].bounded) return a == b;
   return dims[a].size == dims[b].size;

@@ -54,6 +54,7 @@ class SpecScope {
   std::vector<std::string> letters;  // in an op: what it may name instead of tensors
 
   std::int64_t points(const std::vector<std::size_t>& axes) const;
+  std::string shape(const std::vector<std::size_t>& axes) const;  // "[B, H]"
   // Of the same extent, whatever it is at run time.
   bool same(std::size_t a, std::size_t b) const;
 

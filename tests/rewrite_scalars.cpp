@@ -31,8 +31,10 @@ class Rewriter {
     for_each_link(n, [&](NodeId& operand) { operand = nodes_.at(operand); });
     if (n.kind == NodeKind::comprehension) {
       scalars_.clear();
-      indices_ = n.ranges.size();
-      n.body = rebuilt(n.body);
+      place_ = {n.ranges, n.type.rank(), false};
+      const ScalarId body = rebuilt(n.body);
+      place_.summed = n.reduction == Reduction::sum && n.ranges.size() > n.type.rank();
+      n.body = place_.summed ? change_(g, place_, body) : body;
     }
     nodes_.emplace(id, g.add(std::move(n)));
   }
@@ -42,14 +44,14 @@ class Rewriter {
     Scalar s = g[id];
     for (ScalarId& a : s.args) a = rebuilt(a);
     if (s.kind == ScalarKind::read) s.tensor = nodes_.at(s.tensor);
-    return scalars_[id] = change_(g, indices_, g.add(std::move(s)));
+    return scalars_[id] = change_(g, place_, g.add(std::move(s)));
   }
 
   Graph& g;
   const NewScalar& change_;
   std::unordered_map<NodeId, NodeId> nodes_;
   std::unordered_map<ScalarId, ScalarId> scalars_;  // of the current comprehension
-  std::size_t indices_ = 0;
+  ScalarPlace place_;
 };
 
 }  // namespace

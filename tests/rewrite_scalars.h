@@ -7,8 +7,15 @@
 
 namespace test {
 
-// What stands in the place of a scalar whose arguments have been replaced, in a comprehension of so many indices.
-using NewScalar = std::function<gradc::ScalarId(gradc::Graph&, std::size_t indices, gradc::ScalarId)>;
+// Where a scalar stands: in a comprehension of such ranges; whether it is all that is summed there.
+struct ScalarPlace {
+  gradc::Shape ranges;
+  std::size_t rank = 0;  // how many of them are free
+  bool summed = false;
+};
+
+// What stands in the place of a scalar whose arguments have been replaced.
+using NewScalar = std::function<gradc::ScalarId(gradc::Graph&, const ScalarPlace&, gradc::ScalarId)>;
 
 // Replaces those of all that the functions compute.
 void rewrite_scalars(gradc::Graph&, const NewScalar&);

@@ -1,6 +1,8 @@
 // round_otherwise.cpp: a small factor at every operation.
 #include "tests/round_otherwise.h"
 
+#include <cmath>
+
 #include "tests/rewrite_scalars.h"
 
 namespace test {
@@ -30,6 +32,17 @@ bool rounds(const Scalar& s) {
   }
 }
 
+// 6e-8 times twice the root of how many are summed: each addition rounds, mostly not all in one direction.
+ScalarId sum_rounds(Graph& graph, const ScalarPlace& place, ScalarId id, double sign) {
+  const DType dtype = graph[id].dtype;
+  ScalarId count = graph.literal(1, dtype);
+  for (std::size_t k = place.rank; k < place.ranges.size(); ++k) {
+    count = graph.apply(Fn::mul, {count, graph.cast(graph.size(place.ranges[k]), dtype)});
+  }
+  const ScalarId off = graph.apply(Fn::mul, {graph.literal(sign * 1.2e-7, dtype), graph.apply(Fn::sqrt, {count})});
+  return graph.apply(Fn::mul, {id, graph.apply(Fn::add, {graph.literal(1, dtype), off})});
+}
+
 }  // namespace
 
 std::vector<Graph> rounded_otherwise(const Graph& g) {
@@ -37,12 +50,13 @@ std::vector<Graph> rounded_otherwise(const Graph& g) {
   for (double phase : {0.1, 1000.7, 2000.9}) {
     result.push_back(g);
     // times 1 + 2e-7 sin(phase + a weight for each index)
-    rewrite_scalars(result.back(), [&](Graph& graph, std::size_t indices, ScalarId id) {
+    rewrite_scalars(result.back(), [&](Graph& graph, const ScalarPlace& place, ScalarId id) {
+      if (place.summed) return is_float(graph[id].dtype) ? sum_rounds(graph, place, id, std::sin(phase) < 0 ? -1 : 1) : id;
       if (!rounds(graph[id])) return id;
       const DType dtype = graph[id].dtype;
       phase += 1.234567;
       ScalarId angle = graph.literal(phase, dtype);
-      for (std::uint32_t k = 0; k < indices; ++k) {
+      for (std::uint32_t k = 0; k < place.ranges.size(); ++k) {
         const ScalarId weight = graph.literal(2.3 + 1.1 * k, dtype);
         angle = graph.apply(Fn::add, {angle, graph.apply(Fn::mul, {weight, graph.cast(graph.index(k), dtype)})});
       }

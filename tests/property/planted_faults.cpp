@@ -17,7 +17,7 @@ bool applies(const Graph& g, ScalarId id, Fn fn) { return g[id].kind == ScalarKi
 // d sin(x) = sin(x)
 void wrong_derivative(Graph& g) {
   simplify(g);
-  test::rewrite_scalars(g, [](Graph& graph, std::size_t, ScalarId id) {
+  test::rewrite_scalars(g, [](Graph& graph, const test::ScalarPlace&, ScalarId id) {
     return applies(graph, id, Fn::cos) ? graph.apply(Fn::sin, graph[id].args) : id;
   });
 }
@@ -25,7 +25,7 @@ void wrong_derivative(Graph& g) {
 // What is read at every second place gets its gradient at every place.
 void every_place(Graph& g) {
   simplify(g);
-  test::rewrite_scalars(g, [](Graph& graph, std::size_t, ScalarId id) {
+  test::rewrite_scalars(g, [](Graph& graph, const test::ScalarPlace&, ScalarId id) {
     const bool divides = applies(graph, id, Fn::eq) && applies(graph, graph[id].args[0], Fn::mod);
     return divides ? graph.literal(1, DType::boolean) : id;
   });
@@ -34,7 +34,7 @@ void every_place(Graph& g) {
 // What is gathered gets its gradient one place further on.
 void next_place(Graph& g) {
   simplify(g);
-  test::rewrite_scalars(g, [](Graph& graph, std::size_t, ScalarId id) {
+  test::rewrite_scalars(g, [](Graph& graph, const test::ScalarPlace&, ScalarId id) {
     if (!applies(graph, id, Fn::eq)) return id;
     const ScalarId a = graph[id].args[0], b = graph[id].args[1];
     if (graph[a].kind != ScalarKind::read || graph[b].kind != ScalarKind::index) return id;
