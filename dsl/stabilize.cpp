@@ -111,10 +111,14 @@ class Stabilizer {
   // Somebody has subtracted a maximum.
   bool is_shifted(const ExponentialSum& e) const {
     return std::any_of(e.shift.begin(), e.shift.end(), [&](const Term& t) {
-      const ScalarId value = applies(t.value, Fn::detach) ? g[t.value].args[0] : t.value;
-      return t.minus && g[value].kind == ScalarKind::read &&
-             g[g[value].tensor].reduction == Reduction::max;
+      return t.minus && is_maximum(t.value);
     });
+  }
+  // Also one that is 0 where it is infinite, as `shifted` makes it.
+  bool is_maximum(ScalarId id) const {
+    if (applies(id, Fn::detach)) return is_maximum(g[id].args[0]);
+    if (applies(id, Fn::select)) return is_maximum(g[id].args[1]) && g[g[id].args[2]].kind == ScalarKind::literal;
+    return g[id].kind == ScalarKind::read && g[g[id].tensor].reduction == Reduction::max;
   }
 
   // Which terms of the exponent may be detached: those whose value cannot matter.
