@@ -26,7 +26,8 @@ using Polynomial = std::vector<Monomial>;  // in order of first occurrence, dist
 
 class Collector {
  public:
-  Collector(Graph& graph, DType dtype) : g(graph), dtype_(dtype) {}
+  // A sum that is a factor, or is added, is taken apart, or an atom.
+  Collector(Graph& graph, DType dtype, bool regroups) : g(graph), dtype_(dtype), regroups_(regroups) {}
 
   std::optional<Polynomial> expand(ScalarId id) {
     const Scalar s = g[id];
@@ -36,20 +37,20 @@ class Collector {
       case Fn::neg:
         return scaled(expand(s.args[0]), -1);
       case Fn::add:
-        return sum(term(s.args[0]), term(s.args[1]));
+        return sum(term(s.args[0]), added(s.args[1]));
       case Fn::sub:
-        return sum(term(s.args[0]), scaled(term(s.args[1]), -1));
+        return sum(term(s.args[0]), scaled(added(s.args[1]), -1));
       case Fn::mul:
-        return product(expand(s.args[0]), expand(s.args[1]));
+        return product(factor(s.args[0]), factor(s.args[1]));
       case Fn::div:
-        return product(expand(s.args[0]), inverse(s.args[1]));
+        return product(factor(s.args[0]), inverse(s.args[1]));
       case Fn::select: {
         // A condition that reads may only be legal where the one around it holds.
         if (!is_zero(s.args[2]) || (guarded_ && !reads_of(g, s.args[0]).empty())) return atom(id);
         Polynomial condition(1);
         condition[0].factors[s.args[0]] = 1;
         const bool outer = std::exchange(guarded_, true);
-        std::optional<Polynomial> value = expand(s.args[1]);
+        std::optional<Polynomial> value = factor(s.args[1]);
         guarded_ = outer;
         return product(std::move(value), condition);
       }
@@ -60,9 +61,23 @@ class Collector {
     }
   }
 
-  // Regrouping (1 - y) · f + y · g may cancel digits that the original keeps. It is only worth that
-  // if something cancels altogether.
-  bool is_harmless() const { return safe_ && (!distributed_ || cancelled_); }
+  bool kept_digits() const { return safe_; }
+  bool distributed() const { return distributed_; }
+
+  // Regrouping (1 - y) · f + y · g may cancel digits that the original keeps, also where f is a number: of
+  // (1 - y) · 1e9 + y · g nothing of g would be left. It is only worth that if so much cancels altogether that what
+  // is left is one product, or atoms that are added, times something: (1 - y) · f - y · (1 - f) is f - y.
+  bool is_simple(Polynomial p) const {
+    std::erase_if(p, [](const Monomial& m) { return m.coefficient == 0; });
+    if (!cancelled_ || p.size() <= 1) return cancelled_;
+    const Factors common = common_factors(p);
+    const double c = std::fabs(p[0].coefficient);
+    return std::all_of(p.begin(), p.end(), [&](Monomial& m) {
+      divide(m, common);
+      return m.factors.size() <= 1 && std::fabs(m.coefficient) == c &&
+             std::all_of(m.factors.begin(), m.factors.end(), [](const auto& f) { return f.second == 1; });
+    });
+  }
 
   ScalarId build(Polynomial p) {
     std::erase_if(p, [](const Monomial& m) { return m.coefficient == 0; });
@@ -137,17 +152,41 @@ class Collector {
     return sum(constant(1), scaled(atom(g.apply(Fn::logistic, {opposite})), -1));
   }
 
+  std::optional<Polynomial> factor(ScalarId id) {
+    std::optional<Polynomial> p = expand(id);
+    return regroups_ || !p || p->size() <= 1 ? p : atom(id);
+  }
+  // What is added to something: x + (y - z) is not (x + y) - z where y and z are nearly the same.
+  std::optional<Polynomial> added(ScalarId id) {
+    std::optional<Polynomial> p = term(id);
+    if (!p || p->size() <= 1 || !is_exact(*p)) return p;
+    distributed_ = distributed_ || regroups_;
+    return regroups_ ? p : atom(id);
+  }
+
   // An operand of a sum. If it is itself a sum times something, its terms may be regrouped.
   std::optional<Polynomial> term(ScalarId id) {
+    const bool before = std::exchange(opened_, false);
     std::optional<Polynomial> p = expand(id);
-    while (g[id].kind == ScalarKind::apply && g[id].fn == Fn::neg) id = g[id].args[0];
-    const Scalar& s = g[id];
-    const bool product =
-        s.kind == ScalarKind::apply && (s.fn == Fn::mul || s.fn == Fn::div || s.fn == Fn::select);
-    distributed_ |= product && p && p->size() > 1 &&
-                    std::none_of(s.args.begin(), s.args.begin() + 2,
-                                 [&](ScalarId a) { return g[a].kind == ScalarKind::literal; });
+    distributed_ |= opened_ && p && p->size() > 1;
+    opened_ |= before;
     return p;
+  }
+
+  // Sums that may give a small number without a rounding: of two terms or more that are none of them rounded products.
+  // A large number is meant to be multiplied by 0 or 1.
+  bool is_exact(const Polynomial& p) const {
+    constexpr double large = 1000;
+    int exact = 0;
+    for (const Monomial& m : p) {
+      int exponent = 0;
+      const bool one = std::count_if(m.factors.begin(), m.factors.end(), [&](const auto& f) { return !is_condition(f.first); }) <= 1;
+      const bool plain = one && std::all_of(m.factors.begin(), m.factors.end(), [](const auto& f) { return f.second == 1; });
+      const bool is_power = std::fabs(std::frexp(m.coefficient, &exponent)) == 0.5;
+      const bool number = m.factors.empty();
+      exact += plain && (number || is_power || std::fabs(m.coefficient) > large);
+    }
+    return exact > 1;
   }
 
   static std::optional<Polynomial> scaled(std::optional<Polynomial> p, double factor) {
@@ -162,7 +201,7 @@ class Collector {
   void accumulate(Polynomial& p, const Monomial& m) {
     for (Monomial& existing : p) {
       if (existing.factors != m.factors) continue;
-      if (m.factors.empty()) combine(Fn::add, existing.coefficient, m.coefficient);
+      combine(Fn::add, existing.coefficient, m.coefficient);
       existing.coefficient += m.coefficient;
       cancelled_ |= existing.coefficient == 0;
       return;
@@ -176,9 +215,17 @@ class Collector {
     return x;
   }
 
+  // The number that multiplies a sum can't be taken out of it again.
+  bool loses_factor(const Polynomial& sum, const Polynomial& by) const {
+    return sum.size() > 1 && is_exact(sum) && by.size() == 1 && std::fabs(by[0].coefficient) != 1 && std::fabs(common_coefficient(sum)) == 1 &&
+           std::any_of(sum.begin(), sum.end(), [](const Monomial& m) { return std::fabs(m.coefficient) != 1; });
+  }
+
   std::optional<Polynomial> product(std::optional<Polynomial> x, std::optional<Polynomial> y) {
     if (!x || !y || x->size() * y->size() > max_terms) return std::nullopt;
-    distributed_ |= x->size() > 1 && y->size() > 1;
+    const bool exact = (x->size() > 1 && is_exact(*x)) || (y->size() > 1 && is_exact(*y));
+    opened_ |= exact;
+    distributed_ |= (x->size() > 1 && y->size() > 1) || loses_factor(*x, *y) || loses_factor(*y, *x);
     Polynomial result;
     for (const Monomial& a : *x) {
       for (const Monomial& b : *y) {
@@ -188,7 +235,7 @@ class Collector {
         for (auto [factor, exponent] : b.factors) {
           int& e = m.factors[factor];
           e = is_condition(factor) ? 1 : e + exponent;
-          cancelled_ |= e == 0;
+          distributed_ |= e == 0 && exact;
           if (e == 0) m.factors.erase(factor);
         }
         accumulate(result, m);
@@ -342,8 +389,10 @@ class Collector {
 
   Graph& g;
   const DType dtype_;
+  const bool regroups_;
   bool guarded_ = false;  // within a select
   bool distributed_ = false, cancelled_ = false;
+  bool opened_ = false;  // a sum of exact terms was multiplied out
   bool safe_ = true;  // no literals were combined that had better stay apart
   std::map<ScalarId, bool> logistic_arguments_;
 };
@@ -357,12 +406,18 @@ bool is_arithmetic(const Graph& g, ScalarId id) {
          s.fn == Fn::div;
 }
 
+// Taken apart altogether if that loses nothing, else as far as sums stay together.
 ScalarId collected(Graph& g, ScalarId id) {
-  Collector collector(g, g[id].dtype);
-  std::map<ScalarId, bool> seen;
-  collector.note_logistics(id, seen);
-  std::optional<Polynomial> p = collector.expand(id);
-  return p && collector.is_harmless() ? collector.build(std::move(*p)) : id;
+  const auto expanded = [&](Collector& collector) {
+    std::map<ScalarId, bool> seen;
+    collector.note_logistics(id, seen);
+    std::optional<Polynomial> p = collector.expand(id);
+    return collector.kept_digits() ? p : std::nullopt;
+  };
+  Collector whole(g, g[id].dtype, true), factored(g, g[id].dtype, false);
+  std::optional<Polynomial> p = expanded(whole), q = expanded(factored);
+  if (p && (!whole.distributed() || whole.is_simple(*p))) return whole.build(std::move(*p));
+  return q ? factored.build(std::move(*q)) : id;
 }
 
 }  // namespace gradc

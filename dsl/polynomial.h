@@ -6,9 +6,9 @@
 namespace gradc {
 
 // `id` expanded, like terms collected, common factors taken out. Atoms are what is no arithmetic;
-// an atom that is 0 unless a condition holds stays under the condition. The same id if the
-// expansion grows too large or might lose digits. The result may be worse than the argument; the
-// caller compares.
+// an atom that is 0 unless a condition holds stays under the condition. A sum stays together where
+// taking it apart might lose digits. The same id if the expansion grows too large. The result may be
+// worse than the argument; the caller compares.
 ScalarId collected(Graph&, ScalarId);
 
 bool is_arithmetic(const Graph&, ScalarId);  // a float sum, difference, product, quotient, sign

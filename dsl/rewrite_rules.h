@@ -11,7 +11,7 @@
 namespace gradc {
 
 // `pattern` = `result` for all values of the letters (k and j stand for literals only, p and q for
-// conditions), wherever the pattern is finite. Written as in a spec.
+// conditions), with what docs/simplification.md says of floats. Written as in a spec.
 struct RewriteRule {
   std::string_view pattern;
   std::string_view result;

@@ -1,4 +1,4 @@
-// rewrite_rules.cpp: every identity of the rule table, tried numerically over wide ranges.
+// rewrite_rules.cpp: that the rules are applied, and to what; simplify_range.cpp has what they keep.
 #include "dsl/rewrite_rules.h"
 
 #include <set>
@@ -18,18 +18,6 @@ bool is_condition(char letter) {
 void letters_of(const Pattern& p, std::set<char>& out) {
   if (p.kind == Pattern::letter) out.insert(p.name);
   for (const Pattern& a : p.args) letters_of(a, out);
-}
-
-bool calls(const Pattern& p, std::initializer_list<Fn> functions) {
-  if (p.kind == Pattern::function) {
-    for (Fn fn : functions) {
-      if (p.fn == fn) return true;
-    }
-  }
-  for (const Pattern& a : p.args) {
-    if (calls(a, functions)) return true;
-  }
-  return false;
 }
 
 // The pattern over inputs named by its letters; every part of it is kept in `parts`.
@@ -67,47 +55,7 @@ void sample(World& w, const std::set<char>& letters, const std::vector<double>& 
   }
 }
 
-const std::vector<double> moderate = {-8,   -3.7, -2,  -1,  -0.5, -1e-3, -1e-9, 0,
-                                      1e-9, 1e-3, 0.3, 0.5, 1,    2.2,   5,     8};
-const std::vector<double> wide = {-1e30, -3e4, -700, -87, -20, -1,  -1e-20, 0,
-                                  1e-20, 1e-5, 1,    20,  87,  700, 3e4,    1e30};
-
 }  // namespace
-
-TEST_CASE("every identity holds") {
-  for (const RewriteRule& rule : rewrite_rules()) {
-    const Pattern left = parse_pattern(rule.pattern), right = parse_pattern(rule.result);
-    std::set<char> letters;
-    letters_of(left, letters);
-    for (const auto& numbers : {moderate, wide}) {
-      INFO(rule.pattern << " = " << rule.result);
-      World w;
-      sample(w, letters, numbers);
-      std::vector<ScalarId> parts, ignored;
-      const ScalarId a = build(w, left, parts), b = build(w, right, ignored);
-      const Shape shape = w.g[w.leaves.begin()->second].type.shape;
-      auto values = [&](ScalarId s) { return w.value(w.each(shape, s)); };
-      const std::vector<double> x = values(a), y = values(b);
-      std::vector<double> scale(x.size());
-      for (ScalarId part : parts) {
-        const std::vector<double> v = values(part);
-        for (std::size_t k = 0; k < v.size(); ++k) scale[k] = std::max(scale[k], std::fabs(v[k]));
-      }
-      // Where exp saturates, the left side loses its digits: that is why the rule exists.
-      const bool saturates = calls(left, {Fn::exp, Fn::expm1, Fn::logistic, Fn::log1pexp});
-      std::size_t compared = 0;
-      for (std::size_t k = 0; k < x.size(); ++k) {
-        if (!std::isfinite(x[k]) || !std::isfinite(scale[k])) continue;
-        ++compared;
-        CAPTURE(k, x[k], y[k]);
-        REQUIRE(std::isfinite(y[k]));
-        if (&numbers != &moderate && saturates && numbers == wide) continue;
-        REQUIRE(std::fabs(x[k] - y[k]) <= 1e-11 * scale[k]);
-      }
-      CHECK(compared > 0);
-    }
-  }
-}
 
 TEST_CASE("every rule applies to what it is written for") {
   const Peek no_peek = [](ScalarId) { return std::nullopt; };
@@ -138,18 +86,6 @@ TEST_CASE("every rule applies to what it is written for") {
     REQUIRE(b.has_value());
     CHECK(*b != a);
   }
-}
-
-TEST_CASE("a planted wrong identity is caught") {
-  // log(1 + exp(x)) is not x: far from 0 they agree, which is why moderate values are tried as
-  // well.
-  World w;
-  sample(w, {'x'}, moderate);
-  std::vector<ScalarId> parts;
-  const std::vector<double> x =
-      w.value(w.each({16}, build(w, parse_pattern("log(1 + exp(x))"), parts)));
-  const std::vector<double> y = w.value(w.each({16}, build(w, parse_pattern("x"), parts)));
-  CHECK_FALSE(close(x, y, 1e-11));
 }
 
 TEST_CASE("stable forms are finite and accurate where the naive ones are not") {
@@ -226,6 +162,7 @@ TEST_CASE("literals meet only where nothing of what stands beside them gets lost
   CHECK_FALSE(combines_safely(Fn::mul, 0.25, NAN, DType::f32));
   CHECK_FALSE(combines_safely(Fn::mul, 0, HUGE_VAL, DType::f32));
   CHECK_FALSE(combines_safely(Fn::sub, HUGE_VAL, HUGE_VAL, DType::f64));
+  CHECK_FALSE(combines_safely(Fn::sub, 1e-9, 1, DType::f64));
   // And they do meet where nothing is.
   CHECK(combines_safely(Fn::mul, 3, 0.1, DType::f32));
   CHECK(combines_safely(Fn::add, 1, 2, DType::f32));
