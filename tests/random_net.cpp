@@ -296,8 +296,8 @@ class NetWriter {
         lines.push_back(fmt::format("{} = {}", at_time(h, starts[1], declared), scope.number(-1, 1)));
         lines.push_back(fmt::format("{} = tanh({} * {} + {} * {} + {})", now, u, past, v, at_time(h, before[1], plain), e.text));
         break;
-      case 1:  // padded
-        lines = {fmt::format("{} = tanh({} * {} + {})", now, u, at_time(h, before[0], padded), e.text)};
+      case 1:  // padded: without starts time runs forwards
+        lines = {fmt::format("{} = tanh({} * {} + {})", now, u, at_time(h, "t - 1", padded), e.text)};
         break;
       case 2:  // gated
         lines.push_back(fmt::format("{} = (1 - sigmoid({})) * {} + sigmoid({}) * tanh({} * {})", now, e.text, past, e.text, u, past));
