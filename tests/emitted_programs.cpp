@@ -198,9 +198,9 @@ std::vector<std::string> compilation(const std::string& compiler, std::vector<st
   return command;
 }
 
-std::vector<Build> processor_builds(const gradc::Isa& isa) {
+std::vector<Build> processor_builds(const std::vector<std::string>& compilers, const gradc::Isa& isa) {
   std::vector<Build> builds;
-  for (const std::string compiler : {"g++", "clang++-19"}) {
+  for (const std::string& compiler : compilers) {
     builds.push_back({compiler,
                       {compilation(compiler, {"-O2", "-g1", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow",
                                               "-Werror", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"},
@@ -226,6 +226,9 @@ std::vector<Build> quick_builds(const Target& target) {
   if (!target.grid()) return {{"g++", {compilation("g++", {"-O1", "-w"}, target.isa)}}};
   return {{"emulation",
            {{"g++", "-std=c++17", "-O1", "-w", "-I" + simt, runtime, "cases.cpp", simt + "/simt.cpp", "-o", "cases"}}}};
+}
+std::vector<Build> sanitized_builds(const Target& target) {
+  return target.grid() ? std::vector<Build>{emulated_under_sanitizers()} : processor_builds({"clang++-19"}, target.isa);
 }
 Build for_gpu() {
   const char* chosen = std::getenv("CUDAARCHS");
@@ -320,8 +323,9 @@ std::vector<std::string> run_programs(const std::string& functions, const std::s
   const std::vector<Build> builds =
       prepares                 ? std::vector<Build>{for_gpu()}
       : which == Builds::quick ? quick_builds(target)
+      : which == Builds::sanitized ? sanitized_builds(target)
       : target.grid() ? std::vector<Build>{emulated_under_sanitizers(), emulated_for_races()}
-                      : processor_builds(target.isa);
+                      : processor_builds({"g++", "clang++-19"}, target.isa);
   for (const Build& build : builds) {
     Finished compiled;
     for (const auto& command : build.commands) {

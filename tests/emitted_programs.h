@@ -8,8 +8,9 @@
 
 namespace test {
 
-// How programs are made of a source: in every way there is for its target, or in one that is quick to compile for.
-enum class Builds { all, quick };
+// How programs are made of a source: in every way there is for its target, by one compiler under sanitizers, or in one that
+// is quick to compile for.
+enum class Builds { all, sanitized, quick };
 
 // What a program is to write, tensor after tensor.
 struct Expected {

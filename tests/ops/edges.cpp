@@ -1,5 +1,5 @@
-// edges.cpp: docs/edges.md says what the stored values say, which values.cpp compares with gradc and ops.py made with
-// JAX. GRADC_UPDATE_GOLDEN=1 writes its tables anew.
+// edges.cpp: docs/edges.md says what the stored values say, which values.cpp compares with gradc, and what JAX and
+// PyTorch say otherwise. GRADC_UPDATE_GOLDEN=1 writes its tables anew.
 #include <fmt/format.h>
 
 #include <cmath>
@@ -40,6 +40,13 @@ std::string tensor(const Array& a) {
   return text;
 }
 
+std::string named(const std::map<std::string, Array>& tensors) {
+  std::string text;
+  for (const auto& [key, value] : tensors)
+    if (key.find('.') == std::string::npos) text += fmt::format("{}{} = {}", text.empty() ? "" : ", ", key, tensor(value));
+  return text;
+}
+
 std::string tables() {
   const test::Topic topic = test::load_topic("edges");
   std::string values, derivatives, others;
@@ -47,29 +54,33 @@ std::string tables() {
   for (const test::Sample& s : topic.samples) {
     const std::string name = s.name.substr(prefix.size());
     const auto x = s.environment.values.find(s.name + ".x");
-    const bool pointwise = x != s.environment.values.end() && x->second.data.size() == 9;
+    const bool pointwise = x != s.environment.values.end() && x->second.shape == std::vector<std::int64_t>{9};
     if (pointwise) {
       points = row(x->second.data, " | ");
       values += fmt::format("| `{}` | {} |\n", name, row(s.expected.at("y").data, " | "));
       derivatives += fmt::format("| `{}` | {} |\n", name, row(s.expected.at("dx").data, " | "));
+      for (const auto& [who, told] : s.others) {
+        for (const auto& [key, value] : told)
+          (key == "y" ? values : derivatives) += fmt::format("| … in {} | {} |\n", who, row(value.data, " | "));
+      }
       continue;
     }
-    std::string given, results;
+    std::string given, elsewhere;
     for (const auto& [key, value] : s.environment.values) {
       const std::string input = key.substr(s.name.size() + 1);
       const bool cotangent = input.starts_with("d") && s.expected.contains(input.substr(1));
       const bool parameter = input.find('.') != std::string::npos;
       if (!cotangent && !parameter) given += fmt::format("{}{} = {}", given.empty() ? "" : ", ", input, tensor(value));
     }
-    for (const auto& [key, value] : s.expected)
-      if (key.find('.') == std::string::npos)
-        results += fmt::format("{}{} = {}", results.empty() ? "" : ", ", key, tensor(value));
-    others += fmt::format("| `{}` | {} | {} |\n", name, given, results);
+    for (const auto& [who, told] : s.others)
+      if (const std::string text = named(told); !text.empty())
+        elsewhere += fmt::format("{}{}: {}", elsewhere.empty() ? "" : "; ", who, text);
+    others += fmt::format("| `{}` | {} | {} | {} |\n", name, given, named(s.expected), elsewhere);
   }
   const std::string head = "| | " + points + " |\n| --- |" + std::string(" ---: |") + " ---: | ---: | ---: | ---: | ---: "
                            "| ---: | ---: | ---: |\n";
   return "## Values\n\n" + head + values + "\n## Derivatives\n\n" + head + derivatives +
-         "\n## Rows, ties, losses\n\n| | of | gives |\n| --- | --- | --- |\n" + others;
+         "\n## Rows, ties, losses\n\n| | of | gives | elsewhere |\n| --- | --- | --- | --- |\n" + others;
 }
 
 }  // namespace

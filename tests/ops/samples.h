@@ -11,11 +11,15 @@
 
 namespace test {
 
-// A net or step of tests/ops/samples/<topic>.nn with its entry of tests/data/ops/<topic>.json.
+// A net or step of tests/ops/samples/<topic>.nn, or of tests/data/ops/<topic>.nn, which is written with its values, and
+// its entry of tests/data/ops/<topic>.json.
 struct Sample {
   std::string name;                              // "try_relu"
   gradc::Environment environment;                // inputs, parameters, cotangents
   std::map<std::string, gradc::Array> expected;  // outputs and gradients, by name
+  // Of its gradients: the directions they are taken along, and the derivatives of that, by argument and cotangent.
+  std::map<std::string, gradc::Array> along, second;
+  std::map<std::string, std::map<std::string, gradc::Array>> others;  // who says what else, by library
 
   // Of an initialiser.
   struct Distribution {
@@ -40,6 +44,10 @@ struct Topic {
 };
 
 std::vector<std::string> topic_names();
+std::string spec_of(const std::string& topic);  // its path
+// Gradients of gradients: for every sample that has them the net second_of_<name>, with the derivatives of
+// Σ gradient · direction as outputs.
+Topic second_order(const Topic&);
 // Throws what is wrong with a sample spec or a fixture.
 Topic load_topic(const std::string& name);
 const gradc::Function& function_of(const gradc::Graph&, std::string_view name);

@@ -1,4 +1,4 @@
-// values.cpp: what the interpreter computes, as written and simplified, is what JAX computes.
+// values.cpp: what the interpreter computes, as written and simplified, is what JAX and PyTorch compute.
 #include <fmt/format.h>
 
 #include <cmath>
@@ -43,7 +43,7 @@ std::string compare(const Graph& g, const test::Sample& s) {
 
 }  // namespace
 
-TEST_CASE("values and gradients of the prelude are those of JAX") {
+TEST_CASE("values and gradients of the prelude are those of JAX and PyTorch") {
   for (const std::string& name : test::topic_names()) {
     const test::Topic topic = test::load_topic(name);
     for (const test::Sample& s : topic.samples) {
@@ -56,9 +56,27 @@ TEST_CASE("values and gradients of the prelude are those of JAX") {
   }
 }
 
+TEST_CASE("gradients of gradients of the prelude are those of JAX and PyTorch") {
+  std::size_t count = 0;
+  for (const std::string& name : test::topic_names()) {
+    const test::Topic topic = test::second_order(test::load_topic(name));
+    for (const test::Sample& s : topic.samples) {
+      INFO(name << ".nn: " << s.name);
+      CHECK(compare(topic.differentiated, s) == "");
+      CHECK(compare(topic.simplified, s) == "");
+      ++count;
+    }
+  }
+  CHECK(count > 300);
+}
+
 TEST_CASE("a wrong value is seen") {
   test::Topic topic = test::load_topic("activations");
   test::Sample s = topic.samples.front();
+  s.expected.begin()->second.data[0] += 1e-6;
+  CHECK(compare(topic.differentiated, s) != "");
+  topic = test::second_order(topic);
+  s = topic.samples.front();
   s.expected.begin()->second.data[0] += 1e-6;
   CHECK(compare(topic.differentiated, s) != "");
 }
