@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import torch
 import torch.nn.functional as F
-from cases import Draws, case, encode, is_wanted, put, same, variant
+from cases import Draws, case, encode, is_wanted, put, same, silent, variant
 from convolutions import conv
 from networks import by_channel, norm, projection_params, residual_params
 from optimizers import steps
@@ -28,7 +28,8 @@ def statistics(x):
 
 def left_running(x, mean, variance, momentum=0.1):
     m, _ = statistics(x)
-    unbiased = jnp.var(x, (0, *range(2, x.ndim)), ddof=1)
+    n = x.size // x.shape[1]
+    unbiased = jnp.var(x, (0, *range(2, x.ndim))) * n / max(n - 1, 1)
     return (1 - momentum) * mean + momentum * m, (1 - momentum) * variance + momentum * unbiased
 
 
@@ -119,12 +120,12 @@ def torch_trained(values, kept, rate, twice):
         yield before, loss.item(), *(p.detach().numpy().copy() for p in (layer.weight, layer.bias, layer.running_mean, layer.running_var))
 
 
-def trained_norm(name, path, shape, twice):
-    """Descent of a net that is one batch norm, called once or on two batches in a row."""
+def trained_norm(name, path, shape, twice=False, x=None, peer=torch_trained):
+    """Descent of a net that is one batch norm, called once or on two batches in a row. Without a `peer`, it refuses."""
     if not is_wanted(T):
         return
     draw = Draws(name).floats
-    start = [draw(*shape), draw(*shape), draw(shape[1]), draw(shape[1])]
+    start = [draw(*shape) if x is None else x, draw(*shape), draw(shape[1]), draw(shape[1])]
     x, t, gain, offset = (jnp.asarray(v) for v in start)
     kept = [jnp.asarray(v) for v in running(path, shape[1]).values()]
     values = {f"{name}.x": x, f"{name}.t": t, f"{path}.gain": gain, f"{path}.offset": offset,
@@ -134,8 +135,10 @@ def trained_norm(name, path, shape, twice):
         y = norm(x, gain, offset)
         return jnp.mean((y - (norm(t, gain, offset) if twice else t)) ** 2)
 
+    if not callable(peer):
+        silent[name] = peer
     path_taken, losses, evaluated = [], [], []
-    for other in torch_trained(start, running(path, shape[1]).values(), 0.1, twice):
+    for other in peer(start, running(path, shape[1]).values(), 0.1, twice) if callable(peer) else [None] * steps:
         evaluated.append(float(loss_of(gain, offset, lambda x, g, o: batch_norm(x, g, o, *kept))))
         loss, (dg, do) = jax.value_and_grad(loss_of, (0, 1))(
             gain, offset, lambda x, g, o: batch_norm(x, g, o, *statistics(x)))
@@ -143,7 +146,7 @@ def trained_norm(name, path, shape, twice):
         for batch in (x, t) if twice else (x,):
             kept = left_running(batch, *kept)
         losses.append(float(loss))
-        assert all(same(a, b) for a, b in zip(other, (evaluated[-1], losses[-1], gain, offset, *kept), strict=True)), name
+        assert other is None or all(same(a, b) for a, b in zip(other, (evaluated[-1], losses[-1], gain, offset, *kept), strict=True)), name
         path_taken.append({k: encode(v) for k, v in (
             (f"{path}.gain", gain), (f"{path}.offset", offset),
             (f"{path}.running_mean", kept[0]), (f"{path}.running_variance", kept[1]))})
@@ -151,7 +154,9 @@ def trained_norm(name, path, shape, twice):
                   "evaluated": evaluated})
 
 
-trained_norm("try_batch_norm_trained", "normed.batch_norm1", (3, 4, 2, 3), twice=False)
+trained_norm("try_batch_norm_trained", "normed.batch_norm1", (3, 4, 2, 3))
 trained_norm("try_batch_norm_twice", "normed_flat.batch_norm1", (5, 4), twice=True)
+trained_norm("try_batch_norm_of_constants", "normed_constants.batch_norm1", (5, 4), x=np.tile([2, 0, -1.5, 0.25], (5, 1)))
+trained_norm("try_batch_norm_of_one", "normed_one.batch_norm1", (1, 4), peer="it refuses batches of one value a channel")
 for drops in ("always_dropout", "always_channel_dropout"):  # what they draw is not for others to say
     put(T, f"try_{drops}", {})
