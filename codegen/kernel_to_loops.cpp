@@ -297,7 +297,9 @@ bool is_transposition(const Graph& g, const KernelPlan& plan) {
   if (n.kind != NodeKind::comprehension || n.reduction != Reduction::none) return false;
   if (n.type.rank() < 2 || !reads_plainly(g, n.body) || g[n.body].args.empty()) return false;
   const auto last = static_cast<std::uint32_t>(n.type.rank()) - 1;
-  return g[g[n.body].args.back()].index != last && max_extent(g, n.ranges[last]) > transposed_rows;
+  const std::vector<ScalarId>& subscripts = g[n.body].args;
+  const bool along = std::any_of(subscripts.begin(), subscripts.end(), [&](ScalarId s) { return g[s].index == last; });
+  return along && g[subscripts.back()].index != last && max_extent(g, n.ranges[last]) > transposed_rows;
 }
 
 // The last index of what is read and that of what is written change places; loops over all others stand around.

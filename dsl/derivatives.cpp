@@ -124,6 +124,13 @@ Rule unary(Fn fn, E x, E y, E g) {
   }
 }
 
+// Of a maximum or minimum y of a and b; ties go to b. Beside a number it can be read from the result, so that a is not needed;
+// any other b may be computed again where it is asked for, and then differ from y by a rounding.
+E first_wins(Fn compare, E a, E b, E y) {
+  const bool is_number = (*b.graph)[b.id].kind == ScalarKind::literal;
+  return apply(compare, is_number ? y : a, b);
+}
+
 // The first argument of two.
 Rule first(Fn fn, E a, E b, E y, E g) {
   switch (fn) {
@@ -138,9 +145,9 @@ Rule first(Fn fn, E a, E b, E y, E g) {
     case Fn::pow:
       return power_wrt_base(a, b, g);
     case Fn::max:
-      return {g, apply(Fn::gt, y, b)};  // readable from the result; ties go to b
+      return {g, first_wins(Fn::gt, a, b, y)};
     case Fn::min:
-      return {g, apply(Fn::lt, y, b)};
+      return {g, first_wins(Fn::lt, a, b, y)};
     default:
       return {};  // comparisons, logic, integer functions
   }
@@ -160,9 +167,9 @@ Rule second(Fn fn, E a, E b, E y, E g) {
     case Fn::pow:
       return {g * (y * apply(Fn::log, a)), apply(Fn::ne, a, number(a, 0))};
     case Fn::max:
-      return {g, apply(Fn::logical_not, apply(Fn::gt, y, b))};
+      return {g, apply(Fn::logical_not, first_wins(Fn::gt, a, b, y))};
     case Fn::min:
-      return {g, apply(Fn::logical_not, apply(Fn::lt, y, b))};
+      return {g, apply(Fn::logical_not, first_wins(Fn::lt, a, b, y))};
     default:
       return {};
   }

@@ -261,6 +261,25 @@ class Transposer {
     return g.apply(Fn::select, {all, body, g.literal(0, g[body].dtype)});
   }
 
+  // What must hold for `id` not to be 0, the outermost first.
+  void conditions_of(ScalarId id, std::vector<ScalarId>& out) {
+    const Scalar s = g[id];
+    if (s.kind != ScalarKind::apply) return;
+    const bool chooses = s.fn == Fn::select && s.args[2] == g.literal(0, s.dtype);
+    if (chooses) out.push_back(s.args[0]);
+    if (s.fn == Fn::neg || s.fn == Fn::mul || s.fn == Fn::div || s.fn == Fn::cast) conditions_of(s.args[0], out);
+    if (s.fn == Fn::mul || chooses) conditions_of(s.args[1], out);
+  }
+
+  // Guards that read what may only be read where the body's own conditions hold.
+  ScalarId guarded_within(ScalarId body, const std::vector<ScalarId>& guards) {
+    std::vector<ScalarId> conditions;
+    if (!guards.empty()) conditions_of(body, conditions);
+    body = guarded(body, guards);
+    for (std::size_t k = conditions.size(); k-- > 0;) body = guarded(body, {conditions[k]});
+    return body;
+  }
+
   ScalarId solved(ScalarId id) { return normalise_subscripts(substitute(g, shifted(id), values_)); }
 
   ScalarId normalise_subscripts(ScalarId root) {
@@ -312,7 +331,7 @@ class Transposer {
       }
     }
     if (padding) body = replace(g, body, dy, g.add(std::move(padded)));
-    body = guarded(guarded(body, inner_guards), guards);
+    body = guarded(guarded_within(body, inner_guards), guards);
     return renumber(body);
   }
 
