@@ -145,7 +145,7 @@ class Comparison {
       } else if (!(error <= options.tolerance)) {
         const double right = (ahead - slope.base) / h, left = (slope.base - behind) / h;
         const double steepest = std::max({std::abs(right), std::abs(left), scale});
-        if (excess(right - left, h) > 0.01 * steepest) {
+        if (excess(right - left, h) > 1e-3 * steepest) {  // a smooth loss bends by its curvature times 1e-6
           ++result.kinks;
           return;
         }

@@ -19,10 +19,10 @@ class Generator {
     make_dims();
     for (std::int64_t k = choices.number(0, 2); k > 0; --k) make_op();
     draft.doubles = choices.chance(10);
-    while (draft.nets.size() < 2 && choices.chance(25)) {
+    while (draft.nets.size() < 2 && choices.chance(20)) {
       draft.nets.push_back(random_net(draft, fmt::format("f{}", draft.nets.size() + 2), choices.number(1, 2)));
     }
-    draft.nets.push_back(random_net(draft, "f", choices.number(1, draft.nets.empty() ? 7 : 4)));
+    draft.nets.push_back(random_net(draft, "f", choices.number(1, draft.nets.empty() ? 5 : 3)));
     std::string text;
     for (const SpecDim& d : scope.dims) {
       if (!d.name.starts_with("R")) text += fmt::format("dim {} {} {}\n", d.name, d.bounded ? "<=" : "=", d.size);
