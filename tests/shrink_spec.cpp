@@ -139,6 +139,7 @@ class Editor {
       });
     }
     remove_from(d.body);
+    put_in_place(d);
     // An input in the place of a value.
     for (std::size_t k = d.body.size(); d.kind == ast::DefinitionKind::net && k-- > 0 && !done_;) {
       std::string name;
@@ -154,6 +155,37 @@ class Editor {
       d.body.erase(d.body.begin() + static_cast<std::ptrdiff_t>(k));
       add_input(d, name, it->second.first, it->second.second);
     }
+  }
+
+  // A whole value in the place of its name, for which a loop may stand that gives it one value. (What a loop adds up is
+  // another value then, which may fail as well.)
+  void put_in_place(ast::Definition& d) {
+    for (std::size_t k = 0; k < d.body.size() && !done_; ++k) {
+      const auto* loop = std::get_if<ast::For>(&d.body[k].what);
+      const bool single = loop != nullptr && loop->body.size() == 1;
+      const auto* a = std::get_if<ast::Assign>(single ? &loop->body[0].what : &d.body[k].what);
+      if (a == nullptr || a->targets.size() != 1 || a->targets[0].indexed) continue;
+      const std::string name = a->targets[0].name.text;
+      const bool result = std::any_of(d.results.begin(), d.results.end(), [&](const auto& r) { return r.name.text == name; });
+      if (result || !turn()) continue;
+      const Expr value = a->value;
+      d.body.erase(d.body.begin() + static_cast<std::ptrdiff_t>(k));
+      for (; k < d.body.size(); ++k) replace(d.body[k], name, value);
+    }
+  }
+  static void replace(ast::Statement& s, const std::string& name, const Expr& by) {
+    if (auto* a = std::get_if<ast::Assign>(&s.what)) replace(a->value, name, by);
+    if (auto* loop = std::get_if<ast::For>(&s.what)) {
+      for (ast::Statement& inner : loop->body) replace(inner, name, by);
+    }
+  }
+  static void replace(Expr& e, const std::string& name, const Expr& by) {
+    if (e.kind == ExprKind::name && e.name.text == name) {
+      e = by;
+      return;
+    }
+    for (Expr& a : e.args) replace(a, name, by);
+    for (ast::Argument& a : e.arguments) replace(a.value, name, by);
   }
 
   void add_input(ast::Definition& net, const std::string& name, const std::string& dtype,
