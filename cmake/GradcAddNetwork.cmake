@@ -1,7 +1,8 @@
 # gradc_add_network(<target> SPECS a.nn b.nn… [OUT_DIR dir] [OPTIONS option…] [TARGET cpp|cuda|…] [NATIVE])
 #
 # A static library of the C++ that gradc makes of the specs; whoever links <target> may include "a.hpp". The files go
-# to OUT_DIR (default: <target>.gradc in the build folder). OPTIONS are handed to `gradc build` (say, -D hidden=64).
+# to OUT_DIR (default: <target>.gradc in the build folder). OPTIONS are handed to `gradc build` (say, -D hidden=64 or
+# --memory-limit=64MiB).
 # TARGET cuda makes CUDA of them instead, for the architectures of CMAKE_CUDA_ARCHITECTURES; the project needs the
 # language CUDA.
 # NATIVE writes and compiles for the processor of this machine only, which is what makes it fast. An edit of a spec, or of

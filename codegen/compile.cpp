@@ -14,6 +14,7 @@
 #include "codegen/plan_memory.h"
 #include "codegen/plans_to_text.h"
 #include "codegen/positions.h"
+#include "codegen/recompute.h"
 #include "codegen/schedule.h"
 #include "codegen/verify_loops.h"
 #include "codegen/verify_plans.h"
@@ -99,6 +100,7 @@ constexpr Stage stages[] = {
     {"fuse", "", fuse_all, kernels, legal_kernels},
     {"graph_to_loops", "loops", write_loops, loops, legal_loops},
     {"join_launches", "", [](Work& w) { join_launches(w.module, w.options.target); }, loops, legal_loops},
+    {"recompute", "", [](Work& w) { recompute(w.module, w.options.memory_limit, w.diagnostics); }, loops, legal_loops},
     {"plan_memory", "memory", [](Work& w) { plan_memory(w.module); }, memory, legal_memory},
     {"parallelize", "", [](Work& w) { parallelize(w.module, w.options.target); }, loops, legal_memory},
     {"loops_to_text", nullptr, write_text, text, any_text},

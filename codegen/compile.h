@@ -46,6 +46,7 @@ struct CompileOptions {
   std::set<std::string> dump_after;  // stages to show
   bool format = true;
   Target target = cpp_target();
+  std::int64_t memory_limit = 0;  // bytes of each workspace; 0: as many as it takes
 };
 
 struct Compiled {

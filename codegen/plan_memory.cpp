@@ -105,6 +105,7 @@ void mark_retyping(Module& module, const std::vector<loops::Function*>& parts, c
   }
   for (loops::Function* part : parts) {
     for (Invocation& call : part->calls) {
+      call.retypes = false;
       for (std::size_t k = 0; k < call.buffers.size(); ++k) {
         const bool written = module.kernels[call.kernel].arguments[k].written;
         if (written && mixed.erase(call.buffers[k]) > 0) call.retypes = true;
@@ -113,8 +114,14 @@ void mark_retyping(Module& module, const std::vector<loops::Function*>& parts, c
   }
 }
 
-// The calls of one function, or of both halves of a net, as one schedule.
-void plan(Module& module, const std::vector<loops::Function*>& parts) {
+}  // namespace
+
+std::int64_t aligned_bytes(const Buffer& b) {
+  return (std::max<std::int64_t>(b.bytes, 1) + alignment - 1) / alignment * alignment;
+}
+
+// Its calls as one schedule.
+MemoryReport plan_memory(Module& module, const std::vector<loops::Function*>& parts) {
   std::map<std::uint32_t, Life> lives;
   std::size_t time = 0, cut = 0;
   for (const loops::Function* part : parts) {
@@ -127,9 +134,7 @@ void plan(Module& module, const std::vector<loops::Function*>& parts) {
       while (call.loop > 0 && last + 1 < part->calls.size() && part->calls[last + 1].loop == call.loop) ++last;
       for (std::uint32_t b : call.buffers) {
         if (module.buffers[b].storage != Storage::workspace) continue;
-        const std::int64_t bytes =
-            (std::max<std::int64_t>(module.buffers[b].bytes, 1) + alignment - 1) / alignment * alignment;
-        auto [it, added] = lives.try_emplace(b, Life{b, time - (c - first), time, bytes});
+        auto [it, added] = lives.try_emplace(b, Life{b, time - (c - first), time, aligned_bytes(module.buffers[b])});
         it->second.last = time + (last - c);
       }
       ++time;
@@ -149,13 +154,8 @@ void plan(Module& module, const std::vector<loops::Function*>& parts) {
   for (std::size_t k = 0; k < all.size(); ++k) module.buffers[all[k].buffer].offset = places.offsets[k];
   mark_retyping(module, parts, all);
   report.peak = places.peak;
-  module.workspace_bytes = std::max(module.workspace_bytes, report.peak);
-  if (parts[0]->entry == Entry::forward || parts[0]->entry == Entry::step) {
-    module.memory.push_back(report);
-  }
+  return report;
 }
-
-}  // namespace
 
 void plan_memory(Module& module) {
   for (std::size_t k = 0; k < module.functions.size(); ++k) {
@@ -163,7 +163,10 @@ void plan_memory(Module& module) {
     if (k + 1 < module.functions.size() && module.functions[k + 1].entry == Entry::backward) {
       parts.push_back(&module.functions[++k]);
     }
-    plan(module, parts);
+    const MemoryReport report = plan_memory(module, parts);
+    module.workspace_bytes = std::max(module.workspace_bytes, report.peak);
+    const Entry entry = parts[0]->entry;
+    if (entry == Entry::forward || entry == Entry::step) module.memory.push_back(report);
   }
 }
 

@@ -9,4 +9,10 @@ namespace gradc {
 // schedule: what backward reads of forward stays where it is. Fills the memory reports as well.
 void plan_memory(loops::Module&);
 
+// The same for one function or the two halves of a net.
+loops::MemoryReport plan_memory(loops::Module&, const std::vector<loops::Function*>& parts);
+
+// What a buffer takes of a workspace.
+std::int64_t aligned_bytes(const loops::Buffer&);
+
 }  // namespace gradc

@@ -15,12 +15,6 @@ using namespace loops;
 
 namespace {
 
-// What a kernel does with one of its arguments.
-struct Access {
-  bool reads = false;  // some element, before the kernel has written any
-  bool writes = false;
-};
-
 struct Checker {
   const Module& module;
   const char* stage;
@@ -318,6 +312,19 @@ class FunctionWalk {
 };
 
 }  // namespace
+
+std::vector<std::vector<Access>> accesses(const Module& module) {
+  const Checker checker{module, "accesses"};
+  std::map<std::string, const Kernel*> known;
+  std::map<std::string, std::vector<Access>> by_name;
+  std::vector<std::vector<Access>> result;
+  for (const Kernel& kernel : module.kernels) {
+    result.push_back(KernelWalk(checker, kernel, known, by_name).run());
+    by_name[kernel.name] = result.back();
+    known[kernel.name] = &kernel;
+  }
+  return result;
+}
 
 void verify(const Module& module, bool placed, const char* stage) {
   Checker checker{module, stage};

@@ -2,9 +2,19 @@
 // changes one.
 #pragma once
 
+#include <vector>
+
 #include "codegen/loops.h"
 
 namespace gradc {
+
+// What a kernel does with one of its arguments.
+struct Access {
+  bool reads = false;  // some element, before the kernel has written any
+  bool writes = false;
+};
+// By kernel and argument.
+std::vector<std::vector<Access>> accesses(const loops::Module&);
 
 // Aborts (GRADC_CHECK) naming `stage` if a rule is broken. In a kernel: every name is bound where
 // it is used and hides no other, only registers that change are changed, only arguments marked

@@ -13,11 +13,6 @@ using namespace loops;
 
 namespace {
 
-// Units of one lane.
-constexpr double of_operation = 1, of_division = 4, of_function = 20, of_draw = 60, of_access = 2;
-// What is neither in a loop for vectors nor a vector takes longer.
-constexpr double alone = 4;
-
 void drop_zeros(Work& w) {
   std::erase_if(w, [](const auto& term) { return term.second == 0; });
 }
@@ -35,7 +30,7 @@ Work replaced(const Work& w, const std::string& name, const Work& by) {
 
 class Walk {
  public:
-  explicit Walk(const std::map<std::string, Work>& called) : called_(called) {}
+  Walk(const std::map<std::string, Work>& called, const Prices& prices) : called_(called), p_(prices) {}
 
   Work block(const Block& statements, bool vector) {
     Work total;
@@ -51,17 +46,17 @@ class Walk {
   }
 
   // Integers are positions, which cost little beside what they are positions of.
-  static double of(const Expr& e, bool vector) {
+  double of(const Expr& e, bool vector) const {
     double cost = 0;
     for (const Expr& a : e.args) cost += of(a, vector);
-    const double each = e.lanes > 1 ? e.lanes : vector ? 1 : alone;
+    const double each = e.lanes > 1 ? e.lanes : vector ? 1 : p_.alone;
     switch (e.kind) {
-      case ExprKind::load: return cost + each * of_access;
-      case ExprKind::random: return cost + each * of_draw;
+      case ExprKind::load: return cost + each * p_.access;
+      case ExprKind::random: return cost + each * p_.draw;
       case ExprKind::apply: {
         if (e.type == Type::integer) return cost;
         const bool slow = e.fn == Fn::div || e.fn == Fn::sqrt;
-        return cost + each * (slow ? of_division : info(e.fn).costly ? of_function : of_operation);
+        return cost + each * (slow ? p_.division : info(e.fn).costly ? p_.function : p_.operation);
       }
       default: return cost;
     }
@@ -86,14 +81,14 @@ class Walk {
   }
   Work statement(const Lanes& s, bool vector) { return of_number(of(s.value, vector)); }
   Work statement(const Accumulate& s, bool vector) {
-    const double each = s.value.lanes > 1 ? s.value.lanes : vector ? 1 : alone;
-    return of_number(of(s.value, vector) + each * of_operation);
+    const double each = s.value.lanes > 1 ? s.value.lanes : vector ? 1 : p_.alone;
+    return of_number(of(s.value, vector) + each * p_.operation);
   }
   Work statement(const Assign& s, bool vector) { return of_number(of(s.value, vector)); }
   Work statement(const Store& s, bool vector) {
-    const double each = s.value.lanes > 1 ? s.value.lanes : vector ? 1 : alone;
+    const double each = s.value.lanes > 1 ? s.value.lanes : vector ? 1 : p_.alone;
     return of_number(of(s.index, vector) + of(s.value, vector) +
-                     each * (s.accumulates ? 2 * of_access + of_operation : of_access));
+                     each * (s.accumulates ? 2 * p_.access + p_.operation : p_.access));
   }
   Work statement(const If& s, bool vector) {
     return sum(of_number(of(s.condition, vector)), block(s.body, vector));
@@ -107,7 +102,7 @@ class Walk {
     return w;
   }
   Work statement(const Transpose& s, bool) {
-    return product(product(extent(s.rows), extent(s.columns)), of_number(2 * of_access));
+    return product(product(extent(s.rows), extent(s.columns)), of_number(2 * p_.access));
   }
   Work statement(const Barrier&, bool) { return {}; }
   Work statement(const Comment&, bool) { return {}; }
@@ -115,6 +110,7 @@ class Walk {
   Work statement(const Choose&, bool) { return {}; }
 
   const std::map<std::string, Work>& called_;
+  const Prices p_;
   std::map<std::string, Work> registers_;  // integers
 };
 
@@ -164,8 +160,38 @@ Work extent_of(const Expr& e) {
   }
 }
 
-Work work_of(const Kernel& kernel, const std::map<std::string, Work>& called) {
-  return Walk(called).block(kernel.body, false);
+Work work_of(const Kernel& kernel, const std::map<std::string, Work>& called, const Prices& prices) {
+  return Walk(called, prices).block(kernel.body, false);
+}
+
+std::vector<double> flops_of_kernels(const Module& module) {
+  constexpr Prices flops{1, 1, 1, 1, 0, 1};
+  std::map<std::string, double> bounds;
+  for (const Dim& dim : module.dims) bounds[dim.name] = static_cast<double>(dim.bound);
+  std::map<std::string, Work> called;
+  std::vector<double> result;
+  for (const Kernel& kernel : module.kernels) {
+    Work work = work_of(kernel, called, flops);
+    called[kernel.name] = by_position(work, kernel.counts);
+    if (kernel.launch.threads > 0)
+      work = product(product(work, extent_of(kernel.launch.blocks[0])), of_number(kernel.launch.threads));
+    result.push_back(at(work, bounds));
+  }
+  return result;
+}
+
+double flops_of(const Module& module, const loops::Function& f) {
+  const std::vector<double> kernels = flops_of_kernels(module);
+  double total = 0;
+  for (const Invocation& call : f.calls) {
+    double times = 1;
+    if (call.loop > 0) {
+      const Extent& count = f.loops[call.loop - 1].count;
+      times = static_cast<double>(count.offset + (count.is_fixed() ? 0 : count.scale * module.dims[count.dim.value].bound));
+    }
+    total += times * kernels[call.kernel];
+  }
+  return total;
 }
 
 Work by_position(const Work& w, const std::vector<std::string>& counts) {

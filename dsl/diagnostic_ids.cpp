@@ -43,6 +43,7 @@ const std::vector<DiagnosticId>& diagnostic_ids() {
       {"integer-overflow", "an integer is beyond what can be represented"},
       {"layer-not-here", "a layer is used where no parameters can be owned"},
       {"loss-not-scalar", "what is minimized is no float scalar"},
+      {"memory-limit", "a function needs more memory than --memory-limit allows"},
       {"minimized-twice", "two minimize statements of a step update the same parameter"},
       {"misplaced-ellipsis", "`..` stands where it means nothing"},
       {"misplaced-label", "a call that is no use of a layer has a label"},

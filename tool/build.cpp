@@ -170,7 +170,7 @@ int build(Session& session, const BuildArguments& options) {
   const bool native = options.isa == "native" || (options.isa.empty() && options.binary);
   target.isa = other ? *other : native ? host_isa() : default_isa();
   CompileOptions compile_options{
-      options.emit, {options.dump_after.begin(), options.dump_after.end()}, options.format, target};
+      options.emit, {options.dump_after.begin(), options.dump_after.end()}, options.format, target, options.memory_limit};
   CompileInput input = compile_input(session, *spec);
   // A program for a device runs on the processor too.
   std::optional<Compiled> device;
@@ -181,7 +181,8 @@ int build(Session& session, const BuildArguments& options) {
     device = compile(std::move(for_device), compile_options, session.diagnostics);
     if ((code = report(session)) != exit_ok) return code;
   }
-  CompileOptions processor{"", compile_options.dump_after, options.format, cpp_target()};
+  CompileOptions processor{"", compile_options.dump_after, options.format, cpp_target(),
+                           options.memory_limit};
   processor.target.isa = target.isa;
   const Compiled compiled =
       compile(std::move(input), device ? processor : compile_options, session.diagnostics);

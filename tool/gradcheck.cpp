@@ -54,11 +54,12 @@ int gradcheck(Session& session, const GradcheckArguments& arguments) {
   });
 
   if (arguments.emitted) {
-    Target target = cpp_target();
-    target.isa = host_isa();
-    const Compiled compiled =
-        compile(compile_input(session, *spec), {.emit = "", .dump_after = {}, .format = false, .target = target},
-                session.diagnostics);
+    CompileOptions compiling;
+    compiling.format = false;
+    compiling.target.isa = host_isa();
+    compiling.memory_limit = arguments.memory_limit;
+    const Compiled compiled = compile(compile_input(session, *spec), compiling, session.diagnostics);
+    if (code = report(session); code != exit_ok) return code;
     std::optional<Emitted> emitted = Emitted::load(session, compiled, code);
     if (!emitted) return code;
     const std::vector<Comparison> all = compare_emitted(simple, compiled, *emitted, arguments.seed);

@@ -14,6 +14,7 @@
 #include "codegen/target.h"
 #include "dsl/check.h"
 #include "dsl/diagnostics.h"
+#include "tool/memory_limit.h"
 #include "tool/verbs.h"
 #include "tool/write_files.h"
 
@@ -127,6 +128,20 @@ std::string usage_error(CLI::App& app, const CLI::ParseError& error) {
                      word, near ? fmt::format("; did you mean '{}'?", *near) : "; " + help);
 }
 
+void add_memory_limit(CLI::App& verb, std::int64_t& limit) {
+  verb.add_option_function<std::string>(
+          "--memory-limit",
+          [&limit](const std::string& text) {
+            const std::optional<std::int64_t> bytes = parse_bytes(text);
+            if (!bytes)
+              throw CLI::ValidationError(
+                  "--memory-limit", fmt::format("takes a size like 64MiB, 1.5GB or 65536, not '{}'", text));
+            limit = *bytes;
+          },
+          "Compute values again rather than keep them where a workspace would take more than this")
+      ->type_name("SIZE");
+}
+
 int run(Session& session, int argc, char** argv) {
   CLI::App app{"gradc compiles neural networks, described in a text file, to C++.", "gradc"};
   app.set_version_flag("--version", version(), "Print the version, and what this build lacks");
@@ -176,6 +191,7 @@ int run(Session& session, int argc, char** argv) {
   build_verb->add_flag("!--no-format", build_options.format, "Leave the layout of the printer");
   build_verb->add_flag("--force", build_options.force,
                        "Replace existing files that gradc did not write");
+  add_memory_limit(*build_verb, build_options.memory_limit);
   build_verb->callback([&] { call(build, build_options); });
 
   CheckArguments check_options;
@@ -192,6 +208,10 @@ int run(Session& session, int argc, char** argv) {
       ->add_option("--dim", sizes, "name=size: count for that size of a bounded dim (default: 1)")
       ->allow_extra_args(false);
   stats_verb->add_flag("--json", stats_options.json, "Print JSON");
+  stats_verb->add_option("--target", stats_options.target, "What the memory is planned for")
+      ->check(CLI::IsMember(target_names()))
+      ->capture_default_str();
+  add_memory_limit(*stats_verb, stats_options.memory_limit);
   stats_verb->callback([&] {
     for (const std::string& size : sizes) {
       const std::size_t equals = size.find('=');
@@ -214,6 +234,7 @@ int run(Session& session, int argc, char** argv) {
                            "Leave out the comparison with compiled code");
   gradcheck_verb->add_flag("--strict", gradcheck_options.strict,
                            "Fail where a custom op has another gradient than its derivative");
+  add_memory_limit(*gradcheck_verb, gradcheck_options.memory_limit);
   gradcheck_verb->callback([&] { call(gradcheck, gradcheck_options); });
 
   ExplainArguments explain_options;

@@ -2,11 +2,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "codegen/compile.h"
 #include "codegen/signatures.h"
+#include "codegen/work.h"
 #include "tool/compile_spec.h"
 #include "tool/count.h"
 #include "tool/verbs.h"
@@ -29,11 +31,19 @@ struct StepCount {
   std::int64_t gradient_memory = 0;  // bytes of the workspace that only these write
 };
 
+// What keeping within a limit takes.
+struct Limited {
+  std::string function;
+  std::int64_t without = 0, with = 0;        // peak workspace
+  double flops_without = 0, flops_added = 0;  // with every dim at its bound; on a grid those of idle threads too
+};
+
 struct Stats {
   std::vector<StepCount> steps;
   std::vector<LayerCount> layers;
   std::vector<FunctionCount> functions;
   std::vector<loops::MemoryReport> memory;
+  std::vector<Limited> limited;
   std::int64_t parameters = 0, parameter_bytes = 0, state_bytes = 0, workspace_bytes = 0;
 };
 
@@ -105,6 +115,25 @@ std::int64_t gradient_memory(const loops::Module& module, const std::string& ste
   return bytes;
 }
 
+double flops(const loops::Module& module, const std::string& function) {
+  double total = 0;
+  for (const loops::Function& f : module.functions) {
+    const bool evaluates = f.entry == loops::Entry::evaluate || f.entry == loops::Entry::init;
+    if (f.spec_name == function && !evaluates) total += flops_of(module, f);
+  }
+  return total;
+}
+
+std::vector<Limited> compare(const loops::Module& without, const loops::Module& with) {
+  std::vector<Limited> result;
+  for (std::size_t k = 0; k < without.memory.size(); ++k) {
+    const std::string& function = without.memory[k].function;
+    const double before = flops(without, function);
+    result.push_back({function, without.memory[k].peak, with.memory[k].peak, before, flops(with, function) - before});
+  }
+  return result;
+}
+
 // Columns as wide as their widest cell; `right` says which are numbers.
 std::string columns(const std::vector<std::vector<std::string>>& rows,
                     const std::vector<bool>& right) {
@@ -174,6 +203,14 @@ void print_text(const Spec& spec, const Stats& stats, const DimSizes& dims) {
   for (const loops::MemoryReport& m : stats.memory)
     rows.push_back({m.function, grouped(m.saved), grouped(m.peak), grouped(m.lower_bound)});
   fmt::print("{}\n", columns(rows, {false, true, true, true}));
+  if (!stats.limited.empty()) {
+    rows = {{"with the limit", "peak without", "peak with", "FLOPs", "FLOPs added", ""}};
+    for (const Limited& l : stats.limited)
+      rows.push_back({l.function, grouped(l.without), grouped(l.with), grouped(std::llround(l.flops_without)),
+                      grouped(std::llround(l.flops_added)),
+                      fmt::format("{:+.1f} %", l.flops_without > 0 ? 100 * l.flops_added / l.flops_without : 0.0)});
+    fmt::print("{}\n", columns(rows, {false, true, true, true, true, true}));
+  }
   fmt::print("parameters {} bytes, state {} bytes, workspace {} bytes\n\n",
              grouped(stats.parameter_bytes), grouped(stats.state_bytes),
              grouped(stats.workspace_bytes));
@@ -237,6 +274,12 @@ void print_json(const Spec& spec, const Stats& stats, const DimSizes& dims) {
                               {"saved_for_backward", m.saved},
                               {"peak", m.peak},
                               {"lower_bound", m.lower_bound}});
+  for (const Limited& l : stats.limited)
+    json["limited"].push_back({{"function", l.function},
+                               {"peak_without", l.without},
+                               {"peak", l.with},
+                               {"flops_without", std::llround(l.flops_without)},
+                               {"flops_added", std::llround(l.flops_added)}});
   json["parameter_bytes"] = stats.parameter_bytes;
   json["state_bytes"] = stats.state_bytes;
   json["workspace_bytes"] = stats.workspace_bytes;
@@ -268,9 +311,15 @@ int stats(Session& session, const StatsArguments& options) {
   code = report(session);
   if (code != exit_ok) return code;
   stats.functions = count_functions(simple, options.dims);
-  const Compiled compiled =
-      compile(compile_input(session, *spec), {.emit = "memory", .dump_after = {}, .format = false},
-              session.diagnostics);
+  CompileOptions compiling{"memory", {}, false, *target_named(options.target)};
+  Compiled compiled = compile(compile_input(session, *spec), compiling, session.diagnostics);
+  if (options.memory_limit > 0) {
+    compiling.memory_limit = options.memory_limit;
+    const loops::Module without = std::move(compiled.module);
+    compiled = compile(compile_input(session, *spec), compiling, session.diagnostics);
+    if ((code = report(session)) != exit_ok) return code;
+    stats.limited = compare(without, compiled.module);
+  }
   const loops::Module& module = compiled.module;
   stats.memory = module.memory;
   for (const Function& function : simple.functions) {

@@ -45,6 +45,7 @@ struct BuildArguments {
   std::vector<std::string> dump_after;
   bool format = true;
   bool force = false;
+  std::int64_t memory_limit = 0;  // bytes; 0: none
 };
 int build(Session&, const BuildArguments&);
 
@@ -57,6 +58,8 @@ struct StatsArguments {
   SpecArguments spec;
   std::map<std::string, std::int64_t> dims;  // sizes to count for; the others count 1
   bool json = false;
+  std::string target = "cpp";
+  std::int64_t memory_limit = 0;  // bytes; 0: none
 };
 int stats(Session&, const StatsArguments&);
 
@@ -65,6 +68,7 @@ struct GradcheckArguments {
   std::uint64_t seed = 1;
   bool emitted = true;  // also compare with the compiled program
   bool strict = false;  // the gradient of a custom op has to be the derivative
+  std::int64_t memory_limit = 0;  // bytes, of the emitted code; 0: none
 };
 int gradcheck(Session&, const GradcheckArguments&);
 

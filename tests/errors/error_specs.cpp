@@ -1,6 +1,6 @@
 // error_specs.cpp: every spec in this folder is wrong; what is said about it is compared in full.
 //
-// A first line `// -D name=value …` overrides constants. Each diagnostic id has a spec named after
+// A first line `// -D name=value …` overrides constants, `// --memory-limit bytes` limits memory. Each diagnostic id has a spec named after
 // it, perhaps with a suffix after `_`. GRADC_UPDATE_GOLDEN=1 rewrites the expected outputs.
 #include <algorithm>
 #include <cstdlib>
@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "catch.h"
+#include "codegen/compile.h"
 #include "dsl/ast_to_graph.h"
 #include "dsl/differentiate.h"
 
@@ -49,6 +50,14 @@ SpecOptions options_of(const std::string& text) {
   return options;
 }
 
+// After `// --memory-limit`.
+std::int64_t memory_limit_of(const std::string& text) {
+  std::istringstream words(text.substr(0, text.find('\n')));
+  std::string comment, option;
+  std::int64_t limit = 0;
+  return words >> comment >> option >> limit && option == "--memory-limit" ? limit : 0;
+}
+
 std::string id_of(const fs::path& spec) {
   const std::string stem = spec.stem().string();
   return stem.substr(0, stem.find('_'));
@@ -66,6 +75,11 @@ TEST_CASE("wrong specs are told what is wrong with them") {
     Spec result =
         ast_to_graph(spec.filename().string(), options_of(read(spec)), sources, diagnostics);
     if (!diagnostics.has_errors()) check_gradients(result.graph, diagnostics);
+    if (const std::int64_t limit = memory_limit_of(read(spec)); limit > 0 && !diagnostics.has_errors()) {
+      CompileOptions options;
+      options.memory_limit = limit;
+      compile({"limited", result.graph, {}, {}, {}}, options, diagnostics);
+    }
     CHECK(diagnostics.has_errors());
     const bool named = std::any_of(diagnostics.all().begin(), diagnostics.all().end(),
                                    [&](const Diagnostic& d) { return d.id == id_of(spec); });

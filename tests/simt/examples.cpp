@@ -172,6 +172,11 @@ TEST_CASE("examples compute as CUDA what they do as C++") { compare(examples(fal
 
 TEST_CASE("the examples of cs671 compute as CUDA what they do as C++") { compare(examples(true)); }
 
+TEST_CASE("within a limit of memory CUDA computes what C++ does") {
+  compare({{source / "examples/cs671/vae.nn", "vae_limited", "INT64_MAX", {"--memory-limit=200kB"}},
+           {source / "examples/resnet/resnet.nn", "resnet_limited", "3", {"--memory-limit=3500kB"}}});
+}
+
 TEST_CASE("CUDA is called from C, where errors are numbers") {
   const TemporaryFolder folder;
   write_text(folder.path() / "line.nn",

@@ -57,7 +57,7 @@ Finished compare(const fs::path& folder, const std::vector<std::string>& names, 
                  const std::vector<std::string>& level, const std::vector<std::string>& sanitizer,
                  const std::string& argument = "") {
   std::vector<std::string> command = {compiler, "-std=c++17", "-g1", "-ffp-contract=fast", "-pthread", "-I.",
-                                      "-I" + (source / "runtime").string()};
+                                      "-I" + (source / "runtime").string(), "-I" + (source / "tests").string()};
   for (const auto* more : {&strict, &level, &sanitizer}) command.insert(command.end(), more->begin(), more->end());
   command.push_back((source / "tests/threads/compare_parts.cpp").string());
   for (const std::string& name : names) command.push_back(name + ".cpp");
