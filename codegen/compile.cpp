@@ -36,6 +36,8 @@ struct Work {
   std::vector<std::vector<KernelPlan>> kernels = {};  // per plan
   loops::Module module = {};
   std::string header = {}, source = {}, main = {};
+  std::vector<Variant> variants = {};  // instead of the module, whose kernels are then of no use
+  std::vector<VariantSource> variant_sources = {};
 };
 
 void stabilize(Work& w) {
@@ -51,16 +53,30 @@ void write_loops(Work& w) {
   w.module = graph_to_loops(w.graph, w.plans, w.kernels, {w.input.name, w.input.place, w.options.target});
 }
 
+// One workspace serves all variants, and a function takes a team if any of them can share it.
+void agree(loops::Module& module, const std::vector<Variant>& variants) {
+  for (const Variant& v : variants) {
+    module.workspace_bytes = std::max(module.workspace_bytes, v.module.workspace_bytes);
+    for (std::size_t f = 0; f < module.functions.size(); ++f)
+      if (module.functions[f].work.empty()) module.functions[f].work = v.module.functions[f].work;
+  }
+}
+
 void write_text(Work& w) {
+  agree(w.module, w.variants);
   ScaffoldInput scaffold{w.module,         w.input.provenance, w.input.program,    position_limits(w.graph), {},
                          w.options.target, w.input.model_name, w.input.device_module};
   if (w.input.place)
     for (const Function& function : w.graph.functions)
       if (function.span.valid()) scaffold.places[function.name] = w.input.place(function.span);
+  scaffold.variants = w.variants;
   const auto layout = [&](std::string text) { return w.options.format ? format(text) : text; };
   w.header = layout(header_text(scaffold));
   w.source = layout(source_text(scaffold));
   w.main = layout(main_text(scaffold));
+  for (const Variant& v : w.variants)
+    w.variant_sources.push_back(
+        {v.isa, w.module.name + "_" + identifier_of(v.isa) + ".cpp", layout(variant_text(scaffold, v))});
 }
 
 // How what a stage left is shown, and what must hold of it.
@@ -136,13 +152,30 @@ const std::vector<StageName>& stage_names() {
 }
 
 Compiled compile(CompileInput input, const CompileOptions& options, Diagnostics& diagnostics) {
+  std::vector<Variant> variants;
+  for (const Isa& isa : options.isas) {
+    CompileOptions one{.emit = "", .dump_after = {}, .format = options.format, .target = options.target,
+                       .memory_limit = options.memory_limit};
+    one.target.isa = isa;
+    Diagnostics said_below;  // by the stages for the first of them
+    Work work{input, one, said_below};
+    run(work, "ast_to_graph", "parallelize", nullptr);
+    if (said_below.has_errors()) {
+      Work again{std::move(input), one, diagnostics};
+      run(again, "ast_to_graph", "parallelize", nullptr);
+      return {};
+    }
+    variants.push_back({isa, std::move(work.module)});
+  }
   Work work{std::move(input), options, diagnostics};
+  work.variants = std::move(variants);
   Compiled result;
   run(work, "ast_to_graph", "loops_to_text", &result);
   result.module = std::move(work.module);
   result.header = std::move(work.header);
   result.source = std::move(work.source);
   result.main = std::move(work.main);
+  result.variants = std::move(work.variant_sources);
   return result;
 }
 

@@ -47,6 +47,14 @@ struct CompileOptions {
   bool format = true;
   Target target = cpp_target();
   std::int64_t memory_limit = 0;  // bytes of each workspace; 0: as many as it takes
+  std::vector<Isa> isas = {};  // several: a source for each, and one that chooses among them when the program runs
+};
+
+// A source for one set of instructions.
+struct VariantSource {
+  Isa isa;
+  std::string file;  // "digits_x86_64_v4.cpp"
+  std::string text;
 };
 
 struct Compiled {
@@ -54,6 +62,7 @@ struct Compiled {
   std::vector<Dump> dumps;
   loops::Module module;
   std::string header, source, main;
+  std::vector<VariantSource> variants;
 };
 
 // Errors (a parameter no gradient reaches) go to the diagnostics; the result is then only

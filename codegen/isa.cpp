@@ -1,7 +1,10 @@
 // isa.cpp: the instruction sets.
 #include "codegen/isa.h"
 
+#include <string>
+
 #include "dsl/check.h"
+#include "runtime/gradc/isa.h"
 
 namespace gradc {
 
@@ -29,19 +32,15 @@ const Isa& default_isa() {
 }
 
 const Isa& host_isa() {
-#if defined(__x86_64__)
-  __builtin_cpu_init();
-  const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
-  const bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-                  __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
-  const char* const name = v4 ? "x86-64-v4" : v3 ? "x86-64-v3" : "x86-64-v2";
-#elif defined(__aarch64__)
-  const char* const name = "armv8-a";
-#else
-  const char* const name = "scalar";
-#endif
-  const Isa* const isa = isa_named(name);
-  return isa ? *isa : default_isa();
+  for (const Isa& isa : isas())
+    if (has_isa(std::string(isa.name).c_str())) return isa;
+  return default_isa();
+}
+
+std::string identifier_of(const Isa& isa) {
+  std::string name(isa.name);
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
 }
 
 }  // namespace gradc

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -22,7 +23,7 @@ struct Isa {
   bool vectors() const { return lanes(DType::f32) > 1; }
 };
 
-const std::vector<Isa>& isas();
+const std::vector<Isa>& isas();  // the richest of each kind of processor first
 const Isa* isa_named(std::string_view);
 
 // What programs are written for if nobody says otherwise: nearly every x86 processor in use has it.
@@ -31,5 +32,8 @@ const Isa& default_isa();
 // The richest set that this machine's processor has: for what is run where it is compiled. What gradc emits doesn't
 // depend on it unless asked for.
 const Isa& host_isa();
+
+// "x86_64_v4": the namespace of what is for it alone.
+std::string identifier_of(const Isa&);
 
 }  // namespace gradc

@@ -18,6 +18,12 @@ struct Provenance {
   std::string hash;                // of their texts, hexadecimal
 };
 
+// The same network as written for one of several sets of instructions.
+struct Variant {
+  Isa isa;
+  loops::Module module;
+};
+
 struct ScaffoldInput {
   const loops::Module& module;
   const Provenance& provenance;
@@ -29,10 +35,12 @@ struct ScaffoldInput {
   const Target& target = cpp_target();
   std::string model_name;     // as programs and checkpoints know it; empty: the module's
   std::string device_module;  // the module of the same network for a device, if main is to offer it too
+  std::vector<Variant> variants = {};  // the source chooses among them, each of which has a source of its own
 };
 
 std::string header_text(const ScaffoldInput&);
 std::string source_text(const ScaffoldInput&);
+std::string variant_text(const ScaffoldInput&, const Variant&);
 std::string main_text(const ScaffoldInput&);
 
 // 128 bits of a text, hexadecimal; the same on every machine. For telling specs apart, not against

@@ -16,14 +16,14 @@ constexpr std::string_view version_template = R"(
 #endif
 )";
 
-std::string list(const Signature& s, const std::string* body) {
+std::string list(const Signature& s, const std::string* body, bool defaults) {
   std::string text;
   for (const SignatureArgument& argument : s.arguments) {
     if (!text.empty()) text += ", ";
     text += argument.type;
     text += body && !mentions(*body, argument.name) ? " /*" + argument.name + "*/"
                                                     : " " + argument.name;
-    if (!body && argument.role == Role::team) text += " = nullptr";
+    if (!body && defaults && argument.role == Role::team) text += " = nullptr";
   }
   return text;
 }
@@ -44,8 +44,8 @@ std::string version_check() {
   return fill(version_template, {{"version", version}, {"version_again", version}});
 }
 
-std::string declaration(const Signature& s, const std::string* body) {
-  return fmt::format("{} {}({})", s.result, s.name, list(s, body));
+std::string declaration(const Signature& s, const std::string* body, bool defaults) {
+  return fmt::format("{} {}({})", s.result, s.name, list(s, body, defaults));
 }
 
 std::string c_declaration(const Signature& s, bool together) {

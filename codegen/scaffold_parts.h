@@ -17,7 +17,7 @@ std::string version_check();
 
 // `void classify_forward(const Parameters& parameters, …)`; without a body its default argument is there too; with a body's text at hand, arguments
 // it does not name stand without their names, so that no compiler warns of them.
-std::string declaration(const Signature&, const std::string* body = nullptr);
+std::string declaration(const Signature&, const std::string* body = nullptr, bool defaults = true);
 // `together`: of the function that threads share.
 std::string c_declaration(const Signature&, bool together = false);
 

@@ -38,6 +38,30 @@ const gradc::Model& model() { return the_model; }
 }  // namespace $module_end$
 $c_interface$)";
 
+// For one set of instructions: functions alone.
+constexpr std::string_view variant_template = R"(
+$banner$
+// For processors with $isa$$flags$.
+#include "$module$.hpp"
+
+$includes$
+$version_check$
+namespace $namespace$ {
+
+$kernels$
+$functions$
+}  // namespace $namespace_end$
+)";
+
+constexpr std::string_view choice_template = R"(
+// Written for several sets of instructions, each in a file of its own. The number of the one that is used: the first
+// that this processor has, or the one that GRADC_ISA names in the environment.
+static int instructions() {
+  static const int chosen = gradc::choose_isa({$names$});
+  return chosen;
+}
+)";
+
 constexpr std::string_view c_template = R"(
 
 // ---- the C interface
@@ -101,6 +125,34 @@ std::string function_text(const loops::Module& module, const Signature& s, const
   text += body;
   if (returns) text += "  return result;\n";
   return text + "}\n\n";
+}
+
+// ---- several sets of instructions
+
+std::string variant_declarations(const ScaffoldInput& input) {
+  std::string text, names;
+  for (const Variant& variant : input.variants) {
+    text += fmt::format("namespace {} {{\n", identifier_of(variant.isa));
+    for (const Signature& s : signatures(variant.module, input.target).functions) text += declaration(s) + ";\n";
+    text += "}\n\n";
+    names += fmt::format("{}\"{}\"", names.empty() ? "" : ", ", variant.isa.name);
+  }
+  return text + fill(choice_template, {{"names", names}});
+}
+
+// Calls number `k` of the functions of whichever variant the processor can run best.
+std::string choosing_function(const ScaffoldInput& input, const Signature& s, std::size_t k) {
+  std::string text = declaration(s, nullptr, false) + " {\n  switch (instructions()) {\n";
+  for (std::size_t v = 0; v < input.variants.size(); ++v) {
+    const Variant& variant = input.variants[v];
+    const Signature of_it = signatures(variant.module, input.target).functions[k];
+    std::string arguments;  // threads may share a function with one set and not with another
+    for (const SignatureArgument& argument : of_it.arguments) arguments += (arguments.empty() ? "" : ", ") + argument.name;
+    const bool last = v + 1 == input.variants.size();
+    text += last ? "    default: " : fmt::format("    case {}: ", v);
+    text += fmt::format("return {}::{}({});\n", identifier_of(variant.isa), of_it.name, arguments);
+  }
+  return text + "  }\n}\n\n";
 }
 
 // ---- the tables
@@ -335,13 +387,34 @@ std::string c_function(const loops::Module& module, const Signature& s, bool tog
 
 }  // namespace
 
+std::string variant_text(const ScaffoldInput& input, const Variant& variant) {
+  loops::Module module = variant.module;
+  module.name += "::" + identifier_of(variant.isa);
+  std::string functions;
+  for (const Signature& s : signatures(module, input.target).functions) functions += function_text(module, s, input.target);
+  const std::string file = fmt::format("{}_{}.cpp", variant.module.name, identifier_of(variant.isa));
+  const std::string flags = variant.isa.flags.empty() ? "" : fmt::format(": compile it with {}", variant.isa.flags);
+  return fill(variant_template, {{"banner", banner(input.provenance, file)},
+                                 {"isa", std::string(variant.isa.name)},
+                                 {"flags", flags},
+                                 {"module", variant.module.name},
+                                 {"includes", std::string(input.target.source_includes)},
+                                 {"version_check", version_check()},
+                                 {"namespace", module.name},
+                                 {"kernels", kernels_to_text(module, input.target)},
+                                 {"functions", functions},
+                                 {"namespace_end", module.name}});
+}
+
 std::string source_text(const ScaffoldInput& input) {
   const loops::Module& module = input.module;
   const bool grid = input.target.grid();
   const Signatures all = signatures(module, input.target);
+  const bool chooses = !input.variants.empty();
   std::string functions, c_functions;
-  for (const Signature& s : all.functions) {
-    functions += function_text(module, s, input.target);
+  for (std::size_t k = 0; k < all.functions.size(); ++k) {
+    const Signature& s = all.functions[k];
+    functions += chooses ? choosing_function(input, s, k) : function_text(module, s, input.target);
     c_functions += c_function(module, s);
   }
   for (const Signature& s : all.functions)
@@ -354,10 +427,10 @@ std::string source_text(const ScaffoldInput& input) {
                                 {"module", module.name},
                                 {"version_check", version_check()},
                                 {"module_again", module.name},
-                                {"kernels", kernels_to_text(module, input.target)},
+                                {"kernels", chooses ? variant_declarations(input) : kernels_to_text(module, input.target)},
                                 {"functions", functions},
                                 {"tables", tables(input, all)},
-                                {"includes", std::string(input.target.source_includes)},
+                                {"includes", chooses ? "#include \"gradc/isa.h\"\n" : std::string(input.target.source_includes)},
                                 {"module_end", module.name},
                                 {"c_interface", c_interface}});
 }

@@ -59,6 +59,40 @@ std::optional<DeviceObjects> compile_device(Session& session, const Compiled& co
   return std::nullopt;
 }
 
+// The object file of a source for one set of instructions; nothing, with `code` set and everything said, if that fails.
+std::optional<std::string> compile_variant(Session& session, const VariantSource& variant, const RuntimeFiles& runtime,
+                                           const std::string& directory, int& code) {
+  if (const auto failed = write_files(directory, {{variant.file, variant.text}})) {
+    code = fail(session, exit_io, *failed);
+    return std::nullopt;
+  }
+  const std::string object = directory + "/" + variant.file + ".o";
+  std::vector<std::string> command = host_compiler();
+  for (const std::string& flag : host_flags(&variant.isa)) command.push_back(flag);
+  command.insert(command.end(),
+                 {"-I", runtime.include, "-I", directory, "-c", directory + "/" + variant.file, "-o", object});
+  const HostResult result = run_program(command);
+  if (result.status == 0) return object;
+  std::fwrite(result.output.data(), 1, result.output.size(), stderr);
+  code = fail(session, exit_host,
+              fmt::format("the host compiler '{}' failed with status {} for --isa={}; $CXX chooses another", command[0],
+                          result.status, variant.isa.name));
+  return std::nullopt;
+}
+
+// What the text is written for, the richest first.
+std::vector<Isa> wanted_isas(const BuildArguments& options) {
+  std::vector<Isa> wanted;
+  const auto names = [&](const Isa& isa) {
+    return std::any_of(options.isas.begin(), options.isas.end(), [&](const std::string& name) {
+      return name == isa.name || (name == "native" && isa.name == host_isa().name);
+    });
+  };
+  std::copy_if(isas().begin(), isas().end(), std::back_inserter(wanted), names);
+  if (wanted.empty()) wanted.push_back(options.binary ? host_isa() : default_isa());
+  return wanted;
+}
+
 // Compiles the emitted files into the program `output`, which appears only when it is complete.
 int compile_binary(Session& session, const BuildArguments& options, const Compiled& compiled,
                    const Compiled* device, const Target& target, const Isa* isa, const fs::path& output) {
@@ -84,19 +118,27 @@ int compile_binary(Session& session, const BuildArguments& options, const Compil
   std::error_code ignored;
   const fs::path spec_directory =
       fs::weakly_canonical(fs::path(options.spec.path), ignored).parent_path();
+  std::vector<std::string> variants;  // objects, each compiled for its processor
+  for (const VariantSource& v : compiled.variants) {
+    const auto object = compile_variant(session, v, *runtime, directory.path(), code);
+    if (!object) return code;
+    variants.push_back(*object);
+  }
   std::vector<std::string> command = objects ? objects->link : host_compiler();
   if (objects) {  // its compiler hands the C++ and the last word to the host's
     for (const std::string& flag : host_flags(isa))
       if (flag.starts_with("-f") || flag.starts_with("-m")) command.insert(command.end(), {"-Xcompiler", flag});
     command.insert(command.end(), {objects->object, "-Xcompiler", "-pthread"});
   } else {
-    for (const std::string& flag : host_flags(isa)) command.push_back(flag);
+    for (const std::string& flag : variants.empty() ? host_flags(isa) : host_flags(isa_named("scalar")))
+      command.push_back(flag);
   }
   command.push_back("-DGRADC_SPEC_DIRECTORY=" + string_literal(spec_directory.string()));
   command.insert(command.end(),
                  {"-I", runtime->include, "-I", directory.path(), "-o", unfinished.string()});
   for (const OutputFile& file : files)
     if (file.name.ends_with(".cpp")) command.push_back(directory.path() + "/" + file.name);
+  command.insert(command.end(), variants.begin(), variants.end());
   command.push_back(runtime->driver);
   for (const std::string& link : runtime->links)
     if (!objects || link.starts_with("-l")) command.push_back(link);
@@ -165,12 +207,18 @@ int build(Session& session, const BuildArguments& options) {
 
   const Target* const emitted = target_named(options.emit);  // --emit=cuda names its target
   Target target = emitted ? *emitted : *target_named(options.target);
-  // What it is made for, if not for this very machine.
-  const Isa* const other = options.isa.empty() || options.isa == "native" ? nullptr : isa_named(options.isa);
-  const bool native = options.isa == "native" || (options.isa.empty() && options.binary);
-  target.isa = other ? *other : native ? host_isa() : default_isa();
+  const std::vector<Isa> wanted = wanted_isas(options);
+  target.isa = wanted.front();
+  const bool several = wanted.size() > 1;
+  if (several && (target.grid() || !options.emit.empty()))
+    return fail(session, exit_usage,
+                fmt::format("--isa with several sets of instructions goes with files or a program of --target={} alone",
+                            cpp_target().name));
+  // Compiled for this very machine, if nothing else is named.
+  const bool named = !options.isas.empty() && options.isas.front() != "native";
   CompileOptions compile_options{
-      options.emit, {options.dump_after.begin(), options.dump_after.end()}, options.format, target, options.memory_limit};
+      options.emit, {options.dump_after.begin(), options.dump_after.end()}, options.format, target,
+      options.memory_limit, several ? wanted : std::vector<Isa>{}};
   CompileInput input = compile_input(session, *spec);
   // A program for a device runs on the processor too.
   std::optional<Compiled> device;
@@ -181,8 +229,7 @@ int build(Session& session, const BuildArguments& options) {
     device = compile(std::move(for_device), compile_options, session.diagnostics);
     if ((code = report(session)) != exit_ok) return code;
   }
-  CompileOptions processor{"", compile_options.dump_after, options.format, cpp_target(),
-                           options.memory_limit};
+  CompileOptions processor{"", compile_options.dump_after, options.format, cpp_target(), options.memory_limit, {}};
   processor.target.isa = target.isa;
   const Compiled compiled =
       compile(std::move(input), device ? processor : compile_options, session.diagnostics);
@@ -212,13 +259,14 @@ int build(Session& session, const BuildArguments& options) {
                   fmt::format("-o '{}' is a directory; with --binary it names the program",
                               options.output));
     fs::create_directories(output.parent_path(), failed);
-    code = compile_binary(session, options, compiled, device ? &*device : nullptr, target, other, output);
+    code = compile_binary(session, options, compiled, device ? &*device : nullptr, target, named ? &target.isa : nullptr, output);
     return code != exit_ok ? code : write_depfile(session, options, *spec, {output.string()});
   }
   const fs::path directory =
       fs::absolute(options.output.empty() ? "." : options.output).lexically_normal();
   std::vector<OutputFile> files = {{name + ".hpp", compiled.header},
                                    {name + std::string(target.extension), compiled.source}};
+  for (const VariantSource& v : compiled.variants) files.push_back({v.file, v.text});
   if (options.with_main) files.push_back({name + "_main.cpp", compiled.main});
   if (const auto failed = write_files(directory.string(), files, {.force = options.force}))
     return fail(session, exit_io, *failed);

@@ -169,9 +169,12 @@ int run(Session& session, int argc, char** argv) {
       ->check(CLI::IsMember(target_names()))
       ->capture_default_str();
   build_verb
-      ->add_option("--isa", build_options.isa,
-                   fmt::format("The instructions to write for (default: {}; with --binary native, this machine's)",
+      ->add_option("--isa", build_options.isas,
+                   fmt::format("The instructions to write for (default: {}; with --binary native, this machine's); of "
+                               "several, a,b,…, the best is chosen when the network runs",
                                default_isa().name))
+      ->delimiter(',')
+      ->allow_extra_args(false)
       ->check(CLI::IsMember(isa_names()));
   build_verb->add_flag("--binary", build_options.binary,
                        "Compile a standalone program with $CXX (c++ if unset)");

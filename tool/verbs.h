@@ -36,7 +36,8 @@ struct SpecArguments {
 struct BuildArguments {
   SpecArguments spec;
   std::string target = "cpp";
-  std::string isa;  // of the processor; "native": this machine's; empty: that for a binary, else the default one
+  // Of the processor, one or several: "native" is this machine's; none: that for a binary, else the default one.
+  std::vector<std::string> isas;
   bool binary = false;
   bool with_main = false;  // write <spec>_main.cpp too
   std::string output;      // a directory, or with `binary` the program

@@ -6,7 +6,9 @@
 
 #include "gradc/qualify.h"
 
-namespace gradc::math_detail {
+namespace gradc {
+inline namespace GRADC_PROCESSOR {
+namespace math_detail {
 
 GRADC_BOTH inline float float_of(std::uint32_t bits) {
   float x;
@@ -27,4 +29,6 @@ GRADC_BOTH inline float power_of_two(std::int32_t n) {
   return float_of(static_cast<std::uint32_t>(n + 127) << 23);
 }
 
-}  // namespace gradc::math_detail
+}  // namespace math_detail
+}  // namespace GRADC_PROCESSOR
+}  // namespace gradc

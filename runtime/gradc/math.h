@@ -15,6 +15,7 @@
 #include "gradc/trigonometry.h"
 
 namespace gradc {
+inline namespace GRADC_PROCESSOR {
 
 namespace math_detail {
 
@@ -122,12 +123,12 @@ GRADC_BOTH inline double log1pexp(double x) {
 
 // ---------------------------------------------------------------- f32
 
-GRADC_BOTH inline float sqrt(float x) { return std::sqrt(x); }
-GRADC_BOTH inline float abs(float x) { return std::fabs(x); }
+GRADC_BOTH inline float sqrt(float x) { return ::sqrtf(x); }
+GRADC_BOTH inline float abs(float x) { return ::fabsf(x); }
 GRADC_BOTH inline float sign(float x) { return x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : x; }
-GRADC_BOTH inline float floor(float x) { return std::floor(x); }
-GRADC_BOTH inline float ceil(float x) { return std::ceil(x); }
-GRADC_BOTH inline float round(float x) { return std::nearbyint(x); }
+GRADC_BOTH inline float floor(float x) { return ::floorf(x); }
+GRADC_BOTH inline float ceil(float x) { return ::ceilf(x); }
+GRADC_BOTH inline float round(float x) { return ::nearbyintf(x); }
 
 GRADC_BOTH inline float exp(float x) {
   using namespace math_detail;
@@ -235,4 +236,5 @@ GRADC_BOTH inline float log1pexp(float x) {
   return x > 0.0f ? x + l : l;
 }
 
+}  // namespace GRADC_PROCESSOR
 }  // namespace gradc

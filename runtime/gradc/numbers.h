@@ -9,6 +9,7 @@
 #include "gradc/qualify.h"
 
 namespace gradc {
+inline namespace GRADC_PROCESSOR {
 
 // Elements at a byte offset of a workspace.
 template <class T>
@@ -37,4 +38,5 @@ GRADC_BOTH constexpr T nan() {
 constexpr std::int64_t lowest_integer = std::numeric_limits<std::int64_t>::min();
 constexpr std::int64_t highest_integer = std::numeric_limits<std::int64_t>::max();
 
+}  // namespace GRADC_PROCESSOR
 }  // namespace gradc

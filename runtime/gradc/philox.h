@@ -21,6 +21,7 @@
 #include "gradc/qualify.h"
 
 namespace gradc {
+inline namespace GRADC_PROCESSOR {
 
 struct PhiloxWords {
   std::uint32_t word[4];
@@ -156,4 +157,5 @@ GRADC_BOTH constexpr float random_normal(std::uint64_t seed, std::uint32_t step,
                                 static_cast<double>(random_normal(seed, step, stream, element)));
 }
 
+}  // namespace GRADC_PROCESSOR
 }  // namespace gradc

@@ -11,6 +11,7 @@
 #include "gradc/qualify.h"
 
 namespace gradc {
+inline namespace GRADC_PROCESSOR {
 
 namespace math_detail {
 
@@ -53,7 +54,7 @@ GRADC_BOTH inline float exp2_of(double t) {
 
 GRADC_BOTH inline float pow(float x, float y) {
   using namespace math_detail;
-  const float a = std::fabs(x);
+  const float a = ::fabsf(x);
   // No more is needed of y where |x| is not 1; where it is, 0 times this is 0.
   float limited = y > 1e12f ? 1e12f : y;
   limited = limited < -1e12f ? -1e12f : limited;
@@ -65,7 +66,7 @@ GRADC_BOTH inline float pow(float x, float y) {
   const float magnitude = exp2_of(t);
   // Without && and ||, which are branches.
   const float half = 0.5f * y;
-  const bool whole = std::floor(y) == y, odd = whole & (std::floor(half) != half);
+  const bool whole = ::floorf(y) == y, odd = whole & (std::floor(half) != half);
   const float with_sign = with_sign_of(magnitude, x), power = odd ? with_sign : magnitude;
   const bool undefined = (x != x) | (y != y) | ((x < 0.0f) & (a < HUGE_VALF) & !whole);
   const float defined = undefined ? float_of(0x7fc00000u) : power;
@@ -73,4 +74,5 @@ GRADC_BOTH inline float pow(float x, float y) {
   return one ? 1.0f : defined;
 }
 
+}  // namespace GRADC_PROCESSOR
 }  // namespace gradc

@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <thread>
 
+#include "gradc/qualify.h"
+
 #if defined(__linux__)
 #include <linux/futex.h>
 #include <sys/syscall.h>
@@ -16,6 +18,7 @@
 #endif
 
 namespace gradc {
+inline namespace GRADC_PROCESSOR {
 
 // Tells a processor that a thread waits for another.
 inline void spin_once() {
@@ -103,6 +106,8 @@ class Thread {
   Barrier* barrier_ = nullptr;
 };
 
+}  // namespace GRADC_PROCESSOR
+
 // Threads at the disposal of one caller. `run` calls work(context, k) for k from 0 to parts - 1, each on a thread of its
 // own and all at the same time (they wait for each other), one of them may be the caller's; it returns when all have
 // returned.
@@ -112,6 +117,8 @@ struct Team {
   // Work that is worth a thread: some ten microseconds of it, in the units in which functions count theirs.
   std::int64_t least_work = 1000000;
 };
+
+inline namespace GRADC_PROCESSOR {
 
 // Runs a function with as many threads of the team as its work is worth; without a team on this one.
 template <class Function>
@@ -139,4 +146,5 @@ void together(Team* team, std::int64_t work, const Function& function) {
   team->run(*team, count, one, &shared);
 }
 
+}  // namespace GRADC_PROCESSOR
 }  // namespace gradc

@@ -11,6 +11,7 @@
 #include "gradc/qualify.h"
 
 namespace gradc {
+inline namespace GRADC_PROCESSOR {
 
 namespace math_detail {
 
@@ -107,7 +108,7 @@ GRADC_BOTH inline float tan(float x) {
 
 GRADC_BOTH inline float atan(float x) {
   using namespace math_detail;
-  const float a = std::fabs(x);
+  const float a = ::fabsf(x);
   // atan a = π / 2 - atan(1 / a) = π / 4 + atan((a - 1) / (a + 1)).
   const bool far = a > 2.41421356f, middle = a > 0.414213562f;
   const float t = (far ? -1.0f : middle ? a - 1.0f : a) / (far ? a : middle ? a + 1.0f : 1.0f);
@@ -123,4 +124,5 @@ GRADC_BOTH inline float atan(float x) {
   return with_sign_of(y, x);
 }
 
+}  // namespace GRADC_PROCESSOR
 }  // namespace gradc

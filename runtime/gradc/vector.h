@@ -14,6 +14,7 @@
 #include "gradc/numbers.h"
 
 namespace gradc {
+inline namespace GRADC_PROCESSOR {
 
 #if defined(__GNUC__)
 // Vectors wider than the machine's would be passed in another way with other flags, say the compilers of every function
@@ -178,4 +179,5 @@ T min(const Lanes<T, N>& v) {
   return fold(v, [](T a, T b) { return min(a, b); });
 }
 
+}  // namespace GRADC_PROCESSOR
 }  // namespace gradc

@@ -1,5 +1,7 @@
 // packages.cpp: gradc installed and used from another project: what is built, when, and that it
 // runs.
+#include <sstream>
+
 #include "tool/tool_run.h"
 
 using namespace test;
@@ -117,6 +119,31 @@ TEST_CASE("gradc_add_network knows the targets that gradc knows") {
   for (std::size_t at = 0; (at = said.find_first_of("\n", at)) != std::string::npos;) said.replace(at, 1, " ");
   for (std::size_t at = 0; (at = said.find("  ", at)) != std::string::npos;) said.erase(at, 1);
   CHECK_THAT(said, contains("gradc_add_network(networks): there is TARGET " + known + ", not 'abacus'"));
+}
+
+TEST_CASE("a project's network is for one set of instructions, or for several") {
+  const Installed installed;
+  const Workplace place;
+  write_text(place.path() / "CMakeLists.txt",
+             "cmake_minimum_required(VERSION 3.20)\nproject(mine LANGUAGES CXX)\n"
+             "find_package(gradc CONFIG REQUIRED)\n"
+             "gradc_add_network(several SPECS tiny.nn ISA x86-64-v2 scalar)\n"
+             "gradc_add_network(one SPECS tiny.nn ISA x86-64-v2)\n"
+             "add_executable(mine main.cpp)\ntarget_link_libraries(mine PRIVATE several)\n"
+             "add_executable(other main.cpp)\ntarget_link_libraries(other PRIVATE one)\n");
+  write_text(place.path() / "main.cpp",
+             "#include \"tiny.hpp\"\n#include <cstdio>\nint main() {\n  static tiny::Parameters p;\n  static tiny::State s;\n"
+             "  tiny::init(p, s, 1);\n  std::printf(\"%g\\n\", p.guess_dense1_W[0]);\n}\n");
+  run_in(place.path(), {"cmake", "-G", "Ninja", "-S", ".", "-B", "build", "-Wno-dev", "-DCMAKE_BUILD_TYPE=Debug",
+                        "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON", "-DCMAKE_PREFIX_PATH=" + installed.prefix().string()});
+  run_in(place.path(), {"cmake", "--build", "build"});
+  const Finished first = run_in(place.path(), {"build/mine"}), second = run_in(place.path(), {"build/other"});
+  CHECK(first.out == second.out);
+  std::istringstream commands(read_text(place.path() / "build/compile_commands.json"));
+  int flagged = 0;
+  for (std::string line; std::getline(commands, line);)
+    if (line.find("\"command\"") != std::string::npos && line.find("-march=x86-64-v2") != std::string::npos) ++flagged;
+  CHECK(flagged == 2);  // tiny_x86_64_v2.cpp of the one, tiny.cpp of the other
 }
 
 TEST_CASE("a project in CUDA is built where there is a compiler for it") {
