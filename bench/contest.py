@@ -2,9 +2,12 @@
 import json
 import os
 import pathlib
+import select
+import signal
 import statistics
 import subprocess
 import sys
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -13,34 +16,61 @@ PYTHON = OUT / "venv" / "bin" / "python"
 # As `gradc build --binary` compiles.
 FLAGS = ["-std=c++17", "-O3", "-march=native", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math"]
 SECONDS = 0.05  # one measurement, about
+BUDGET = 6.0  # seconds of measurements of one contestant, after which it has had enough of them
+FEWEST = 3  # measurements that each gets
 LOSSES = 10  # compared
 
 
 class Missing(Exception):
-    pass
+    """A number that is not to be had: what its cell of the table says, and why."""
+
+    def __init__(self, cell, why):
+        super().__init__(why)
+        self.cell = cell
 
 
 class Contestant:
-    """A process that answers lines: the harness or a peer."""
+    """A process that answers lines: the harness or a peer. It is ended when it keeps one waiting for `limit` seconds."""
 
-    def __init__(self, name, command, log, environment=None):
-        self.name = name
-        self.log = log
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=open(log, "w"),
-                                        text=True, env=environment)
+    def __init__(self, name, command, log, environment=None, limit=60.0):
+        self.name, self.log, self.limit = name, log, limit
+        with open(log, "w") as errors:
+            self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                            stderr=errors, bufsize=0, env=environment, start_new_session=True)
+        self.held = b""
         self.times = []
         self.calls = 1
-        self.answer()
+        self.deadline = time.monotonic() + limit
 
     def answer(self):
-        line = self.process.stdout.readline()
-        if not line:
-            raise Missing(f"{self.name} failed; see {self.log}")
-        return line.strip()
+        while b"\n" not in self.held:
+            left = self.deadline - time.monotonic()
+            if left <= 0 or not select.select([self.process.stdout], [], [], left)[0]:
+                self.stop()
+                raise Missing(f">{self.limit:.0f} s", f"no answer after {self.limit:.0f} s")
+            got = os.read(self.process.stdout.fileno(), 1 << 16)
+            if not got:
+                self.stop()
+                raise Missing("failed", f"{self.last_words()} (see {self.log})")
+            self.held += got
+        line, self.held = self.held.split(b"\n", 1)
+        return line.decode().strip()
+
+    def last_words(self):
+        lines = [line for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
+        return lines[-1].strip()[:120] if lines else "ended without a word"
+
+    def ready(self):
+        """Seconds that its first step took, with what was compiled for it."""
+        words = self.answer().split()
+        return float(words[1]) if len(words) > 1 else 0.0
 
     def ask(self, line):
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
+        self.deadline = time.monotonic() + self.limit
+        try:
+            self.process.stdin.write((line + "\n").encode())
+        except BrokenPipeError:
+            pass  # answer() says what became of it
         return self.answer()
 
     def losses(self):
@@ -55,9 +85,17 @@ class Contestant:
         while (taken := self.time() * self.calls) < SECONDS:
             self.calls = max(self.calls * 2, int(self.calls * SECONDS / max(taken, 1e-7)))
 
-    def close(self):
-        self.process.stdin.close()
+    def enough(self):
+        return len(self.times) >= FEWEST and sum(self.times) * self.calls > BUDGET
+
+    def stop(self):
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)  # a compiler that it started, too
+        except ProcessLookupError:
+            pass
         self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
 
 
 def run(command, **more):
@@ -80,18 +118,36 @@ def probe(compiler):
     return json.loads(run([*pinned(), program]))
 
 
+def cores(threads=1):
+    """So many processors, the last there are."""
+    return sorted(os.sched_getaffinity(0))[-threads:]
+
+
 def pinned(threads=1):
-    """So many threads, on as many processors, the last there are."""
-    return ["taskset", "-c", ",".join(str(cpu) for cpu in sorted(os.sched_getaffinity(0))[-threads:])]
+    return ["taskset", "-c", ",".join(map(str, cores(threads)))]
+
+
+def summary(times):
+    return {"best": min(times), "median": statistics.median(times), "repetitions": len(times)}
 
 
 def interleaved(contestants, repetitions):
-    """Best and median seconds of one call of each, measured in turn; ends them."""
-    for contestant in contestants:
-        contestant.calibrate()
+    """Best and median seconds of one call of each, measured in turn; ends them. And who failed, with the reason."""
+    missing = {}
+
+    def each(members, action):
+        for contestant in members:
+            try:
+                action(contestant)
+            except Missing as why:
+                missing[contestant.name] = why
+
+    def racing():
+        return [c for c in contestants if c.name not in missing]
+
+    each(contestants, Contestant.calibrate)
     for _ in range(repetitions):
-        for contestant in contestants:
-            contestant.times.append(contestant.time())
+        each([c for c in racing() if not c.enough()], lambda c: c.times.append(c.time()))
     for contestant in contestants:
-        contestant.close()
-    return {c.name: {"best": min(c.times), "median": statistics.median(c.times)} for c in contestants}
+        contestant.stop()
+    return {c.name: summary(c.times) for c in racing()}, missing

@@ -8,7 +8,7 @@
 // little-endian arrays, parameters as <name>.bin and inputs as input.<name>.bin: f32 inputs are standard normal,
 // i32 inputs lie below their limit. Then, for each line it reads, it answers with one:
 //
-//   losses N   the first N values of the first result, from the start
+//   losses N   the first N values of the first result, from the start: of a step's loss, or of what a net gives
 //   time N     seconds for N calls, from wherever training stands
 #include <algorithm>
 #include <chrono>
@@ -192,12 +192,15 @@ int main(int argc, char** argv) {
   std::int64_t n = 0;
   while (std::cin >> word >> n) {
     if (word == "losses") {
+      const auto size = count(shape_of(run.function.outputs[0], run.dims));
       run.start();
       for (std::int64_t i = 0; i < n; ++i) {
-        run.function.run(run.call());
-        float loss = 0;
-        std::memcpy(&loss, run.output_pointers[0], 4);
-        std::printf("%s%.9g", i == 0 ? "" : " ", static_cast<double>(loss));
+        const std::size_t at = run.function.kind == gradc::FunctionKind::step ? 0 : static_cast<std::size_t>(i);
+        if (at >= size) break;
+        if (at == 0) run.function.run(run.call());
+        float value = 0;
+        std::memcpy(&value, static_cast<const char*>(run.output_pointers[0]) + 4 * at, 4);
+        std::printf("%s%.9g", i == 0 ? "" : " ", static_cast<double>(value));
       }
       std::printf("\n");
     } else {

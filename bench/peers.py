@@ -1,30 +1,33 @@
 """peers.py: one peer doing one row, spoken to line by line as harness.cpp is.
 
-  peers.py PEER ROW FOLDER THREADS     PEER: torch, torch-compile, jax, jax-scan
+  peers.py PEER ROW FOLDER CPUS STEPS     PEER: torch, torch-compile, jax, jax-scan, onnx; CPUS: 1 or 0,1
 
 Reads parameters and inputs from FOLDER, where the harness left them. Each peer is set up as its users would for speed:
 the fused optimizer for PyTorch run eagerly; the whole step as one compiled function for torch.compile; donated
-buffers for JAX; for jax-scan a hundred steps in one call.
+buffers for JAX; for jax-scan STEPS steps in one call; all optimizations of graphs for ONNX Runtime, and outputs bound.
+Prints `ready` and the seconds of the first step, which include its compilation, when it stands ready.
 """
+import contextlib
 import json
 import os
 import sys
 import time
-import types
 
-peer, row_id, folder, threads = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+peer, row_id, folder = sys.argv[1:4]
+cpus, scan = {int(cpu) for cpu in sys.argv[4].split(",")}, int(sys.argv[5])
+threads = len(cpus)
 os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(threads)
+os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"
 if peer.startswith("jax"):
     os.environ["JAX_PLATFORMS"] = "cpu"
+    os.sched_setaffinity(0, cpus)  # XLA makes its threads at import
     if threads == 1:
         os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
 import numpy as np  # noqa: E402  the environment is read at import
 
-from rows import ROWS  # noqa: E402
-
-SCAN = 100  # steps in one call of jax-scan
+from rows import COMPILED, ROWS  # noqa: E402
+from words import jax_words, torch_words  # noqa: E402
 
 
 def arrays():
@@ -38,79 +41,32 @@ def arrays():
     return ({e["name"]: read(e, "") for e in model["parameters"]}, [read(e, "input.") for e in model["inputs"]])
 
 
-def torch_words():
+def torch_arrays(row, start, inputs):
+    """Tensors of the parameters and of the inputs, images with their channels last where the row says so."""
     import torch
-    import torch.nn.functional as f
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)
+    torch.manual_seed(0)
 
-    def linear(x, w, b):
-        if b is None:
-            return x @ w
-        return torch.addmm(b, x, w) if x.dim() == 2 else x @ w + b
+    def tensor(array):
+        t = torch.tensor(array)
+        return t.to(memory_format=torch.channels_last) if row.channels_last and t.dim() == 4 else t
 
-    def conv(x, k, b, stride, pad):
-        return f.conv2d(x, k, b, stride, pad)
-
-    return types.SimpleNamespace(
-        linear=linear, conv=conv, relu=torch.relu, tanh=torch.tanh, sigmoid=torch.sigmoid, exp=torch.exp,
-        gelu=f.gelu, softplus=f.softplus, leaky_relu=f.leaky_relu, mse=f.mse_loss, mean=torch.mean,
-        cross_entropy=lambda z, label: f.cross_entropy(z, label.long()), max_pool=lambda x: f.max_pool2d(x, 2),
-        reshape=torch.reshape, swap=torch.transpose, detach=lambda x: x.detach(),
-        take=lambda table, ids: f.embedding(ids, table),
-        causal_attention=lambda q, k, v, scale: f.scaled_dot_product_attention(q, k, v, is_causal=True, scale=scale),
-        layer_norm=lambda x, gain, offset: f.layer_norm(x, gain.shape, gain, offset, 1e-5),
-        group_norm=lambda x, n, gain, offset: f.group_norm(x, n, gain, offset, 1e-5))
-
-
-def jax_words():
-    import jax
-    import jax.numpy as jnp
-    from jax import lax
-
-    def linear(x, w, b):
-        return x @ w if b is None else x @ w + b
-
-    def conv(x, k, b, stride, pad):
-        y = lax.conv_general_dilated(x, k, (stride, stride), [(pad, pad)] * 2)
-        return y if b is None else y + b[None, :, None, None]
-
-    def cross_entropy(z, label):
-        return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(z), label[:, None], 1))
-
-    def causal_attention(q, k, v, scale):
-        t = q.shape[2]
-        score = jnp.where(jnp.tril(jnp.ones((t, t), bool)), q @ k.swapaxes(2, 3) * scale, -jnp.inf)
-        return jax.nn.softmax(score) @ v
-
-    def layer_norm(x, gain, offset):
-        m = x.mean(-1, keepdims=True)
-        return (x - m) / jnp.sqrt(((x - m) ** 2).mean(-1, keepdims=True) + 1e-5) * gain + offset
-
-    def group_norm(x, n, gain, offset):
-        z = x.reshape(x.shape[0], n, -1)
-        z = (z - z.mean(-1, keepdims=True)) / jnp.sqrt(z.var(-1, keepdims=True) + 1e-5)
-        return z.reshape(x.shape) * gain[None, :, None, None] + offset[None, :, None, None]
-
-    return types.SimpleNamespace(
-        linear=linear, conv=conv, relu=jax.nn.relu, tanh=jnp.tanh, sigmoid=jax.nn.sigmoid, exp=jnp.exp,
-        gelu=lambda x: jax.nn.gelu(x, approximate=False), softplus=jax.nn.softplus, leaky_relu=jax.nn.leaky_relu,
-        mse=lambda y, t: jnp.mean((y - t) ** 2), mean=jnp.mean, cross_entropy=cross_entropy,
-        max_pool=lambda x: lax.reduce_window(x, -jnp.inf, lax.max, (1, 1, 2, 2), (1, 1, 2, 2), "VALID"),
-        reshape=jnp.reshape, swap=jnp.swapaxes, detach=lax.stop_gradient, take=lambda table, ids: table[ids],
-        causal_attention=causal_attention, layer_norm=layer_norm, group_norm=group_norm)
+    return {n: tensor(v) for n, v in start.items()}, [tensor(i) for i in inputs]
 
 
 def torch_eager(row, start, inputs):
     import torch
-    torch.set_num_threads(threads)
-    torch.set_flush_denormal(True)
     F = torch_words()
-    x = [torch.from_numpy(i) for i in inputs]
+    begun, x = torch_arrays(row, start, inputs)
+    if not row.optimizer:
+        return inference_of(row, F, begun, x, lambda f: f)
     kind, options = row.optimizer
     trained = []
 
     def begin():
         nonlocal trained
-        p = {n: torch.tensor(v, requires_grad=True) for n, v in start.items()}
+        p = {n: v.clone().requires_grad_() for n, v in begun.items()}
         make = torch.optim.SGD if kind == "sgd" else torch.optim.AdamW
         trained = [(p, [v for n, v in p.items() if n.startswith(prefix)], loss) for prefix, loss in row.losses]
         trained = [(p, mine, make(mine, fused=True, **options), loss) for p, mine, loss in trained]
@@ -137,6 +93,46 @@ def torch_eager(row, start, inputs):
 
     begin()
     return begin, plain_step if len(row.losses) == 1 else step, float, 1
+
+
+def inference_of(row, F, p, x, compiled):
+    import torch
+    net = row.losses[0][1]
+    run = compiled(lambda x: net(F, p, *x))
+
+    def step():
+        with torch.inference_mode():
+            return run(x)
+
+    return lambda: None, step, lambda y: y.reshape(-1).numpy(), 1
+
+
+def onnx_runtime(row, start, inputs):
+    import onnxruntime
+    import torch
+    F, (p, x) = torch_words(), torch_arrays(row, start, inputs)
+
+    class Net(torch.nn.Module):
+        def forward(self, *x):
+            return row.losses[0][1](F, p, *x)
+
+    path = os.path.join(folder, "net.onnx")
+    torch.onnx.export(Net(), tuple(x), path, input_names=[f"x{k}" for k in range(len(x))], output_names=["y"],
+                      dynamo=True, external_data=False)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    binding = session.io_binding()
+    for input, array in zip(session.get_inputs(), inputs):
+        binding.bind_cpu_input(input.name, array)
+    binding.bind_output("y")
+
+    def step():
+        session.run_with_iobinding(binding)
+        return binding
+
+    return lambda: None, step, lambda b: b.copy_outputs_to_cpu()[0].reshape(-1), 1
 
 
 def updated(xp, kind, options, t, p, g, m, v):
@@ -171,9 +167,9 @@ def functional(row, F, xp, value_and_grad):
 
 def torch_compile(row, start, inputs):
     import torch
-    torch.set_num_threads(threads)
-    torch.set_flush_denormal(True)
-    x = [torch.from_numpy(i) for i in inputs]
+    begun, x = torch_arrays(row, start, inputs)
+    if not row.optimizer:
+        return inference_of(row, torch_words(), begun, x, lambda f: torch.compile(f, fullgraph=True))
 
     def value_and_grad(f, q):
         g, value = torch.func.grad_and_value(f)(q)
@@ -184,7 +180,7 @@ def torch_compile(row, start, inputs):
 
     def begin():
         held["t"] = torch.tensor(0.0)
-        held["p"] = {n: torch.tensor(v) for n, v in start.items()}
+        held["p"] = {n: v.clone() for n, v in begun.items()}
         held["m"] = {n: torch.zeros_like(v) for n, v in held["p"].items()}
         held["v"] = {n: torch.zeros_like(v) for n, v in held["p"].items()}
 
@@ -198,10 +194,14 @@ def torch_compile(row, start, inputs):
     return begin, step, float, 1
 
 
-def jax_jit(row, start, inputs, scan):
+def jax_jit(row, start, inputs, scanned):
     import jax
     import jax.numpy as jnp
     x = [jnp.asarray(i) for i in inputs]
+    if not row.optimizer:
+        p, run = {n: jnp.asarray(v) for n, v in start.items()}, jax.jit(lambda p, x: row.losses[0][1](words, p, *x))
+        words = jax_words()
+        return lambda: None, lambda: run(p, x), lambda y: np.asarray(y).reshape(-1), 1
 
     def value_and_grad(f, q):
         return jax.value_and_grad(f)(q)
@@ -214,7 +214,7 @@ def jax_jit(row, start, inputs, scan):
         return (t + 1, p, m, v), loss
 
     single = jax.jit(one, donate_argnums=0)
-    many = jax.jit(lambda carry, x: jax.lax.scan(lambda c, _: one(c, x), carry, None, length=SCAN), donate_argnums=0)
+    many = jax.jit(lambda carry, x: jax.lax.scan(lambda c, _: one(c, x), carry, None, length=scan), donate_argnums=0)
     held = {}
 
     def begin():
@@ -222,41 +222,39 @@ def jax_jit(row, start, inputs, scan):
         held["carry"] = (jnp.float32(0), p, jax.tree.map(jnp.zeros_like, p), jax.tree.map(jnp.zeros_like, p))
 
     def step():
-        held["carry"], loss = single(held["carry"], x)
+        held["carry"], loss = (many if scanned else single)(held["carry"], x)
         return loss
 
-    def steps():
-        held["carry"], losses = many(held["carry"], x)
-        return losses
-
-    def wait(value):
-        return float(np.asarray(value).reshape(-1)[0])
-
     begin()
-    if not scan:
-        return begin, step, wait, 1
-    return begin, steps, wait, SCAN
+    return begin, step, np.asarray if scanned else float, scan if scanned else 1
+
+
+def first_values(n, begin, step, wait, at_once):
+    begin()
+    value = wait(step())
+    if np.ndim(value) > 0:  # the losses of many steps, or what a net gives
+        return value[:n]
+    return [value] + [wait(step()) for _ in range(n - 1)]
 
 
 def main():
-    row = next(r for r in ROWS if r.id == row_id)
+    row = next(r for r in ROWS + COMPILED if r.id == row_id)
     start, inputs = arrays()
-    make = {"torch": torch_eager, "torch-compile": torch_compile,
-            "jax": lambda *a: jax_jit(*a, scan=False), "jax-scan": lambda *a: jax_jit(*a, scan=True)}[peer]
-    begin, step, wait, at_once = make(row, start, inputs)
-    wait(step())
-    print("ready", flush=True)
+    make = {"torch": torch_eager, "torch-compile": torch_compile, "onnx": onnx_runtime,
+            "jax": lambda *a: jax_jit(*a, scanned=False), "jax-scan": lambda *a: jax_jit(*a, scanned=True)}[peer]
+    before = time.perf_counter()
+    with contextlib.redirect_stdout(sys.stderr):  # an exporter talks
+        begin, step, wait, at_once = make(row, start, inputs)
+        wait(step())
+    ready = time.perf_counter() - before
+    for task in os.listdir("/proc/self/task"):  # compiled on all processors, timed on its own
+        os.sched_setaffinity(int(task), cpus)
+    print(f"ready {ready:.6g}", flush=True)
     for line in sys.stdin:
         word, n = line.split()
         n = int(n)
         if word == "losses":
-            begin()
-            if at_once > 1:
-                import numpy
-                values = [float(v) for v in numpy.asarray(step())[:n]]
-            else:
-                values = [wait(step()) for _ in range(n)]
-            print(" ".join(f"{v:.9g}" for v in values), flush=True)
+            print(" ".join(f"{v:.9g}" for v in first_values(n, begin, step, wait, at_once)), flush=True)
             continue
         calls = max(1, round(n / at_once))
         before = time.perf_counter()
