@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "codegen/read_nodes.h"
 #include "dsl/check.h"
 
 namespace gradc {
@@ -12,15 +13,6 @@ namespace {
 
 // How far back a kernel is looked for that a tensor may join.
 constexpr std::size_t window = 16;
-
-std::vector<NodeId> sources(const Graph& g, NodeId id) {
-  std::vector<NodeId> result;
-  for (NodeId operand : operands_of(g, id)) {
-    const NodeId owner = storage_of(g, operand);
-    if (std::find(result.begin(), result.end(), owner) == result.end()) result.push_back(owner);
-  }
-  return result;
-}
 
 bool overwrites(const StoredNode& s) {
   return s.home.storage == loops::Storage::parameter || s.home.storage == loops::Storage::state;
@@ -30,7 +22,7 @@ bool overwrites(const StoredNode& s) {
 // parameter (and so ends the life of a gradient) comes as soon as it may.
 class Order {
  public:
-  Order(const Graph& g, const FunctionPlan& plan) : plan_(plan), after_(plan.stored.size()) {
+  Order(ReadNodes& sources, const FunctionPlan& plan) : plan_(plan), after_(plan.stored.size()) {
     std::map<NodeId, std::size_t> position;
     for (std::size_t k = 0; k < plan.stored.size(); ++k) position[plan.stored[k].node] = k;
     std::map<NodeId, std::vector<std::size_t>> readers;
@@ -43,7 +35,7 @@ class Order {
       for (NodeId result : plan.loops[l].results) loop_of[result] = l;
     }
     for (std::size_t k = 0; k < plan.stored.size(); ++k) {
-      for (NodeId source : sources(g, plan.stored[k].node)) {
+      for (NodeId source : sources.of(plan.stored[k].node)) {
         readers[source].push_back(k);
         if (auto it = position.find(source); it != position.end()) after_[k].insert(it->second);
         // What a loop leaves is there when all of it has run.
@@ -113,18 +105,20 @@ bool same_prefix(const Shape& a, const Shape& b, std::size_t depth) {
 
 // Every tensor that one of the two reads and the other computes or overwrites is met at the same
 // `depth` first indices, so that they may share that many loops.
-bool may_share(const Graph& g, const StoredNode& earlier, const StoredNode& later,
-               std::size_t depth) {
-  if (!is_aligned(g, later.node, earlier.node, depth)) return false;
-  return !overwrites(later) || is_aligned(g, earlier.node, later.home.target, depth);
+bool may_share(ReadNodes& sources, const StoredNode& earlier, const StoredNode& later, std::size_t depth) {
+  const auto aligned = [&](NodeId reader, NodeId tensor) {
+    return !sources.reads(reader, tensor) || is_aligned(sources.graph(), reader, tensor, depth);
+  };
+  if (!aligned(later.node, earlier.node)) return false;
+  return !overwrites(later) || aligned(earlier.node, later.home.target);
 }
 
-bool related(const Graph& g, const KernelPlan& kernel, const StoredNode& s) {
-  const auto wanted = sources(g, s.node);
+bool related(ReadNodes& sources, const KernelPlan& kernel, const StoredNode& s) {
+  const std::vector<NodeId> wanted = sources.of(s.node);
   for (const StoredNode& member : kernel.members) {
     if (std::find(wanted.begin(), wanted.end(), member.node) != wanted.end()) return true;
-    for (NodeId source : sources(g, member.node)) {
-      if (g[source].kind == NodeKind::constant) continue;
+    for (NodeId source : sources.of(member.node)) {
+      if (sources.graph()[source].kind == NodeKind::constant) continue;
       if (std::find(wanted.begin(), wanted.end(), source) != wanted.end()) return true;
     }
   }
@@ -132,56 +126,56 @@ bool related(const Graph& g, const KernelPlan& kernel, const StoredNode& s) {
 }
 
 // Loops that the kernel and the tensor can share, or nothing if they should stay apart.
-std::optional<std::size_t> common_loops(const Graph& g, const KernelPlan& kernel,
-                                        const StoredNode& s) {
+std::optional<std::size_t> common_loops(ReadNodes& sources, const KernelPlan& kernel, const StoredNode& s) {
+  const Graph& g = sources.graph();
   if (s.form != Form::pointwise && s.form != Form::fold) return std::nullopt;
   const Node& n = g[s.node];
   std::size_t depth = std::min(kernel.shared, n.type.rank());
   auto all_share = [&](std::size_t d) {
     return std::all_of(kernel.members.begin(), kernel.members.end(), [&](const StoredNode& m) {
-      return same_prefix(ranges_of(g[m.node]), ranges_of(n), d) && may_share(g, m, s, d);
+      return same_prefix(ranges_of(g[m.node]), ranges_of(n), d) && may_share(sources, m, s, d);
     });
   };
   if (kernel.form == Form::product || kernel.form == Form::inner) {
     // An epilogue: the product's own elements, each once.
     const Node& product = g[kernel.members[0].node];
     const bool follows = s.form == Form::pointwise && n.type.shape == product.type.shape &&
-                         all_share(n.type.rank()) && related(g, kernel, s);
+                         all_share(n.type.rank()) && related(sources, kernel, s);
     return follows ? std::optional(kernel.shared) : std::nullopt;
   }
   if (kernel.form != Form::pointwise && kernel.form != Form::fold) return std::nullopt;
-  if (!related(g, kernel, s)) return std::nullopt;
+  if (!related(sources, kernel, s)) return std::nullopt;
   while (depth > 0 && !all_share(depth)) --depth;
   if (depth > 0) return depth;
   // Without a loop in common only scalars go together.
   const bool scalars =
       n.type.rank() == 0 &&
       std::all_of(kernel.members.begin(), kernel.members.end(), [&](const StoredNode& m) {
-        return g[m.node].type.rank() == 0 && may_share(g, m, s, 0);
+        return g[m.node].type.rank() == 0 && may_share(sources, m, s, 0);
       });
   return scalars ? std::optional<std::size_t>(0) : std::nullopt;
 }
 
 // True if the tensor can be computed in the same innermost loops as the members of the run.
-bool may_join(const Graph& g, const Run& run, const StoredNode& s) {
+bool may_join(ReadNodes& sources, const Run& run, const StoredNode& s) {
+  const Graph& g = sources.graph();
   const Node& n = g[s.node];
   if (ranges_of(n) != run.ranges) return false;
   const bool pointwise = s.form == Form::pointwise;
   if (!pointwise && n.type.rank() != run.rank && run.rank != run.ranges.size()) return false;
   return std::all_of(run.members.begin(), run.members.end(), [&](const StoredNode& m) {
     // The result of a reduction is not there yet while it runs.
-    const auto wanted = sources(g, s.node);
-    const bool reads = std::find(wanted.begin(), wanted.end(), m.node) != wanted.end();
-    if (reads && m.form != Form::pointwise) return false;
-    return may_share(g, m, s, run.ranges.size());
+    if (sources.reads(s.node, m.node) && m.form != Form::pointwise) return false;
+    return may_share(sources, m, s, run.ranges.size());
   });
 }
 
-std::vector<Run> runs_of(const Graph& g, const KernelPlan& kernel) {
+std::vector<Run> runs_of(ReadNodes& sources, const KernelPlan& kernel) {
+  const Graph& g = sources.graph();
   std::vector<Run> runs;
   for (const StoredNode& s : kernel.members) {
     const Node& n = g[s.node];
-    if (runs.empty() || !may_join(g, runs.back(), s)) {
+    if (runs.empty() || !may_join(sources, runs.back(), s)) {
       runs.push_back({{}, ranges_of(n), ranges_of(n).size()});
     }
     Run& run = runs.back();
@@ -212,7 +206,8 @@ bool is_aligned(const Graph& g, NodeId reader, NodeId tensor, std::size_t depth)
 }
 
 std::vector<KernelPlan> fuse(const Graph& g, const FunctionPlan& plan) {
-  const Order order(g, plan);
+  ReadNodes sources(g);
+  const Order order(sources, plan);
   std::vector<KernelPlan> kernels;
   std::vector<std::size_t> kernel_of(plan.stored.size());
   for (std::size_t k : order.sorted()) {
@@ -225,7 +220,7 @@ std::vector<KernelPlan> fuse(const Graph& g, const FunctionPlan& plan) {
     std::optional<std::size_t> shared;
     while (!shared && at > first) {
       --at;
-      if (kernels[at].forward == forward && kernels[at].loop == s.loop) shared = common_loops(g, kernels[at], s);
+      if (kernels[at].forward == forward && kernels[at].loop == s.loop) shared = common_loops(sources, kernels[at], s);
     }
     if (!shared) {
       at = kernels.size();
@@ -238,7 +233,7 @@ std::vector<KernelPlan> fuse(const Graph& g, const FunctionPlan& plan) {
   }
   for (KernelPlan& kernel : kernels) {
     if (kernel.form == Form::pointwise || kernel.form == Form::fold) {
-      kernel.runs = runs_of(g, kernel);
+      kernel.runs = runs_of(sources, kernel);
     }
   }
   return kernels;

@@ -5,16 +5,17 @@
 #include <cmath>
 #include <set>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "dsl/check.h"
+#include "dsl/seen_scalars.h"
 
 namespace gradc {
 namespace {
 
 // Visits every scalar reachable from `root` once, users before operands, left to right.
 void for_each_scalar(const Graph& g, ScalarId root, const std::function<void(ScalarId)>& visit) {
-  std::unordered_set<ScalarId> seen{root};
+  SeenScalars seen;
+  seen.insert(root);
   std::vector<ScalarId> stack{root};
   while (!stack.empty()) {
     const ScalarId id = stack.back();
@@ -22,7 +23,7 @@ void for_each_scalar(const Graph& g, ScalarId root, const std::function<void(Sca
     visit(id);
     const auto& args = g[id].args;
     for (auto it = args.rbegin(); it != args.rend(); ++it) {
-      if (seen.insert(*it).second) stack.push_back(*it);
+      if (seen.insert(*it)) stack.push_back(*it);
     }
   }
 }

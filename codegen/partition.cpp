@@ -7,8 +7,10 @@
 #include <set>
 #include <tuple>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "codegen/products.h"
+#include "codegen/read_nodes.h"
 #include "codegen/schedule.h"
 #include "codegen/slice_time.h"
 #include "codegen/time_loops.h"
@@ -322,13 +324,6 @@ class Homes {
   std::vector<NodeId> roots_;
 };
 
-// The nodes that computing a stored node reads, reshapes looked through.
-std::vector<NodeId> sources(const Graph& g, NodeId id) {
-  std::vector<NodeId> result;
-  for (NodeId operand : operands_of(g, id)) result.push_back(storage_of(g, operand));
-  return result;
-}
-
 // True if every read of `target` in an elementwise node is at the node's own index.
 bool reads_in_place(const Graph& g, NodeId id, NodeId target) {
   const Node& n = g[id];
@@ -347,30 +342,25 @@ bool reads_in_place(const Graph& g, NodeId id, NodeId target) {
 // Updates computed right into what they are the next value of: target by node.
 using Overwriters = std::map<NodeId, NodeId>;
 
-bool reads(const Graph& g, NodeId id, NodeId source) {
-  const auto from = sources(g, id);
-  return std::find(from.begin(), from.end(), source) != from.end();
-}
-
 // True if the value can be written over its target while the old one is still needed by others: nobody
 // who reads the old one needs the new one first, or waits for it because of another such update.
 bool may_overwrite(const Graph& g, NodeId owner, NodeId target, const std::vector<NodeId>& order,
-                   const Overwriters& others) {
-  if (reads(g, owner, target) && !reads_in_place(g, owner, target)) return false;
-  std::set<NodeId> after{owner};
+                   const Overwriters& others, ReadNodes& sources) {
+  if (sources.reads(owner, target) && !reads_in_place(g, owner, target)) return false;
+  std::unordered_set<NodeId> after{owner};
   auto waits = [&](NodeId id) {
-    const auto from = sources(g, id);
+    const auto& from = sources.of(id);
     if (std::any_of(from.begin(), from.end(), [&](NodeId f) { return after.contains(f); })) return true;
     const auto other = others.find(id);
     return other != others.end() && std::any_of(after.begin(), after.end(), [&](NodeId reader) {
-             return reads(g, reader, other->second);
+             return sources.reads(reader, other->second);
            });
   };
   for (bool grown = true; grown;) {
     grown = false;
     for (NodeId id : order) {
       if (!is_computed(g[id]) || after.contains(id) || !waits(id)) continue;
-      if (reads(g, id, target)) return false;
+      if (sources.reads(id, target)) return false;
       after.insert(id);
       // What waits for data stands later in the order, what waits for an overwriting may not.
       grown = !others.empty();
@@ -431,9 +421,10 @@ FunctionPlan plan_net(Graph& g, Partitioner& p, const Function& f, FunctionPlan 
   std::set<NodeId> forward;
   for (NodeId id : topological_order(g, outputs)) forward.insert(id);
   std::set<NodeId> kept;
+  ReadNodes sources(g);
   for (NodeId id : topological_order(g, gradients)) {
     if (forward.contains(id)) continue;
-    for (NodeId source : sources(g, id)) kept.insert(source);
+    for (NodeId source : sources.of(id)) kept.insert(source);
   }
   for (NodeId id : gradients) kept.insert(storage_of(g, id));
   Homes homes(g, p);
@@ -485,6 +476,7 @@ FunctionPlan plan_step(Graph& g, Partitioner& p, const Function& f, FunctionPlan
 
   auto order = topological_order(g, everything);
   Overwriters overwriters;
+  ReadNodes sources(g);
   for (const Update& u : f.updates) {
     const NodeId value = p.now(u.value);
     if (value == u.target) continue;
@@ -496,7 +488,7 @@ FunctionPlan plan_step(Graph& g, Partitioner& p, const Function& f, FunctionPlan
       owner = homes.fresh_copy(value);
       order.push_back(owner);
     }
-    if (may_overwrite(g, owner, u.target, order, overwriters)) {
+    if (may_overwrite(g, owner, u.target, order, overwriters, sources)) {
       homes.put(owner, home);
       overwriters.emplace(owner, u.target);
     } else {

@@ -5,6 +5,7 @@
 #include <bit>
 
 #include "dsl/check.h"
+#include "dsl/seen_scalars.h"
 
 namespace gradc {
 namespace {
@@ -338,9 +339,9 @@ ScalarId substitute(Graph& g, ScalarId root, const std::vector<ScalarId>& replac
 
 std::vector<NodeId> reads_of(const Graph& g, ScalarId root) {
   std::vector<NodeId> found;
-  std::unordered_map<ScalarId, bool> seen;
+  SeenScalars seen;
   auto visit = [&](auto&& self, ScalarId id) -> void {
-    if (!seen.emplace(id, true).second) return;
+    if (!seen.insert(id)) return;
     const Scalar& s = g[id];
     if (s.kind == ScalarKind::read &&
         std::find(found.begin(), found.end(), s.tensor) == found.end()) {
