@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <limits>
 
 #include "codegen/loops_to_text.h"
 #include "dsl/check.h"
@@ -95,6 +96,15 @@ class ExprText {
     }
     return {sides[0] + " " + op + " " + sides[1], precedence};
   }
+  // x / 0 is x * infinity, NaN for 0 and NaN too, which no compiler warns of.
+  static bool divides_by_zero(const Expr& e) {
+    return e.type != Type::integer && e.args[1].kind == ExprKind::literal && e.args[1].value == 0;
+  }
+  Text by_infinity(Expr e) const {
+    e.fn = Fn::mul;
+    e.args[1].value = std::copysign(std::numeric_limits<double>::infinity(), e.args[1].value);
+    return binary(e, "*", 13);
+  }
   Text call(const Expr& e) const {
     std::string args;
     for (const Expr& a : e.args) args += (args.empty() ? "" : ", ") + at_least(a, 0);
@@ -107,7 +117,7 @@ class ExprText {
       case Fn::add: return binary(e, "+", 12);
       case Fn::sub: return binary(e, "-", 12);
       case Fn::mul: return binary(e, "*", 13);
-      case Fn::div: return binary(e, "/", 13);
+      case Fn::div: return divides_by_zero(e) ? by_infinity(e) : binary(e, "/", 13);
       case Fn::eq: return relation(e, "==", 8);
       case Fn::ne: return relation(e, "!=", 8);
       case Fn::lt: return relation(e, "<", 9);
