@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -35,7 +36,7 @@ struct ScaffoldInput {
   const Target& target = cpp_target();
   std::string model_name;     // as programs and checkpoints know it; empty: the module's
   std::string device_module;  // the module of the same network for a device, if main is to offer it too
-  std::vector<Variant> variants = {};  // the source chooses among them, each of which has a source of its own
+  std::span<const Variant> variants = {};  // the source chooses among them, each of which has a source of its own
 };
 
 std::string header_text(const ScaffoldInput&);

@@ -57,25 +57,15 @@ inline Memory input(const gradc::Tensor& t, std::size_t bytes, std::uint32_t str
   return memory;
 }
 
-// All that the network computes from its start on, function after function.
-inline Bytes record(const gradc::Model& model, const std::vector<std::int64_t>& dims, gradc::Team* team) {
-  Memory parameters(model.parameters_size, 0), state(model.state_size, 0), gradients(model.parameters_size, 0);
-  Memory workspace(model.workspace_size, 0xff);  // NaN
-  Bytes all;
-  const auto keep = [&](Memory& memory) { all.insert(all.end(), memory.data(), memory.data() + memory.size); };
-  model.init(parameters.data(), state.data(), 7);
-  std::vector<Memory> in;
-  for (std::int32_t f = 0; f < model.function_count; ++f) {
-    const gradc::Function& function = model.functions[f];
-    // A backward function follows its forward one: on the same inputs, and gradients of its outputs.
-    const std::size_t same = function.kind == gradc::FunctionKind::backward ? in.size() : 0;
-    if (same == 0) in.clear();
-    for (std::size_t k = same; k < static_cast<std::size_t>(function.input_count); ++k)
-      in.push_back(input(function.inputs[k], bytes_of(function.inputs[k], dims), static_cast<std::uint32_t>(k)));
-    std::vector<Memory> out;
-    for (std::int32_t k = 0; k < function.output_count; ++k) out.emplace_back(bytes_of(function.outputs[k], dims), 0);
-    std::vector<const void*> inputs;
-    std::vector<void*> outputs;
+// What a function is called with, but for its inputs and outputs.
+struct Held {
+  Memory parameters, state, gradients, workspace;
+  explicit Held(const gradc::Model& model)
+      : parameters(model.parameters_size, 0), state(model.state_size, 0), gradients(model.parameters_size, 0),
+        workspace(model.workspace_size, 0xff) {}  // NaN
+  gradc::Call call(const std::vector<std::int64_t>& dims, std::vector<Memory>& in, std::vector<Memory>& out,
+                   std::vector<const void*>& inputs, std::vector<void*>& outputs, gradc::Team* team) {
+    inputs.clear(), outputs.clear();
     for (Memory& memory : in) inputs.push_back(memory.data());
     for (Memory& memory : out) outputs.push_back(memory.data());
     gradc::Call call = {};
@@ -88,11 +78,34 @@ inline Bytes record(const gradc::Model& model, const std::vector<std::int64_t>& 
     call.outputs = outputs.data();
     call.seed = 5;
     call.team = team;
+    return call;
+  }
+};
+
+// All that the network computes from its start on, function after function.
+inline Bytes record(const gradc::Model& model, const std::vector<std::int64_t>& dims, gradc::Team* team) {
+  Held held(model);
+  Bytes all;
+  const auto keep = [&](Memory& memory) { all.insert(all.end(), memory.data(), memory.data() + memory.size); };
+  model.init(held.parameters.data(), held.state.data(), 7);
+  std::vector<Memory> in;
+  for (std::int32_t f = 0; f < model.function_count; ++f) {
+    const gradc::Function& function = model.functions[f];
+    // A backward function follows its forward one: on the same inputs, and gradients of its outputs.
+    const std::size_t same = function.kind == gradc::FunctionKind::backward ? in.size() : 0;
+    if (same == 0) in.clear();
+    for (std::size_t k = same; k < static_cast<std::size_t>(function.input_count); ++k)
+      in.push_back(input(function.inputs[k], bytes_of(function.inputs[k], dims), static_cast<std::uint32_t>(k)));
+    std::vector<Memory> out;
+    for (std::int32_t k = 0; k < function.output_count; ++k) out.emplace_back(bytes_of(function.outputs[k], dims), 0);
+    std::vector<const void*> inputs;
+    std::vector<void*> outputs;
+    const gradc::Call call = held.call(dims, in, out, inputs, outputs, team);
     for (int k = 0; k < (function.kind == gradc::FunctionKind::step ? 2 : 1); ++k) {
       function.run(call);
       for (Memory& memory : out) keep(memory);
     }
-    for (Memory* memory : {&parameters, &state, &gradients}) keep(*memory);
+    for (Memory* memory : {&held.parameters, &held.state, &held.gradients}) keep(*memory);
   }
   return all;
 }

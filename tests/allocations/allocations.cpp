@@ -34,7 +34,8 @@ std::vector<std::string> write_networks(const std::vector<std::string>& specs, c
 }
 
 Finished run_functions(const std::vector<std::string>& names, const fs::path& folder) {
-  std::vector<std::string> command = {"g++", "-std=c++17", "-O1", "-pthread", "-I.", "-I" + (source / "runtime").string(),
+  std::vector<std::string> command = {"g++", "-std=c++17", "-O1", "-pthread", "-I.",
+                                      "-I" + (source / "runtime").string(), "-I" + (source / "tests").string(),
                                       (source / "tests/allocations/run_functions.cpp").string(),
                                       (source / "tests/allocations/count_allocations.cpp").string(), "-o", "program"};
   for (const std::string& name : names) command.push_back(name + ".cpp");
