@@ -2,8 +2,8 @@
 #                   [NATIVE | ISA x86-64-v3…])
 #
 # A static library of the C++ that gradc makes of the specs; whoever links <target> may include "a.hpp". The files go
-# to OUT_DIR (default: <target>.gradc in the build folder). OPTIONS are handed to `gradc build` (say, -D hidden=64 or
-# --memory-limit=64MiB).
+# to OUT_DIR (default: <target>.gradc in the build folder). OPTIONS are handed to `gradc build` (say, -D hidden=64,
+# --memory-limit=64MiB or --storage=bf16).
 # TARGET cuda makes CUDA of them instead, for the architectures of CMAKE_CUDA_ARCHITECTURES; the project needs the
 # language CUDA.
 # NATIVE writes and compiles for the processor of this machine only, which is what makes it fast. ISA names others (see

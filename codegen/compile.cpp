@@ -10,6 +10,7 @@
 #include "codegen/lay_out.h"
 #include "codegen/loops_to_text.h"
 #include "codegen/name_values.h"
+#include "codegen/narrow.h"
 #include "codegen/parallelize.h"
 #include "codegen/plan_memory.h"
 #include "codegen/plans_to_text.h"
@@ -113,6 +114,7 @@ constexpr Stage stages[] = {
     {"partition", "", [](Work& w) { w.plans = partition(w.graph, w.options.target); }, stored, legal_plans},
     {"name_values", "", [](Work& w) { name_values(w.graph, w.plans); }, stored, legal_plans},
     {"schedule", "", [](Work& w) { schedule(w.graph, w.plans, w.options.target); }, forms, legal_plans},
+    {"narrow", "", [](Work& w) { narrow(w.graph, w.plans, w.options.target); }, forms, legal_plans},
     {"fuse", "", fuse_all, kernels, legal_kernels},
     {"graph_to_loops", "loops", write_loops, loops, legal_loops},
     {"join_launches", "", [](Work& w) { join_launches(w.module, w.options.target); }, loops, legal_loops},

@@ -22,8 +22,8 @@ struct Text {
 
 class ExprText {
  public:
-  ExprText(const std::function<DType(const std::string&)>& dtype_of, const Target& target)
-      : dtype_of_(dtype_of), target_(target) {}
+  ExprText(const std::function<Element(const std::string&)>& element_of, const Target& target)
+      : element_of_(element_of), target_(target) {}
 
   std::string at_least(const Expr& e, int place) const {
     Text t = of(e);
@@ -53,6 +53,7 @@ class ExprText {
         if (is_zero(e.args[0])) return {e.name};
         return {fmt::format("{} + {}", e.name, at_least(e.args[0], 12)), 12};
       case ExprKind::place: return {std::string(target_.places[static_cast<int>(e.place)])};
+      case ExprKind::rounded: return {fmt::format("gradc::rounded({})", at_least(e.args[0], 0))};
     }
     GRADC_UNREACHABLE("expression");
   }
@@ -72,7 +73,9 @@ class ExprText {
       return {fmt::format("gradc::load<{}>({})", register_type(e.type, e.lanes), of(address).text)};
     }
     std::string element = fmt::format("{}[{}]", e.name, at_least(e.args[0], 0));
-    if (dtype_of_(e.name) == DType::boolean) return {element + " != 0", 8};
+    const Element held = element_of_(e.name);
+    if (held.bf16) return {fmt::format("gradc::wide({})", element)};
+    if (held.dtype == DType::boolean) return {element + " != 0", 8};
     return {element};
   }
 
@@ -147,7 +150,7 @@ class ExprText {
     return {fmt::format("static_cast<{}>({})", register_type(to), at_least(from, 0))};
   }
 
-  const std::function<DType(const std::string&)>& dtype_of_;
+  const std::function<Element(const std::string&)>& element_of_;
   const Target& target_;
 };
 
@@ -181,9 +184,9 @@ std::string number_to_text(double value, Type type) {
   return single ? text + "f" : text;
 }
 
-std::string expr_to_text(const Expr& e, const std::function<DType(const std::string&)>& dtype_of,
+std::string expr_to_text(const Expr& e, const std::function<Element(const std::string&)>& element_of,
                          int at_least, const Target& target) {
-  return ExprText(dtype_of, target).at_least(e, at_least);
+  return ExprText(element_of, target).at_least(e, at_least);
 }
 
 }  // namespace gradc

@@ -9,10 +9,10 @@
 
 namespace gradc {
 
-// `dtype_of`: what a buffer holds. In parentheses if it binds less tightly than `at_least`, which counts as
+// `element_of`: what a buffer holds. In parentheses if it binds less tightly than `at_least`, which counts as
 // C++ does: 2 ?:, 3 ||, 4 &&, 8 ==, 9 <, 12 + -, 13 * /, 15 unary, 100 names and calls.
 std::string expr_to_text(const loops::Expr&,
-                         const std::function<DType(const std::string& buffer)>& dtype_of,
+                         const std::function<loops::Element(const std::string& buffer)>& element_of,
                          int at_least = 0, const Target& = cpp_target());
 
 // "float", "std::int64_t", "gradc::f32x16".

@@ -61,6 +61,14 @@ Expr lane_fold(Fn fn, Expr lanes) {
   return e;
 }
 
+Expr rounded(Expr value) {
+  Expr e;
+  e.kind = ExprKind::rounded;
+  e.type = value.type;
+  e.args.push_back(std::move(value));
+  return e;
+}
+
 Expr apply(Fn fn, std::vector<Expr> args, Type type) {
   Expr e;
   e.kind = ExprKind::apply;

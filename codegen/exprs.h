@@ -16,6 +16,7 @@ Expr variable(std::string name, Type, int lanes = 1);
 Expr load(std::string buffer, DType, Expr index, int lanes = 1);
 Expr pointer(std::string buffer, Expr index);
 Expr lane_fold(Fn, Expr lanes);
+Expr rounded(Expr);  // as bf16 has it
 Expr apply(Fn, std::vector<Expr> args, Type);
 
 // Integer arithmetic; constants are folded.

@@ -22,7 +22,7 @@ std::string loop_head(const Module& module, const Iteration& loop) {
 }
 
 std::string count_text(const Expr& e, int at_least = 0, const Target& target = cpp_target()) {
-  const auto no_buffer = [](const std::string&) -> DType { GRADC_UNREACHABLE("a count is read from memory"); };
+  const auto no_buffer = [](const std::string&) -> Element { GRADC_UNREACHABLE("a count is read from memory"); };
   return expr_to_text(e, no_buffer, at_least, target);
 }
 
@@ -93,10 +93,10 @@ class FunctionText {
         const Buffer& buffer = module_.buffers[b];
         locals_.insert(buffer.name);
         if (buffer.storage != Storage::workspace || !declared.insert(b).second) continue;
-        const std::string shape = shape_text(module_, buffer.type);
+        const std::string shape = shape_text(module_, buffer);
         line(buffer.offset < 0 ? fmt::format("workspace {}: {}", buffer.name, shape)
                                : fmt::format("auto* const {} = gradc::place<{}>(workspace.data, {});  // {}", buffer.name,
-                                             element_type(buffer.type.dtype), buffer.offset, shape));
+                                             element_type(buffer.element()), buffer.offset, shape));
       }
     }
   }

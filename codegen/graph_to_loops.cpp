@@ -274,8 +274,14 @@ void ModuleBuilder::add(const FunctionPlan& plan, const std::vector<KernelPlan>&
       case Storage::gradient: return gradient_buffers.at(s.home.target);
       default: break;
     }
-    return add_buffer(locals.fresh(short_name(s.node)), g_.label(s.node).name, Storage::workspace,
-                      g_[s.node].type);
+    const auto b = add_buffer(locals.fresh(short_name(s.node)), g_.label(s.node).name, Storage::workspace,
+                              g_[s.node].type);
+    if (s.bf16) {
+      Buffer& buffer = module_.buffers[b];
+      buffer.bf16 = true;
+      buffer.bytes = buffer.elements * bytes_of(buffer.element());
+    }
+    return b;
   };
 
   std::map<NodeId, std::set<std::size_t>> readers;  // kernels
@@ -314,7 +320,10 @@ void ModuleBuilder::add(const FunctionPlan& plan, const std::vector<KernelPlan>&
       }
     }
     const bool grid = options_.target.grid();
-    const NodeId lodger = grid ? NodeId{} : product_in_follower(g_, kernel, elsewhere);
+    // A product is added up where it lodges, which bf16 is no place for.
+    const bool in_rows = kernel.members.size() > 1 && kernel.members[1].bf16 &&
+                         product_in_rows(g_, kernel, elsewhere, options_.target.isa);
+    const NodeId lodger = grid || in_rows ? NodeId{} : product_in_follower(g_, kernel, elsewhere);
     if (lodger.valid()) elsewhere.insert(lodger);
     const auto registers =
         grid ? grid_registers(g_, kernel, elsewhere, options_.target.isa)
@@ -326,7 +335,9 @@ void ModuleBuilder::add(const FunctionPlan& plan, const std::vector<KernelPlan>&
         if (!places.contains(s.whole)) places[s.whole] = home_buffer(whole, kernel.forward);
         places[s.node] = places.at(s.whole);
       } else if (s.node != lodger && !registers.contains(s.node)) {
-        places[s.node] = home_buffer(s, kernel.forward);
+        StoredNode kept = s;
+        kept.bf16 = s.bf16 && !(lodger.valid() && s.node == kernel.members[1].node);
+        places[s.node] = home_buffer(kept, kernel.forward);
       }
     }
     if (lodger.valid()) places[lodger] = places.at(kernel.members[1].node);
@@ -360,7 +371,7 @@ void ModuleBuilder::add(const FunctionPlan& plan, const std::vector<KernelPlan>&
           GRADC_CHECK(it != places.end(), "a tensor that is read is stored nowhere");
           return it->second;
         },
-        [&](std::uint32_t b) { return module_.buffers[b].type.dtype; },
+        [&](std::uint32_t b) { return module_.buffers[b].element(); },
         [&](NodeId id) { return short_name(id); },
         [&](Kernel shared) {
           const std::string stem = shared.name;

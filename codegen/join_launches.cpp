@@ -249,7 +249,7 @@ class Joiner {
         const auto at = static_cast<std::size_t>(known - result.buffers.begin());
         if (known == result.buffers.end()) {
           result.buffers.push_back(buffer);
-          kernel.arguments.push_back({names.fresh(module_.buffers[buffer].name), own.arguments[i].dtype, false});
+          kernel.arguments.push_back({names.fresh(module_.buffers[buffer].name), own.arguments[i].dtype, false, own.arguments[i].bf16});
         }
         Argument& argument = kernel.arguments[at];
         argument.written = argument.written || own.arguments[i].written;

@@ -118,7 +118,7 @@ class Formulas {
       if (!k_.nest.bound(owner) || lodges(owner) || g_[id].type.rank() == 0) return;
       if (!done.insert(names_.at(id)).second) return;
       out += fmt::format("{}{}: {}{}", out.empty() ? "" : ", ", names_.at(id),
-                         gradc::name(g_[id].type.dtype),
+                         k_.stores_bf16(owner) ? "bf16" : gradc::name(g_[id].type.dtype),
                          shape_to_text(g_, k_.nest.place(id) ? k_.nest.place(id)->whole : g_[id].type.shape));
     };
     for (const StoredNode& s : k_.plan.members) mention(s.node);

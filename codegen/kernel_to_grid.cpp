@@ -106,6 +106,7 @@ class GridWriter {
     Expr value = n.kind == NodeKind::random ? k_.draw(id) : nest_.value(n.body);
     const bool alone = run.members.size() == 1 && last && !k_.registers.contains(id) && !by_all;
     if (alone) return value;
+    value = k_.as_stored(id, std::move(value));
     if (value.kind != ExprKind::variable && value.kind != ExprKind::literal) {
       value = nest_.let(k_.context.short_name(id), std::move(value));
     }

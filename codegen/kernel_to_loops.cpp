@@ -6,6 +6,7 @@
 #include <map>
 
 #include "codegen/drop_unused.h"
+#include "codegen/exprs.h"
 #include "codegen/folds.h"
 #include "codegen/index_roles.h"
 #include "codegen/kernel_formulas.h"
@@ -49,10 +50,23 @@ void KernelWriter::bind(NodeId id, bool written) {
                          [&](const Bound& b) { return b.buffer == buffer; });
   if (at == arguments.end()) {
     const std::string name = nest.names().fresh(context.short_name(id));
-    at = arguments.insert(arguments.end(), {buffer, {name, context.dtype(buffer), false}});
+    at = arguments.insert(arguments.end(), {buffer, {name, context.element(buffer).dtype, false, context.element(buffer).bf16}});
   }
   at->argument.written = at->argument.written || written;
   nest.bind(id, at->argument.name, at->argument.dtype);
+}
+
+bool KernelWriter::stores_bf16(NodeId id) const {
+  return !registers.contains(id) && context.element(context.buffer(id)).bf16;
+}
+
+Expr KernelWriter::as_stored(NodeId id, Expr value) const {
+  const auto reads = [&](const StoredNode& s) {
+    const std::vector<NodeId> operands = operands_of(g, s.node);
+    return std::any_of(operands.begin(), operands.end(), [&](NodeId o) { return storage_of(g, o) == id; });
+  };
+  const bool read_here = std::any_of(plan.members.begin(), plan.members.end(), reads);
+  return read_here && stores_bf16(id) ? rounded(std::move(value)) : value;
 }
 
 namespace {
@@ -188,6 +202,7 @@ class RunWriter {
     const bool last = k_.plan.runs.size() == 1 || run_.ranges.size() > k_.plan.shared;
     const bool alone = run_.members.size() == 1 && last && !k_.registers.contains(id);
     if (alone) return value;
+    value = k_.as_stored(id, std::move(value));
     if (value.kind != ExprKind::variable && value.kind != ExprKind::literal) {
       value = nest_.let(k_.context.short_name(id), std::move(value));
     }

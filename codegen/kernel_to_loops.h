@@ -20,7 +20,7 @@ struct LoopContext {
   std::set<std::string> reserved;                     // names a kernel may not use inside
   Extent time;                                        // of the loop around the kernel, if there is one
   std::function<std::uint32_t(NodeId)> buffer;        // of a stored node, leaf
-  std::function<DType(std::uint32_t)> dtype;          // of a buffer
+  std::function<loops::Element(std::uint32_t)> element;  // of a buffer
   std::function<std::string(NodeId)> short_name;      // what a person would call it inside a kernel
   std::function<std::string(loops::Kernel)> share;    // name of an equal kernel of the module, added if new
 };

@@ -24,6 +24,9 @@ struct KernelWriter {
   std::vector<std::string> index_names(NodeId) const;
   std::string index_name(NodeId id, std::uint32_t index) const { return index_names(id)[index]; }
   void store(NodeId, loops::Expr value);  // at the node's own indices
+  bool stores_bf16(NodeId) const;
+  // The value of a member, rounded if others of the kernel read it that are to see what all do.
+  loops::Expr as_stored(NodeId, loops::Expr value) const;
   loops::Expr draw(NodeId);
   WrittenKernel finish();
 

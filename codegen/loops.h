@@ -29,6 +29,7 @@ enum class ExprKind : std::uint8_t {
   lane_fold, // fn of the lanes of args[0], in an order that their number alone determines; fn: add, mul, max, min
   pointer,   // address of element args[0] of buffer argument `name` (arguments of calls and transpositions only)
   place,     // `place` of the thread that runs this: kernels with a launch only
+  rounded,   // args[0], an f32, as bf16 has it
 };
 
 // Numbers that tell the threads of a launch apart, from 0.
@@ -149,24 +150,38 @@ enum class Storage : std::uint8_t {
   constant,   // table `name` of the source file
 };
 
-// Of an element in memory.
-constexpr std::int64_t bytes_of(DType t) { return t == DType::f64 ? 8 : t == DType::boolean ? 1 : 4; }
+// What memory holds: f32 values may be stored as bf16.
+struct Element {
+  DType dtype = DType::f32;
+  bool bf16 = false;
+  friend bool operator==(const Element&, const Element&) = default;
+};
+constexpr std::int64_t bytes_of(Element e) {
+  return e.bf16 ? 2 : e.dtype == DType::f64 ? 8 : e.dtype == DType::boolean ? 1 : 4;
+}
+constexpr std::int64_t bytes_of(DType t) { return bytes_of(Element{t}); }
 
 struct Buffer {
   std::string name;       // identifier
   std::string spec_name;  // in the spec ("classify.dense1.W"); of a workspace buffer its label
   Storage storage = Storage::workspace;
   TensorType type;
+  bool bf16 = false;             // workspace: its f32 values are stored as bf16
   std::int64_t elements = 0;     // with every dim at its bound
   std::int64_t bytes = 0;
   std::int64_t offset = -1;      // workspace; before plan_memory: -1
   std::vector<double> values;    // constant
+
+  Element element() const { return {type.dtype, bf16}; }
 };
 
 struct Argument {
   std::string name;
   DType dtype = DType::f32;
   bool written = false;
+  bool bf16 = false;  // its f32 values are
+
+  Element element() const { return {dtype, bf16}; }
 };
 
 // Memory of a kernel's own: of each thread, or `shared` by the threads of a block. Its contents are not set.

@@ -49,7 +49,7 @@ class KernelText {
     }
     for (const Argument& a : kernel_.arguments) {
       parameters.push_back(fmt::format("{}{}* __restrict {}", a.written ? "" : "const ",
-                                       element_type(a.dtype), named(a.name, body)));
+                                       element_type(a.element()), named(a.name, body)));
     }
     std::size_t column = margin.size();
     for (std::size_t k = 0; k < parameters.size(); ++k) {
@@ -192,7 +192,7 @@ class KernelText {
     if (s.accumulates) {
       out_ += indent + combined(place, s.fn, s.value) + ";\n";
     } else {
-      out_ += fmt::format("{}{} = {};\n", indent, place, converted(s.value, dtype(s.buffer)));
+      out_ += fmt::format("{}{} = {};\n", indent, place, converted(s.value, element(s.buffer)));
     }
   }
   void statement(const If& s, const std::string& indent) {
@@ -250,7 +250,9 @@ class KernelText {
     return e.kind == ExprKind::load && e.lanes > 1 && !s.changes ? "gradc::pinned(" + text(e) + ")" : text(e);
   }
 
-  std::string converted(const Expr& value, DType to) const {
+  std::string converted(const Expr& value, Element as) const {
+    const DType to = as.dtype;
+    if (as.bf16) return fmt::format("gradc::narrow({})", text(value));
     if (to == DType::i32) {
       const bool small = value.kind == ExprKind::literal && std::abs(value.value) < 2e9;
       return small ? text(value) : fmt::format("static_cast<std::int32_t>({})", text(value));
@@ -264,7 +266,7 @@ class KernelText {
   }
 
   std::string text(const Expr& e, int at_least = 0) const {
-    return expr_to_text(e, [this](const std::string& b) { return dtype(b); }, at_least, target_);
+    return expr_to_text(e, [this](const std::string& b) { return element(b); }, at_least, target_);
   }
   std::string address(const std::string& buffer, const Expr& index) const {
     Expr e;
@@ -273,12 +275,12 @@ class KernelText {
     e.args = {index};
     return text(e);
   }
-  DType dtype(const std::string& buffer) const {
+  Element element(const std::string& buffer) const {
     for (const Argument& a : kernel_.arguments) {
-      if (a.name == buffer) return a.dtype;
+      if (a.name == buffer) return a.element();
     }
     for (const Array& a : kernel_.arrays) {
-      if (a.name == buffer) return a.dtype;
+      if (a.name == buffer) return {a.dtype};
     }
     GRADC_UNREACHABLE("no buffer " + buffer);
   }
@@ -311,8 +313,9 @@ std::string table_text(const Buffer& b, const Target& target) {
 
 }  // namespace
 
-std::string_view element_type(DType t) {
-  switch (t) {
+std::string_view element_type(Element e) {
+  if (e.bf16) return "gradc::bf16";
+  switch (e.dtype) {
     case DType::boolean: return "unsigned char";
     case DType::i32: return "std::int32_t";
     case DType::f32: return "float";
@@ -336,6 +339,11 @@ std::string shape_text(const Module& module, const TensorType& type) {
     out += (k > 0 ? ", " : "") + extent_text(module, type.shape[k]);
   }
   return out + "]";
+}
+
+std::string shape_text(const Module& module, const Buffer& buffer) {
+  std::string text = shape_text(module, buffer.type);
+  return buffer.bf16 ? "bf16" + text.substr(text.find('[')) : text;
 }
 
 std::string kernel_to_text(const Kernel& kernel, const Target& target) {

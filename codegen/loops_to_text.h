@@ -20,8 +20,9 @@ std::string kernel_to_text(const loops::Kernel&, const Target& = cpp_target());
 // Of a target with a grid they also use `device`, and `result` is a pointer; of functions that threads share, `team`.
 std::string body_to_text(const loops::Module&, const loops::Function&, const Target& = cpp_target());
 
-// "float", "double", "std::int32_t", "unsigned char".
-std::string_view element_type(DType);
+// "float", "double", "std::int32_t", "unsigned char", "gradc::bf16".
+std::string_view element_type(loops::Element);
+inline std::string_view element_type(DType t) { return element_type(loops::Element{t}); }
 
 // A number of that type that reads back as the same value: "0.5f", "gradc::infinity<float>()".
 std::string number_to_text(double, loops::Type);
@@ -31,6 +32,9 @@ std::string extent_text(const loops::Module&, const Extent&);
 
 // "f32[B, 64]", with the names of the module's dims.
 std::string shape_text(const loops::Module&, const TensorType&);
+
+// The same of what a buffer holds: "bf16[B, 64]".
+std::string shape_text(const loops::Module&, const loops::Buffer&);
 
 // For people (--emit=loops): every kernel with its loops, every function with its calls.
 std::string loops_to_listing(const loops::Module&, const Target& = cpp_target());

@@ -100,7 +100,7 @@ void mark_retyping(Module& module, const std::vector<loops::Function*>& parts, c
     const Buffer& b = module.buffers[life.buffer];
     const bool mixes = std::any_of(lives.begin(), lives.end(), [&](const Life& other) {
       const Buffer& o = module.buffers[other.buffer];
-      return o.type.dtype != b.type.dtype && o.offset < b.offset + life.bytes && b.offset < o.offset + other.bytes;
+      return o.element() != b.element() && o.offset < b.offset + life.bytes && b.offset < o.offset + other.bytes;
     });
     if (mixes) mixed.insert(life.buffer);
   }

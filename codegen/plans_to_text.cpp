@@ -132,7 +132,7 @@ std::string lives_to_text(const loops::Module& module,
     const loops::Buffer& buffer = module.buffers[b];
     text += fmt::format("  bytes {} to {}, calls {} to {}: {}: {}\n", buffer.offset,
                         buffer.offset + std::max<std::int64_t>(buffer.bytes, 1) - 1, lives[b].first,
-                        lives[b].last, buffer.name, shape_text(module, buffer.type));
+                        lives[b].last, buffer.name, shape_text(module, buffer));
   }
   std::string title{entry_name(parts[0]->entry)};
   if (parts[0]->entry != Entry::init) title += " " + parts[0]->spec_name;
@@ -167,6 +167,7 @@ std::string forms_to_text(const Graph& g, const std::vector<FunctionPlan>& plans
       text += fmt::format("  {}: {}", p.names.at(s.node), name(s.form));
       if (s.form == Form::product || s.form == Form::inner) text += p.roles(s.node);
       if (s.form == Form::scatter) text += p.positions(s.node);
+      if (s.bf16) text += "; stored as bf16";
       text += '\n';
     }
   }

@@ -434,7 +434,9 @@ Kernel TileWriter::write(std::optional<std::int64_t> rows) {
     if (names.contains(dim) && !known) counts.push_back(dim);
   }
   if (!rows) kernel.counts.insert(kernel.counts.begin(), own("rows"));
-  kernel.arguments = {{own("a"), t_.dtype, false}, {own("b"), t_.dtype, false}, {own("out"), t_.dtype, true}};
+  kernel.arguments = {{own("a"), t_.dtype, false, t_.a_bf16},
+                      {own("b"), t_.dtype, false, t_.b_bf16},
+                      {own("out"), t_.dtype, true, t_.out_bf16}};
   std::string sums, sizes;
   for (std::uint32_t s : t_.form.sums) {
     const std::string name = sum_name(s);

@@ -23,6 +23,7 @@ struct Linear {
 struct ProductTiles {
   ProductForm form;
   DType dtype = DType::f32;
+  bool a_bf16 = false, b_bf16 = false, out_bf16 = false;
   Isa isa;
   Shape ranges;                      // of all indices
   std::optional<std::uint32_t> row;  // the index that makes the rows, if there is one

@@ -166,13 +166,13 @@ class ProductGrid {
     nest_.open(column, loops::add(column0_, lane_), columns_, 1, LoopKind::once);
     split_position(k_, id_, n_.ranges, form_.rows, variable(row, Type::integer));
     nest_.bind_index(form_.column, variable(column, Type::integer), nest_.depth());
-    Expr value = load(sum_, n_.type.dtype, r);
+    Expr value = k_.as_stored(id_, load(sum_, n_.type.dtype, r));
     if (!bodies.empty()) value = nest_.let(k_.context.short_name(id_), std::move(value));
     nest_.keep(id_, value);
     std::vector<std::pair<NodeId, Expr>> values{{id_, value}};
     for (std::size_t m = 1; m < k_.plan.members.size(); ++m) {
       const NodeId follower = k_.plan.members[m].node;
-      value = nest_.value(k_.g[follower].body);
+      value = k_.as_stored(follower, nest_.value(k_.g[follower].body));
       if (bodies.size() > 1 && value.kind != ExprKind::variable && value.kind != ExprKind::literal) {
         value = nest_.let(k_.context.short_name(follower), std::move(value));
       }

@@ -70,6 +70,9 @@ class ProductWriter {
     }
     tiles_.out = linear(n_.type.shape, own);
     tiles_.row = row_ = row_of(k.g, form, n_.ranges);
+    tiles_.a_bf16 = k.stores_bf16(storage_of(k.g, k.g[form.a].tensor));
+    tiles_.b_bf16 = k.stores_bf16(storage_of(k.g, k.g[form.b].tensor));
+    tiles_.out_bf16 = k.stores_bf16(id_);
     if (k.registers.contains(id_)) keep_rows();
   }
 
@@ -182,7 +185,7 @@ void ProductWriter::write_followers(const Expr& row) {
   std::vector<std::pair<NodeId, Expr>> values;
   for (std::size_t m = 1; m < k_.plan.members.size(); ++m) {
     const NodeId follower = k_.plan.members[m].node;
-    Expr value = k_.nest.value(k_.g[follower].body);
+    Expr value = k_.as_stored(follower, k_.nest.value(k_.g[follower].body));
     if (bodies.size() > 1 && value.kind != ExprKind::variable && value.kind != ExprKind::literal) {
       value = k_.nest.let(k_.context.short_name(follower), std::move(value));
     }

@@ -138,7 +138,7 @@ class Recomputing {
     for (std::size_t k = 0; k < std::min(largest.size(), most_named); ++k) {
       const Buffer& b = m_.buffers[largest[k]];
       text += fmt::format("{}'{}' {} of {}", k == 0 ? "" : ", ", b.spec_name.empty() ? b.name : b.spec_name,
-                          shape_text(m_, b.type), bytes_text(b.bytes));
+                          shape_text(m_, b), bytes_text(b.bytes));
     }
     return largest.size() > most_named ? fmt::format("{} and {} more", text, largest.size() - most_named) : text;
   }

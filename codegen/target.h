@@ -31,6 +31,8 @@ struct Target {
   bool grid() const { return threads > 0; }
   // In loops: what the processor is taken for.
   Isa isa = default_isa();
+  // Values that kernels hand on to one another are stored as bf16 (see narrow.h).
+  bool bf16 = false;
   // Threads of the processor share a function from so much work on (see work.h), and in it each kernel with so
   // much.
   double least_shared_work = 2e6, least_part_work = 2e5;

@@ -100,7 +100,10 @@ class KernelWalk {
   void statement(const Store& s) {
     expr(s.index);
     expr(s.value);
-    if (s.accumulates) touch(s.buffer, false);
+    if (s.accumulates) {
+      touch(s.buffer, false);
+      require(!bf16(s.buffer), fmt::format("it adds to '{}', which would be rounded each time", s.buffer));
+    }
     touch(s.buffer, true);
   }
   void statement(const If& s) {
@@ -123,6 +126,8 @@ class KernelWalk {
       }
       require(arg.kind == ExprKind::pointer, "a buffer is passed as a number");
       for (const Expr& a : arg.args) expr(a);
+      require(bf16(arg.name) == called.arguments[k - called.counts.size()].bf16,
+              fmt::format("it passes '{}' as another type", arg.name));
       const Access& access = accesses[k - called.counts.size()];
       if (access.reads) touch(arg.name, false);
       if (access.writes) touch(arg.name, true);
@@ -158,6 +163,10 @@ class KernelWalk {
     if (e.kind == ExprKind::random) require(kernel_.draws, "it draws without a seed");
   }
 
+  bool bf16(const std::string& buffer) const {
+    const auto it = arguments_.find(buffer);
+    return it != arguments_.end() && kernel_.arguments[it->second].bf16;
+  }
   void touch(const std::string& buffer, bool writes) {
     const auto it = arguments_.find(buffer);
     if (it == arguments_.end()) {
@@ -264,7 +273,7 @@ class FunctionWalk {
     const std::vector<Access>& accesses = accesses_.at(kernel.name);
     for (std::size_t k = 0; k < call.buffers.size(); ++k) {
       const std::uint32_t b = call.buffers[k];
-      require(module_.buffers[b].type.dtype == kernel.arguments[k].dtype, b,
+      require(module_.buffers[b].element() == kernel.arguments[k].element(), b,
               "is passed as another type");
       require(std::count(call.buffers.begin(), call.buffers.end(), b) == 1, b, "is passed twice");
       if (accesses[k].reads)
@@ -295,7 +304,7 @@ class FunctionWalk {
       std::erase_if(holds_, [&](std::uint32_t other) {
         const Buffer& o = module_.buffers[other];
         if (other == b || o.storage != Storage::workspace || !overlap(o, buffer)) return false;
-        require(o.type.dtype == buffer.type.dtype || retypes, b, "takes the memory of another type unsaid");
+        require(o.element() == buffer.element() || retypes, b, "takes the memory of another type unsaid");
         return true;
       });
     }

@@ -23,6 +23,9 @@ struct EmittedCase {
   // The same graph with every operation rounded otherwise (see round_otherwise.h): a tensor that this moves by more than
   // half of what it may be off is not compared.
   std::vector<gradc::Graph> rounded = {};
+  // The same graph with what is stored as bf16 rounded otherwise: a tensor may be off by three times what the one that does most moves
+  // its elements by, beside what it may be off in f32.
+  std::vector<gradc::Graph> stored = {};
 };
 
 struct EmittedCounts {

@@ -10,7 +10,8 @@ using namespace gradc;
 
 class Rewriter {
  public:
-  Rewriter(Graph& graph, const NewScalar& change) : g(graph), change_(change) {}
+  Rewriter(Graph& graph, const NewScalar& change, const NewBody& change_body)
+      : g(graph), change_(change), change_body_(change_body) {}
 
   void run() {
     for (std::size_t k = 0; k < g.functions.size(); ++k) {
@@ -35,6 +36,7 @@ class Rewriter {
       const ScalarId body = rebuilt(n.body);
       place_.summed = n.reduction == Reduction::sum && n.ranges.size() > n.type.rank();
       n.body = place_.summed ? change_(g, place_, body) : body;
+      if (change_body_) n.body = change_body_(g, id, n.body);
     }
     nodes_.emplace(id, g.add(std::move(n)));
   }
@@ -49,6 +51,7 @@ class Rewriter {
 
   Graph& g;
   const NewScalar& change_;
+  const NewBody& change_body_;
   std::unordered_map<NodeId, NodeId> nodes_;
   std::unordered_map<ScalarId, ScalarId> scalars_;  // of the current comprehension
   ScalarPlace place_;
@@ -56,8 +59,8 @@ class Rewriter {
 
 }  // namespace
 
-void rewrite_scalars(Graph& g, const NewScalar& change) {
-  Rewriter(g, change).run();
+void rewrite_scalars(Graph& g, const NewScalar& change, const NewBody& change_body) {
+  Rewriter(g, change, change_body).run();
 }
 
 }  // namespace test

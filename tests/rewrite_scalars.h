@@ -17,7 +17,10 @@ struct ScalarPlace {
 // What stands in the place of a scalar whose arguments have been replaced.
 using NewScalar = std::function<gradc::ScalarId(gradc::Graph&, const ScalarPlace&, gradc::ScalarId)>;
 
+// What stands in the place of the body of that node, the one before.
+using NewBody = std::function<gradc::ScalarId(gradc::Graph&, gradc::NodeId, gradc::ScalarId)>;
+
 // Replaces those of all that the functions compute.
-void rewrite_scalars(gradc::Graph&, const NewScalar&);
+void rewrite_scalars(gradc::Graph&, const NewScalar&, const NewBody& = {});
 
 }  // namespace test

@@ -209,6 +209,7 @@ int build(Session& session, const BuildArguments& options) {
   Target target = emitted ? *emitted : *target_named(options.target);
   const std::vector<Isa> wanted = wanted_isas(options);
   target.isa = wanted.front();
+  target.bf16 = options.storage == "bf16";
   const bool several = wanted.size() > 1;
   if (several && (target.grid() || !options.emit.empty()))
     return fail(session, exit_usage,
@@ -231,6 +232,7 @@ int build(Session& session, const BuildArguments& options) {
   }
   CompileOptions processor{"", compile_options.dump_after, options.format, cpp_target(), options.memory_limit, {}};
   processor.target.isa = target.isa;
+  processor.target.bf16 = target.bf16;
   const Compiled compiled =
       compile(std::move(input), device ? processor : compile_options, session.diagnostics);
   for (const Dump& dump : compiled.dumps)

@@ -142,6 +142,14 @@ void add_memory_limit(CLI::App& verb, std::int64_t& limit) {
       ->type_name("SIZE");
 }
 
+void add_storage(CLI::App& verb, std::string& storage) {
+  verb.add_option("--storage", storage,
+                  "How values are stored between kernels: bf16 takes half the memory and rounds them to 8 bits; "
+                  "parameters, sums and results stay f32")
+      ->check(CLI::IsMember({"f32", "bf16"}))
+      ->capture_default_str();
+}
+
 int run(Session& session, int argc, char** argv) {
   CLI::App app{"gradc compiles neural networks, described in a text file, to C++.", "gradc"};
   app.set_version_flag("--version", version(), "Print the version, and what this build lacks");
@@ -195,6 +203,7 @@ int run(Session& session, int argc, char** argv) {
   build_verb->add_flag("--force", build_options.force,
                        "Replace existing files that gradc did not write");
   add_memory_limit(*build_verb, build_options.memory_limit);
+  add_storage(*build_verb, build_options.storage);
   build_verb->callback([&] { call(build, build_options); });
 
   CheckArguments check_options;
@@ -215,6 +224,7 @@ int run(Session& session, int argc, char** argv) {
       ->check(CLI::IsMember(target_names()))
       ->capture_default_str();
   add_memory_limit(*stats_verb, stats_options.memory_limit);
+  add_storage(*stats_verb, stats_options.storage);
   stats_verb->callback([&] {
     for (const std::string& size : sizes) {
       const std::size_t equals = size.find('=');

@@ -38,11 +38,19 @@ struct Limited {
   double flops_without = 0, flops_added = 0;  // with every dim at its bound; on a grid those of idle threads too
 };
 
+// What storing values as bf16 saves.
+struct Narrowed {
+  std::string function;
+  std::int64_t saved_without = 0, saved = 0;  // for backward
+  std::int64_t without = 0, with = 0;         // peak workspace
+};
+
 struct Stats {
   std::vector<StepCount> steps;
   std::vector<LayerCount> layers;
   std::vector<FunctionCount> functions;
   std::vector<loops::MemoryReport> memory;
+  std::vector<Narrowed> narrowed;
   std::vector<Limited> limited;
   std::int64_t parameters = 0, parameter_bytes = 0, state_bytes = 0, workspace_bytes = 0;
 };
@@ -124,6 +132,15 @@ double flops(const loops::Module& module, const std::string& function) {
   return total;
 }
 
+std::vector<Narrowed> narrowed(const loops::Module& without, const loops::Module& with) {
+  std::vector<Narrowed> result;
+  for (std::size_t k = 0; k < without.memory.size(); ++k) {
+    const loops::MemoryReport& f32 = without.memory[k];
+    result.push_back({f32.function, f32.saved, with.memory[k].saved, f32.peak, with.memory[k].peak});
+  }
+  return result;
+}
+
 std::vector<Limited> compare(const loops::Module& without, const loops::Module& with) {
   std::vector<Limited> result;
   for (std::size_t k = 0; k < without.memory.size(); ++k) {
@@ -203,6 +220,15 @@ void print_text(const Spec& spec, const Stats& stats, const DimSizes& dims) {
   for (const loops::MemoryReport& m : stats.memory)
     rows.push_back({m.function, grouped(m.saved), grouped(m.peak), grouped(m.lower_bound)});
   fmt::print("{}\n", columns(rows, {false, true, true, true}));
+  if (!stats.narrowed.empty()) {
+    rows = {{"stored as bf16", "saved as f32", "saved as bf16", "peak as f32", "peak as bf16", ""}};
+    for (const Narrowed& n : stats.narrowed) {
+      const auto without = static_cast<double>(std::max<std::int64_t>(n.without, 1));
+      rows.push_back({n.function, grouped(n.saved_without), grouped(n.saved), grouped(n.without), grouped(n.with),
+                      fmt::format("{:+.1f} %", 100 * static_cast<double>(n.with - n.without) / without)});
+    }
+    fmt::print("{}\n", columns(rows, {false, true, true, true, true, true}));
+  }
   if (!stats.limited.empty()) {
     rows = {{"with the limit", "peak without", "peak with", "FLOPs", "FLOPs added", ""}};
     for (const Limited& l : stats.limited)
@@ -274,6 +300,12 @@ void print_json(const Spec& spec, const Stats& stats, const DimSizes& dims) {
                               {"saved_for_backward", m.saved},
                               {"peak", m.peak},
                               {"lower_bound", m.lower_bound}});
+  for (const Narrowed& n : stats.narrowed)
+    json["narrowed"].push_back({{"function", n.function},
+                                {"saved_as_f32", n.saved_without},
+                                {"saved", n.saved},
+                                {"peak_as_f32", n.without},
+                                {"peak", n.with}});
   for (const Limited& l : stats.limited)
     json["limited"].push_back({{"function", l.function},
                                {"peak_without", l.without},
@@ -313,6 +345,12 @@ int stats(Session& session, const StatsArguments& options) {
   stats.functions = count_functions(simple, options.dims);
   CompileOptions compiling{"memory", {}, false, *target_named(options.target)};
   Compiled compiled = compile(compile_input(session, *spec), compiling, session.diagnostics);
+  if (options.storage == "bf16") {
+    const loops::Module without = std::move(compiled.module);
+    compiling.target.bf16 = true;
+    compiled = compile(compile_input(session, *spec), compiling, session.diagnostics);
+    stats.narrowed = narrowed(without, compiled.module);
+  }
   if (options.memory_limit > 0) {
     compiling.memory_limit = options.memory_limit;
     const loops::Module without = std::move(compiled.module);

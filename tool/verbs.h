@@ -47,6 +47,7 @@ struct BuildArguments {
   bool format = true;
   bool force = false;
   std::int64_t memory_limit = 0;  // bytes; 0: none
+  std::string storage = "f32";    // of what kernels hand on: or "bf16"
 };
 int build(Session&, const BuildArguments&);
 
@@ -61,6 +62,7 @@ struct StatsArguments {
   bool json = false;
   std::string target = "cpp";
   std::int64_t memory_limit = 0;  // bytes; 0: none
+  std::string storage = "f32";
 };
 int stats(Session&, const StatsArguments&);
 

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 
+#include "gradc/bf16.h"
 #include "gradc/math.h"
 #include "gradc/numbers.h"
 #include "gradc/philox.h"

@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "gradc/bf16.h"
 #include "gradc/math.h"
 #include "gradc/numbers.h"
 
@@ -51,6 +52,34 @@ inline __attribute__((always_inline)) V load_first(const T* from, std::int64_t c
 template <class V, class T>
 inline __attribute__((always_inline)) void store(T* to, const V& v) {
   std::memcpy(to, &v, sizeof(V));
+}
+
+// The same of floats stored in 16 bits.
+template <class V>
+struct Halves {
+  static constexpr int lanes = sizeof(V) / sizeof(float);
+  using u16 __attribute__((vector_size(lanes * 2))) = std::uint16_t;
+  using u32 __attribute__((vector_size(lanes * 4))) = std::uint32_t;
+};
+template <class V>
+inline __attribute__((always_inline)) V load(const bf16* from) {
+  typename Halves<V>::u16 half;
+  std::memcpy(&half, from, sizeof half);
+  return reinterpret_cast<V>(__builtin_convertvector(half, typename Halves<V>::u32) << 16);
+}
+template <class V>
+inline __attribute__((always_inline)) V load_first(const bf16* from, std::int64_t count) {
+  typename Halves<V>::u16 half = {};
+  std::memcpy(&half, from, static_cast<std::size_t>(count) * sizeof(bf16));
+  return reinterpret_cast<V>(__builtin_convertvector(half, typename Halves<V>::u32) << 16);
+}
+template <class V>
+inline __attribute__((always_inline)) void store(bf16* to, const V& v) {
+  const auto bits = reinterpret_cast<typename Halves<V>::u32>(v);
+  const auto nearest = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+  const auto is_nan = (bits & 0x7fffffffu) > 0x7f800000u;
+  const auto half = __builtin_convertvector(is_nan ? (bits >> 16) | 0x40u : nearest, typename Halves<V>::u16);
+  std::memcpy(to, &half, sizeof half);
 }
 
 // A vector that several products use. No instruction: it keeps GCC from reading the memory it came from again
@@ -104,8 +133,8 @@ inline __attribute__((always_inline)) void exchange_rows(V* rows, std::integer_s
 }
 
 // As many rows as a vector has lanes: single lanes change places, then pairs, and so on.
-template <class V, int... Row>
-inline __attribute__((always_inline)) void transpose_tile(const float* from, std::int64_t from_stride, float* to,
+template <class V, class From, class To, int... Row>
+inline __attribute__((always_inline)) void transpose_tile(const From* from, std::int64_t from_stride, To* to,
                                                           std::int64_t to_stride,
                                                           std::integer_sequence<int, Row...> lanes) {
   V rows[] = {load<V>(from + Row * from_stride)...};
@@ -116,25 +145,32 @@ inline __attribute__((always_inline)) void transpose_tile(const float* from, std
   (store(to + Row * to_stride, rows[Row]), ...);
 }
 
+template <class T>
+inline __attribute__((always_inline)) void copy(T& to, T from) { to = from; }
+inline __attribute__((always_inline)) void copy(bf16& to, float from) { to = narrow(from); }
+inline __attribute__((always_inline)) void copy(float& to, bf16 from) { to = wide(from); }
+template <class T>
+constexpr bool holds_floats = std::is_same_v<T, float> || std::is_same_v<T, bf16>;
+
 // to[c * to_stride + r] = from[r * from_stride + c] for r < rows, c < columns
-template <class Tile = f32_tile, class T>
-inline void transpose(const T* __restrict from, std::int64_t from_stride, std::int64_t rows, std::int64_t columns,
-                      T* __restrict to, std::int64_t to_stride) {
+template <class Tile = f32_tile, class From, class To>
+inline void transpose(const From* __restrict from, std::int64_t from_stride, std::int64_t rows, std::int64_t columns,
+                      To* __restrict to, std::int64_t to_stride) {
   constexpr int tile = sizeof(Tile) / sizeof(float);
   for (std::int64_t c = 0; c < columns; c += tile) {
     for (std::int64_t r = 0; r < rows; r += tile) {
-      const T* const corner = from + r * from_stride + c;
-      T* const place = to + c * to_stride + r;
+      const From* const corner = from + r * from_stride + c;
+      To* const place = to + c * to_stride + r;
       const std::int64_t height = rows - r < tile ? rows - r : tile;
       const std::int64_t width = columns - c < tile ? columns - c : tile;
-      if constexpr (std::is_same_v<T, float>) {
+      if constexpr (holds_floats<From> && holds_floats<To>) {
         if (height == tile && width == tile) {
           transpose_tile<Tile>(corner, from_stride, place, to_stride, std::make_integer_sequence<int, tile>());
           continue;
         }
       }
       for (std::int64_t j = 0; j < width; ++j) {
-        for (std::int64_t i = 0; i < height; ++i) place[j * to_stride + i] = corner[i * from_stride + j];
+        for (std::int64_t i = 0; i < height; ++i) copy(place[j * to_stride + i], corner[i * from_stride + j]);
       }
     }
   }

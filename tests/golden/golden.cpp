@@ -78,6 +78,10 @@ TEST_CASE("every stage of the golden specs is as it was") {
     for (const std::string extension : {".hpp", ".cpp"})
       compare(fs::path(spec).replace_extension(extension),
               lasting(read_text(folder.path() / "out" / (spec.stem().string() + extension))));
+    if (spec.stem() == "affine") {
+      run({"--storage=bf16", "--no-format", "-o", "bf16"});
+      compare(fs::path(spec).replace_extension(".bf16.cpp"), lasting(read_text(folder.path() / "bf16/affine.cpp")));
+    }
     run({"--target=cuda", "--no-format", "-o", "cuda"});
     for (const std::string extension : {".hpp", ".cu"})
       compare(fs::path(spec).replace_extension(extension == ".cu" ? ".cu" : ".cuda.hpp"),

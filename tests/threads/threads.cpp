@@ -119,6 +119,16 @@ TEST_CASE("networks with enough work for several threads give the same bits with
   require_equal(compare(folder.path(), names, "clang++-19", {"-O1", "-march=native"}, races));
 }
 
+TEST_CASE("networks that store values as bf16 give the same bits in any number of parts, and without races") {
+  const TemporaryFolder folder;
+  write_text(folder.path() / "odd.nn", odd);
+  gradc::Target target = eager();
+  target.bf16 = true;
+  const auto names = write_networks({folder.path() / "odd.nn", source / "tests/golden/affine.nn"}, target, folder.path());
+  CHECK(read_text(folder.path() / "odd.cpp").find("gradc::bf16* __restrict") != std::string::npos);
+  require_equal(compare(folder.path(), names, "g++", {"-O1", "-march=native"}, races));
+}
+
 TEST_CASE("a wait that is missing is a race that is found") {
   const TemporaryFolder folder;
   write_text(folder.path() / "odd.nn", odd);

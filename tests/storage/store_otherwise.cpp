@@ -1,0 +1,77 @@
+// store_otherwise.cpp: a small factor at everything that is stored as bf16.
+#include "store_otherwise.h"
+
+#include <set>
+
+#include "codegen/narrow.h"
+#include "codegen/partition.h"
+#include "codegen/schedule.h"
+#include "dsl/check.h"
+#include "tests/rewrite_scalars.h"
+
+namespace test {
+namespace {
+
+using namespace gradc;
+using loops::Entry;
+using loops::Storage;
+
+std::size_t gradient_of(const Graph& g, const Function& f, NodeId target) {
+  for (std::size_t k = 0; k < f.gradients.size(); ++k)
+    if (gradient_target(g, f, k) == target) return k;
+  GRADC_UNREACHABLE("no gradient of it");
+}
+
+// Computes what the plan stores, instead of what it was made of.
+void compute_stored(Graph& g, const FunctionPlan& plan) {
+  Function f = g.functions[plan.function];
+  for (const StoredNode& s : plan.stored) {
+    GRADC_CHECK(!s.whole.valid(), "a loop along time");
+    const NodeId target = s.home.target;
+    if (s.home.storage == Storage::gradient || (s.home.storage == Storage::output && target.valid())) {
+      f.gradients[gradient_of(g, f, target)].node = s.node;
+    } else if (s.home.storage == Storage::output && plan.entry != Entry::evaluate) {
+      f.outputs.at(s.home.result).node = s.node;
+    } else if (s.home.storage == Storage::output && !f.evaluation.empty()) {
+      f.evaluation.at(s.home.result).node = s.node;
+    }
+    for (Update& u : f.updates)
+      if (u.target == target && (s.home.storage == Storage::parameter || s.home.storage == Storage::state)) u.value = s.node;
+  }
+  g.functions[plan.function] = std::move(f);
+}
+
+}  // namespace
+
+std::vector<Graph> stored_otherwise(const Graph& graph, const Target& target) {
+  Graph g = graph;
+  std::vector<FunctionPlan> plans = partition(g, target);
+  schedule(g, plans, target);
+  narrow(g, plans, target);
+  std::set<NodeId> narrowed;
+  for (const FunctionPlan& plan : plans) {
+    compute_stored(g, plan);
+    for (const StoredNode& s : plan.stored)
+      if (s.bf16) narrowed.insert(s.node);
+  }
+  std::vector<Graph> result;
+  for (double phase : {0.1, 1000.7, 2000.9, 3000.2, 4000.3, 5000.8}) {
+    result.push_back(g);
+    const auto same = [](Graph&, const ScalarPlace&, ScalarId id) { return id; };
+    // times 1 + 2^-8 sin(phase + a weight for each free index): what is summed moves with its sum
+    rewrite_scalars(result.back(), same, [&](Graph& to, NodeId id, ScalarId body) {
+      if (!narrowed.contains(id)) return body;
+      phase += 1.234567;
+      ScalarId angle = to.literal(phase, DType::f32);
+      for (std::uint32_t k = 0; k < to[id].type.rank(); ++k) {
+        const ScalarId weight = to.literal(2.3 + 1.1 * k, DType::f32);
+        angle = to.apply(Fn::add, {angle, to.apply(Fn::mul, {weight, to.cast(to.index(k), DType::f32)})});
+      }
+      const ScalarId wave = to.apply(Fn::mul, {to.literal(0x1p-8, DType::f32), to.apply(Fn::sin, {angle})});
+      return to.apply(Fn::mul, {body, to.apply(Fn::add, {to.literal(1, DType::f32), wave})});
+    });
+  }
+  return result;
+}
+
+}  // namespace test
