@@ -142,6 +142,13 @@ void run(Work& w, std::string_view first, std::string_view last, Compiled* resul
   }
 }
 
+// Pairs of bf16 are multiplied only where there are some.
+CompileOptions settled(CompileOptions options) {
+  Target& target = options.target;
+  target.isa.pairs = target.isa.pairs && target.bf16 && !target.grid();
+  return options;
+}
+
 }  // namespace
 
 const std::vector<StageName>& stage_names() {
@@ -153,12 +160,14 @@ const std::vector<StageName>& stage_names() {
   return names;
 }
 
-Compiled compile(CompileInput input, const CompileOptions& options, Diagnostics& diagnostics) {
+Compiled compile(CompileInput input, const CompileOptions& wanted, Diagnostics& diagnostics) {
+  const CompileOptions options = settled(wanted);
   std::vector<Variant> variants;
   for (const Isa& isa : options.isas) {
     CompileOptions one{.emit = "", .dump_after = {}, .format = options.format, .target = options.target,
                        .memory_limit = options.memory_limit};
     one.target.isa = isa;
+    one = settled(one);
     Diagnostics said_below;  // by the stages for the first of them
     Work work{input, one, said_below};
     run(work, "ast_to_graph", "parallelize", nullptr);
@@ -191,7 +200,7 @@ void prepare(Graph& graph, Diagnostics& diagnostics) {
 
 loops::Module lower(Graph graph, const std::string& name, const Target& target) {
   Diagnostics none;
-  const CompileOptions options{"", {}, false, target};
+  const CompileOptions options = settled({"", {}, false, target});
   Work work{{}, options, none};
   work.input.name = name;
   work.graph = std::move(graph);

@@ -46,7 +46,7 @@ struct Uses {
   bool accumulates = false;
 
   void expr(const Expr& e) {
-    if (e.kind == ExprKind::load || e.kind == ExprKind::pointer) loaded.insert(e.name);
+    if (reads_memory(e) || e.kind == ExprKind::pointer) loaded.insert(e.name);
     for (const Expr& a : e.args) expr(a);
   }
   void block(const Block& statements) {
@@ -121,7 +121,7 @@ class Cutter {
 
   // The extent is the same for every call with these counts.
   bool known(const Expr& e) const {
-    if (e.kind == ExprKind::load) return false;
+    if (reads_memory(e)) return false;
     if (e.kind == ExprKind::variable)
       return std::find(k_.counts.begin(), k_.counts.end(), e.name) != k_.counts.end();
     return std::all_of(e.args.begin(), e.args.end(), [&](const Expr& a) { return known(a); });
@@ -300,7 +300,7 @@ class Cutter {
     };
     const std::function<bool(const Expr&)> reads_own = [&](const Expr& e) {
       if (e.kind == ExprKind::pointer) return false;
-      if (e.kind == ExprKind::load && written_.contains(e.name) && !own(e.args[0])) return false;
+      if (reads_memory(e) && written_.contains(e.name) && !own(e.args[0])) return false;
       return std::all_of(e.args.begin(), e.args.end(), reads_own);
     };
     return std::all_of(loop.body.begin(), loop.body.end(), [&](const Stmt& s) {

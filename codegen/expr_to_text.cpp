@@ -53,6 +53,14 @@ class ExprText {
         if (is_zero(e.args[0])) return {e.name};
         return {fmt::format("{} + {}", e.name, at_least(e.args[0], 12)), 12};
       case ExprKind::place: return {std::string(target_.places[static_cast<int>(e.place)])};
+      case ExprKind::pairs:
+      case ExprKind::spread_pair: {
+        Expr address = e;
+        address.kind = ExprKind::pointer;
+        return {fmt::format("gradc::{}({})", e.kind == ExprKind::pairs ? "load_pairs" : "spread_pair", of(address).text)};
+      }
+      case ExprKind::dot:
+        return {fmt::format("gradc::dot({}, {}, {})", at_least(e.args[0], 0), at_least(e.args[1], 0), at_least(e.args[2], 0))};
       case ExprKind::rounded: return {fmt::format("gradc::rounded({})", at_least(e.args[0], 0))};
     }
     GRADC_UNREACHABLE("expression");

@@ -52,6 +52,25 @@ Expr pointer(std::string buffer, Expr index) {
   return e;
 }
 
+Expr pairs(std::string buffer, Expr index, int lanes, bool spread) {
+  Expr e = load(std::move(buffer), DType::f32, std::move(index), lanes);
+  e.kind = spread ? ExprKind::spread_pair : ExprKind::pairs;
+  return e;
+}
+
+Expr dot(Expr sum, Expr a, Expr b) {
+  Expr e;
+  e.kind = ExprKind::dot;
+  e.type = sum.type;
+  e.lanes = sum.lanes;
+  e.args = {std::move(sum), std::move(a), std::move(b)};
+  return e;
+}
+
+bool reads_memory(const Expr& e) {
+  return e.kind == ExprKind::load || e.kind == ExprKind::pairs || e.kind == ExprKind::spread_pair;
+}
+
 Expr lane_fold(Fn fn, Expr lanes) {
   Expr e;
   e.kind = ExprKind::lane_fold;

@@ -15,6 +15,9 @@ Expr integer(std::int64_t);
 Expr variable(std::string name, Type, int lanes = 1);
 Expr load(std::string buffer, DType, Expr index, int lanes = 1);
 Expr pointer(std::string buffer, Expr index);
+Expr pairs(std::string buffer, Expr index, int lanes, bool spread);
+Expr dot(Expr sum, Expr a, Expr b);
+bool reads_memory(const Expr&);  // itself, not its arguments
 Expr lane_fold(Fn, Expr lanes);
 Expr rounded(Expr);  // as bf16 has it
 Expr apply(Fn, std::vector<Expr> args, Type);

@@ -129,6 +129,7 @@ bool related(ReadNodes& sources, const KernelPlan& kernel, const StoredNode& s) 
 std::optional<std::size_t> common_loops(ReadNodes& sources, const KernelPlan& kernel, const StoredNode& s) {
   const Graph& g = sources.graph();
   if (s.form != Form::pointwise && s.form != Form::fold) return std::nullopt;
+  if (s.alone || kernel.members[0].alone) return std::nullopt;
   const Node& n = g[s.node];
   std::size_t depth = std::min(kernel.shared, n.type.rank());
   auto all_share = [&](std::size_t d) {

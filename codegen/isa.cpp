@@ -10,6 +10,7 @@ namespace gradc {
 
 const std::vector<Isa>& isas() {
   static const std::vector<Isa> all = {
+      {"x86-64-v4-bf16", 64, 32, "-march=x86-64-v4 -mavx512bf16 -mprefer-vector-width=512", true},  // and AVX512_BF16
       {"x86-64-v4", 64, 32, "-march=x86-64-v4 -mprefer-vector-width=512"},  // AVX-512
       {"x86-64-v3", 32, 16, "-march=x86-64-v3"},                            // AVX2 and FMA
       {"x86-64-v2", 16, 16, "-march=x86-64-v2"},                            // SSE4.2

@@ -18,6 +18,7 @@ struct Isa {
   int vector_bytes;        // of a register; 4: no vectors
   int registers;           // that hold vectors
   std::string_view flags;  // for GCC and Clang
+  bool pairs = false;      // multiplies and adds pairs of bf16 (of a target without bf16: not used)
 
   int lanes(DType t) const { return std::max<int>(1, vector_bytes / static_cast<int>(loops::bytes_of(t))); }
   bool vectors() const { return lanes(DType::f32) > 1; }

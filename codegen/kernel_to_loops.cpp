@@ -345,7 +345,44 @@ void write_transposition(KernelWriter& k) {
   while (k.nest.depth() > 0) k.nest.close();
 }
 
+// A kernel that only copies to pairs: [..., n, 2] of two rows of n.
+bool copies_pairs(const KernelWriter& k) {
+  const Graph& g = k.g;
+  const StoredNode& s = k.plan.members[0];
+  const Node& n = g[s.node];
+  if (!s.alone || k.plan.members.size() != 1 || !k.stores_bf16(s.node)) return false;
+  if (n.kind != NodeKind::comprehension || n.reduction != Reduction::none || n.type.rank() < 2) return false;
+  const auto which = static_cast<std::uint32_t>(n.type.rank()) - 1;
+  if (n.ranges[which] != Extent(2) || g[n.body].kind != ScalarKind::read || g[n.body].zero_outside) return false;
+  const auto subscripts = affine_subscripts(g, g[n.body]);
+  if (!subscripts || !runs_along(*subscripts, which - 1)) return false;
+  const auto has = [&](const Affine& a) { return which < a.coefficients.size() && a.coefficients[which] != 0; };
+  return std::count_if(subscripts->begin(), subscripts->end(), has) == 1 && !has(subscripts->back()) &&
+         std::all_of(subscripts->begin(), subscripts->end(), [&](const Affine& a) { return !has(a) || a.coefficients[which] == 1; });
+}
+
+void write_pairs(KernelWriter& k) {
+  const NodeId id = k.plan.members[0].node;
+  const Node n = k.g[id];
+  const Scalar read = k.g[n.body];
+  const auto which = static_cast<std::uint32_t>(n.type.rank()) - 1;
+  const Shape& shape = k.g[read.tensor].type.shape;
+  k.nest.set_ranges(n.ranges);
+  for (std::uint32_t i = 0; i + 1 < which; ++i) k.nest.open(k.index_name(id, i), i, n.ranges[i], LoopKind::parallel);
+  for (const std::uint32_t i : {which - 1, which}) k.nest.bind_index(i, integer(0), 0);
+  std::size_t axis = 0;
+  const auto subscripts = *affine_subscripts(k.g, read);
+  while (which >= subscripts[axis].coefficients.size() || subscripts[axis].coefficients[which] == 0) ++axis;
+  Expr stride = integer(1);
+  while (++axis < shape.size()) stride = loops::mul(std::move(stride), k.nest.extent(shape[axis]));
+  const Expr from = k.nest.value(n.body);
+  k.nest.emit(Transpose{pointer(from.name, from.args[0]), std::move(stride), integer(2), k.nest.extent(n.ranges[which - 1]),
+                        pointer(k.nest.argument(id), k.nest.own_position(id)), integer(2)});
+  while (k.nest.depth() > 0) k.nest.close();
+}
+
 void write_runs(KernelWriter& k) {
+  if (copies_pairs(k)) return write_pairs(k);
   if (is_transposition(k.g, k.plan)) return write_transposition(k);
   const NodeId first = k.plan.members[0].node;
   for (std::uint32_t i = 0; i < k.plan.shared; ++i) {

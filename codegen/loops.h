@@ -30,6 +30,9 @@ enum class ExprKind : std::uint8_t {
   pointer,   // address of element args[0] of buffer argument `name` (arguments of calls and transpositions only)
   place,     // `place` of the thread that runs this: kernels with a launch only
   rounded,   // args[0], an f32, as bf16 has it
+  pairs,     // as many neighbouring pairs as there are lanes, from element args[0] of buffer argument `name` on, as bf16
+  spread_pair,  // the pair from element args[0] on in all lanes, as bf16
+  dot,       // args[0] and, of each lane, both products of the pairs args[1] and args[2]
 };
 
 // Numbers that tell the threads of a launch apart, from 0.

@@ -12,6 +12,7 @@
 
 #include "codegen/drop_unused.h"
 #include "codegen/expr_to_text.h"
+#include "codegen/exprs.h"
 #include "dsl/check.h"
 
 namespace gradc {
@@ -156,7 +157,7 @@ class KernelText {
   }
   void statement(const Let& s, const std::string& indent) {
     out_ += fmt::format("{}{}{} {} = {};\n", indent, s.changes ? "" : "const ",
-                        register_type(s.value.type, s.value.lanes), s.name, initial(s));
+                        type_of_register(s.value), s.name, initial(s));
   }
   void statement(const Lanes& s, const std::string& indent) {
     out_ += fmt::format("{}gradc::Lanes<{}, {}> {}({});\n", indent, register_type(s.value.type), s.value.lanes, s.name,
@@ -242,12 +243,16 @@ class KernelText {
     }
   }
 
+  static std::string type_of_register(const Expr& e) {
+    const bool pairs = e.kind == ExprKind::pairs || e.kind == ExprKind::spread_pair;
+    return pairs ? fmt::format("gradc::pairs{}", e.lanes) : register_type(e.type, e.lanes);
+  }
   std::string initial(const Let& s) const {
     const Expr& e = s.value;
     const bool zero = e.kind == ExprKind::literal && e.lanes > 1 && e.value == 0;
     if (zero) return "{}";
     // A vector that several products use stays in its register.
-    return e.kind == ExprKind::load && e.lanes > 1 && !s.changes ? "gradc::pinned(" + text(e) + ")" : text(e);
+    return reads_memory(e) && e.lanes > 1 && !s.changes ? "gradc::pinned(" + text(e) + ")" : text(e);
   }
 
   std::string converted(const Expr& value, Element as) const {

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <set>
 
+#include "codegen/index_roles.h"
 #include "codegen/product_tiles.h"
+#include "codegen/products.h"
 #include "codegen/read_nodes.h"
 #include "codegen/schedule.h"
 
@@ -34,6 +36,23 @@ class Narrowing {
       if (is_statistic(s)) statistics_.insert(s.node);
     }
     for (StoredNode& s : plan_.stored) s.bf16 = may_round(s);
+  }
+
+  // Factors that are taken in pairs.
+  void run_pairs() {
+    std::set<NodeId> pairs, neighbours;
+    for (const StoredNode& s : plan_.stored) {
+      if (s.form != Form::product) continue;
+      const auto form = product_form(g_, s.node, target_.isa);
+      if (!form->pairs) continue;
+      pairs.insert(g_[form->b].tensor);
+      neighbours.insert(g_[form->a].tensor);
+    }
+    for (StoredNode& s : plan_.stored) {
+      s.bf16 = s.bf16 || (pairs.contains(s.node) && s.home.storage == Storage::workspace);
+      const bool copy = s.form == Form::pointwise && g_[s.node].kind == NodeKind::comprehension && reads_plainly(g_, g_[s.node].body);
+      s.alone = pairs.contains(s.node) || (neighbours.contains(s.node) && copy && s.bf16);
+    }
   }
 
  private:
@@ -82,7 +101,9 @@ class Narrowing {
 void narrow(const Graph& g, std::vector<FunctionPlan>& plans, const Target& target) {
   if (!target.bf16) return;
   for (FunctionPlan& plan : plans) {
-    if (plan.entry != loops::Entry::init) Narrowing(g, plan, target).run();
+    Narrowing narrowing(g, plan, target);
+    if (plan.entry != loops::Entry::init) narrowing.run();
+    narrowing.run_pairs();
   }
 }
 

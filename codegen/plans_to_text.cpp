@@ -74,7 +74,9 @@ struct PlanText {
 
   // The roles of a product's indices.
   std::string roles(NodeId id) const {
-    std::optional<ProductForm> form = product_form(g, id);
+    Isa any = default_isa();
+    any.pairs = true;  // the roles are the same
+    std::optional<ProductForm> form = product_form(g, id, any);
     if (!form) form = inner_form(g, id);
     if (!form) return "";
     return fmt::format(" of {} and {}: column {}; rows {}; sum over {}; others {}",

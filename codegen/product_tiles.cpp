@@ -71,6 +71,7 @@ class TileWriter {
 
  private:
   bool inner() const { return t_.form.along.has_value(); }
+  bool is_pair(std::uint32_t sum) const { return t_.form.pairs && sum == t_.form.sums.back(); }
   std::string own(std::string name) const { return tile_name(t_, std::move(name)); }
   std::string sum_name(std::uint32_t index) const;
   Expr sum(std::int64_t r, std::int64_t c, int lanes) const {
@@ -128,6 +129,7 @@ Expr TileWriter::at(const Linear& l, const Expr& row, std::int64_t r, const Expr
   if (t_.row) position = loops::mul(loops::add(row, integer(r)), l.factors[*t_.row]);
   if (with_sums) {
     for (std::uint32_t s : t_.form.sums) {
+      if (is_pair(s)) continue;
       const Expr k = variable(sum_name(s), Type::integer);
       position = loops::add(std::move(position), loops::mul(k, l.factors[s]));
     }
@@ -140,7 +142,7 @@ Expr TileWriter::at(const Linear& l, const Expr& row, std::int64_t r, const Expr
 Block TileWriter::sums(std::size_t number, Block innermost) const {
   if (number == t_.form.sums.size()) return innermost;
   const std::uint32_t index = t_.form.sums[number];
-  if (t_.form.along == index) return sums(number + 1, std::move(innermost));
+  if (t_.form.along == index || is_pair(index)) return sums(number + 1, std::move(innermost));
   For loop;
   loop.variable = sum_name(index);
   const bool block_of_it = step_ > 0 && number == split_;
@@ -170,13 +172,23 @@ void TileWriter::append_outer(Block& block, std::int64_t rows, const Expr& row, 
   }
   Block body;
   for (int v = 0; v < vectors; ++v) {
+    Expr from = at(t_.b, row, 0, column, v * lanes, true);
     body.push_back({Let{own(fmt::format("b{}", v)),
-                        load(own("b"), t_.dtype, at(t_.b, row, 0, column, v * lanes, true), lanes), false}});
+                        t_.form.pairs ? pairs(own("b"), std::move(from), lanes, false)
+                                      : load(own("b"), t_.dtype, std::move(from), lanes),
+                        false}});
   }
   for (std::int64_t r = 0; r < rows; ++r) {
     const std::string a = own(fmt::format("a{}", r));
-    body.push_back({Let{a, load(own("a"), t_.dtype, at(t_.a, row, r, integer(0), 0, true)), false}});
+    Expr from = at(t_.a, row, r, integer(0), 0, true);
+    body.push_back({Let{a, t_.form.pairs ? pairs(own("a"), std::move(from), lanes, true) : load(own("a"), t_.dtype, std::move(from)),
+                        false}});
     for (int v = 0; v < vectors; ++v) {
+      if (t_.form.pairs) {
+        const Expr c = sum(r, v, lanes);
+        body.push_back({Assign{c.name, dot(c, variable(a, type, lanes), variable(own(fmt::format("b{}", v)), type, lanes))}});
+        continue;
+      }
       Expr product =
           apply(Fn::mul, {variable(a, type), variable(own(fmt::format("b{}", v)), type, lanes)}, type);
       body.push_back({Accumulate{sum(r, v, lanes).name, Fn::add, std::move(product)}});
@@ -399,7 +411,7 @@ Block TileWriter::sweep_blocks(std::optional<std::int64_t> rows) {
   if (t_.row) zero = loop(own("m"), count, LoopKind::serial, std::move(zero));
 
   Block tiles = sweep_rows(rows);
-  const bool exact = extent.is_fixed() && extent.offset % step_ == 0;
+  const bool exact = step_ == 1 || (extent.is_fixed() && extent.offset % step_ == 0);
   const std::string begin = step_ == 1 ? sum_name(t_.form.sums[split_]) : block_name("_begin");
   if (!exact) {
     const Expr end = loops::add(variable(begin, Type::integer), integer(step_));
@@ -445,7 +457,9 @@ Kernel TileWriter::write(std::optional<std::int64_t> rows) {
   }
   kernel.comment = {
       fmt::format("out[m, n] = sum[{}] a[m, {}] * b[{}, n] in register tiles{}", sums, sums, sums,
-                  inner() ? ", vectors along " + sum_name(*t_.form.along) : ""),
+                  inner()        ? ", vectors along " + sum_name(*t_.form.along)
+                  : t_.form.pairs ? ", pairs along " + sum_name(t_.form.sums.back())
+                                  : ""),
       fmt::format("m < {}, {}n < {}", rows ? std::to_string(*rows) : "rows", sizes,
                   text_of(t_.ranges[t_.form.column], t_.dim_names))};
   return kernel;

@@ -27,7 +27,7 @@ Expr both(Expr a, Expr b) { return apply(Fn::logical_and, {std::move(a), std::mo
 class ProductGrid {
  public:
   ProductGrid(KernelWriter& k, const Target& target, std::vector<Array>& arrays)
-      : k_(k), nest_(k.nest), id_(k.plan.members[0].node), n_(k.g[id_]), form_(*product_form(k.g, id_)),
+      : k_(k), nest_(k.nest), id_(k.plan.members[0].node), n_(k.g[id_]), form_(*product_form(k.g, id_, k.context.isa)),
         threads_(target.threads), arrays_(arrays), rows_(count_of(k, n_.ranges, form_.rows)),
         columns_(nest_.extent(n_.ranges[form_.column])), depth_(count_of(k, n_.ranges, form_.sums)) {}
 

@@ -53,7 +53,7 @@ class ProductWriter {
  public:
   explicit ProductWriter(KernelWriter& k)
       : k_(k), id_(k.plan.members[0].node), n_(k.g[id_]) {
-    tiles_.form = k.plan.form == Form::inner ? *inner_form(k.g, id_) : *product_form(k.g, id_);
+    tiles_.form = k.plan.form == Form::inner ? *inner_form(k.g, id_) : *product_form(k.g, id_, k.context.isa);
     tiles_.dtype = n_.type.dtype;
     tiles_.isa = k.context.isa;
     tiles_.ranges = n_.ranges;
@@ -262,7 +262,7 @@ bool product_in_rows(const Graph& g, const KernelPlan& plan, const std::set<Node
   const StoredNode& product = plan.members[0];
   if (product.home.storage != Storage::workspace || product.whole.valid()) return false;
   const Node& n = g[product.node];
-  const auto form = plan.form == Form::product ? product_form(g, product.node)
+  const auto form = plan.form == Form::product ? product_form(g, product.node, isa)
                     : plan.form == Form::inner ? inner_form(g, product.node)
                                                : std::nullopt;
   return form && own_bytes(g, n, *form, isa) <= most_own_bytes;

@@ -2,7 +2,9 @@
 #include "codegen/products.h"
 
 #include <algorithm>
+#include <functional>
 
+#include "codegen/partition.h"
 #include "dsl/check.h"
 
 namespace gradc {
@@ -189,6 +191,32 @@ std::optional<ProductForm> two_reads(const Graph& g, NodeId id) {
   return form;
 }
 
+// A copy like that of paired_way: [..., 2] of what lies 2 half + which along some axis.
+bool copies_pairs(const Graph& g, const Node& n) {
+  if (n.kind != NodeKind::comprehension || n.reduction != Reduction::none || g[n.body].kind != ScalarKind::read) return false;
+  const auto subscripts = affine_subscripts(g, g[n.body]);
+  const auto which = static_cast<std::uint32_t>(n.type.rank()) - 1;
+  return subscripts && std::any_of(subscripts->begin(), subscripts->end(), [&](const Affine& a) {
+    return coefficient(a, which) == 1 && std::count(a.coefficients.begin(), a.coefficients.end(), 2) == 1;
+  });
+}
+
+// b is [..., column, last sum], a copy for that, and the last sum that of two neighbours of a.
+bool takes_pairs(const Graph& g, const Node& n, const ProductForm& form, const Isa& isa) {
+  const Extent columns = n.ranges[form.column];
+  if (n.type.dtype != DType::f32 || !columns.is_fixed() || columns.offset % isa.lanes(DType::f32) != 0) return false;
+  if (!copies_pairs(g, g[g[form.b].tensor])) return false;
+  const auto pair = static_cast<std::uint32_t>(n.ranges.size()) - 1;
+  const std::size_t axes = form.b_subscripts.size();
+  const auto alone = [](const Affine& a, std::uint32_t k) {
+    const auto used = std::count_if(a.coefficients.begin(), a.coefficients.end(), [](std::int64_t f) { return f != 0; });
+    return used == 1 && coefficient(a, k) == 1 && a.constant == 0 && a.sizes.empty();
+  };
+  return form.sums.size() > 1 && n.ranges[pair] == Extent(2) && axes > 1 && runs_along(form.a_subscripts, pair) &&
+         alone(form.b_subscripts[axes - 1], pair) && alone(form.b_subscripts[axes - 2], form.column) &&
+         g[g[form.b].tensor].type.shape.back() == Extent(2);
+}
+
 // Free indices by who has them; `column` apart.
 void set_roles(ProductForm& form, std::size_t rank) {
   for (std::uint32_t k = 0; k < rank; ++k) {
@@ -235,7 +263,8 @@ double reordered(const Graph& g, const std::vector<NodeId>& copies) {
 // One way to compute a product: the reads, what is made for them, and its vector operations.
 struct Way {
   ScalarId a, b;
-  std::vector<NodeId> operands;
+  Shape ranges = {};  // those of the product, if not the sum's own
+  std::vector<NodeId> operands = {};
   double steps = 0;
 };
 
@@ -287,6 +316,94 @@ std::int64_t vector_steps(std::int64_t elements, int lanes) {
   return steps;
 }
 
+namespace {
+
+constexpr double pair_copy_steps = 0.2;  // of an element that is copied to pairs, or to where pairs are neighbours
+
+// The same in pairs of terms: b as [..., column, 2], and a where terms are neighbours.
+std::optional<Way> paired_way(Graph& g, const Node& n, const Way& way, int lanes) {
+  const auto column = static_cast<std::uint32_t>(n.type.rank()) - 1;
+  const Extent columns = n.ranges[column];
+  if (n.type.dtype != DType::f32 || !columns.is_fixed() || columns.offset % lanes != 0) return std::nullopt;
+  if (!reads_plainly(g, way.a) || !reads_plainly(g, way.b) || g[way.a].zero_outside || g[way.b].zero_outside) return std::nullopt;
+  const auto even = [&](std::uint32_t k) {
+    return k > column && k < n.ranges.size() && n.ranges[k].is_fixed() && n.ranges[k].offset % 2 == 0;
+  };
+  const Scalar a = g[way.a], b = g[way.b];
+  std::uint32_t sum = g[a.args.back()].index;
+  for (auto k = static_cast<std::uint32_t>(n.ranges.size()); !even(sum) && k-- > column + 1;) {
+    if (even(k)) sum = k;
+  }
+  if (!even(sum)) return std::nullopt;
+  Shape ranges = n.ranges;
+  ranges[sum].offset /= 2;
+  ranges.push_back(Extent(2));
+  // 2 * half + which
+  const auto term = [&](std::uint32_t half, std::uint32_t which) {
+    return g.apply(Fn::add, {g.apply(Fn::mul, {g.literal(2, DType::i32), g.index(half)}), g.index(which)});
+  };
+  const ScalarId paired = term(sum, static_cast<std::uint32_t>(n.ranges.size()));
+  Way result;
+  const auto copied = [&](const Scalar& read, const Shape& shape, const char* how,
+                          const std::function<ScalarId(std::uint32_t)>& at) {
+    std::vector<ScalarId> from;
+    for (const ScalarId s : read.args) from.push_back(at(g[s].index));
+    const NodeId copy = g.comprehension(shape.size(), shape, Reduction::none, g.read(read.tensor, std::move(from)));
+    Label& label = g.label(copy);
+    const std::string& name = g[read.tensor].name.empty() ? g.label(read.tensor).name : g[read.tensor].name;
+    if (label.name.empty() && !name.empty()) {
+      label.name = name.substr(name.rfind('.') + 1) + how;
+      label.span = g.label(read.tensor).span;
+    }
+    return copy;
+  };
+  const auto place = [](const std::vector<std::uint32_t>& indices, std::uint32_t k) {
+    return static_cast<std::uint32_t>(std::find(indices.begin(), indices.end(), k) - indices.begin());
+  };
+
+  // a as it is, if its terms are neighbours and it is computed here; else a copy with them last.
+  std::vector<std::uint32_t> order;
+  for (const ScalarId s : a.args) {
+    if (g[s].index != sum) order.push_back(g[s].index);
+  }
+  order.push_back(sum);
+  NodeId left = a.tensor;
+  if (g[a.args.back()].index != sum || g[storage_of(g, a.tensor)].kind != NodeKind::comprehension) {
+    Shape shape;
+    for (const std::uint32_t k : order) shape.push_back(n.ranges[k]);
+    left = copied(a, shape, "_along", [&](std::uint32_t k) { return g.index(place(order, k)); });
+    result.operands.push_back(left);
+    result.steps += pair_copy_steps * product_of(g, shape);
+  }
+  std::vector<ScalarId> subscripts;
+  for (const std::uint32_t k : order) subscripts.push_back(k == sum ? paired : g.index(k));
+  result.a = g.read(left, std::move(subscripts));
+
+  order.clear();
+  for (const ScalarId s : b.args) {
+    if (g[s].index != sum && g[s].index != column) order.push_back(g[s].index);
+  }
+  order.insert(order.end(), {sum, column});
+  Shape shape;
+  for (const std::uint32_t k : order) shape.push_back(ranges[k]);
+  shape.push_back(Extent(2));
+  const NodeId right = copied(b, shape, "_pairs", [&](std::uint32_t k) {
+    return k == sum ? term(place(order, sum), static_cast<std::uint32_t>(order.size())) : g.index(place(order, k));
+  });
+  result.operands.push_back(right);
+  result.steps += pair_copy_steps * product_of(g, shape);
+  subscripts.clear();
+  for (const std::uint32_t k : order) subscripts.push_back(g.index(k));
+  subscripts.push_back(g.index(static_cast<std::uint32_t>(n.ranges.size())));
+  result.b = g.read(right, std::move(subscripts));
+
+  result.ranges = ranges;
+  result.steps += way.steps / 2;
+  return result;
+}
+
+}  // namespace
+
 std::optional<Product> make_product(Graph& g, NodeId id, const Target& target) {
   const Node n = g[id];
   if (n.type.rank() == 0) return std::nullopt;
@@ -300,9 +417,18 @@ std::optional<Product> make_product(Graph& g, NodeId id, const Target& target) {
     if (way && (!best || way->steps < best->steps)) best = std::move(way);
   }
   if (!best) return std::nullopt;
+  if (inner && target.isa.pairs) {
+    const auto outer = outer_way(g, n, *factors, lanes);
+    auto way = outer ? paired_way(g, n, *outer, lanes) : std::nullopt;
+    if (way && way->steps < best->steps) {
+      way->operands.insert(way->operands.begin(), outer->operands.begin(), outer->operands.end());
+      best = std::move(way);
+    }
+  }
   Product result;
   result.operands = std::move(best->operands);
-  result.result = g.comprehension(n.type.rank(), n.ranges, Reduction::sum, g.apply(Fn::mul, {best->a, best->b}));
+  const Shape ranges = best->ranges.empty() ? n.ranges : best->ranges;
+  result.result = g.comprehension(n.type.rank(), ranges, Reduction::sum, g.apply(Fn::mul, {best->a, best->b}));
   if (factors->outer.empty()) return result;
   result.operands.push_back(result.result);
   std::vector<ScalarId> subscripts;
@@ -313,14 +439,14 @@ std::optional<Product> make_product(Graph& g, NodeId id, const Target& target) {
   return result;
 }
 
-std::optional<ProductForm> product_form(const Graph& g, NodeId id) {
+std::optional<ProductForm> product_form(const Graph& g, NodeId id, const Isa& isa) {
   auto form = two_reads(g, id);
   if (!form) return std::nullopt;
   const std::size_t rank = g[id].type.rank();
   form->column = static_cast<std::uint32_t>(rank) - 1;
-  if (uses(form->a_subscripts, form->column) || !runs_along(form->b_subscripts, form->column)) {
-    return std::nullopt;
-  }
+  if (uses(form->a_subscripts, form->column)) return std::nullopt;
+  form->pairs = isa.pairs && takes_pairs(g, g[id], *form, isa);
+  if (!form->pairs && !runs_along(form->b_subscripts, form->column)) return std::nullopt;
   set_roles(*form, rank);
   return form;
 }

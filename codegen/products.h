@@ -31,8 +31,10 @@ struct ProductForm {
   std::vector<std::uint32_t> rows;      // free indices of a alone
   std::vector<std::uint32_t> others;    // all other free indices
   std::vector<std::uint32_t> sums;      // reduction indices
+  // The last sum is of two neighbours in a and in b, and the column runs along pairs of b.
+  bool pairs = false;
 };
-std::optional<ProductForm> product_form(const Graph&, NodeId);  // outer
+std::optional<ProductForm> product_form(const Graph&, NodeId, const Isa&);  // outer
 // Both a and b have a free index of their own, and a sum that is last and contiguous.
 std::optional<ProductForm> inner_form(const Graph&, NodeId);
 

@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "codegen/exprs.h"
 #include "dsl/check.h"
 
 namespace gradc {
@@ -159,7 +160,7 @@ class KernelWalk {
       require(names_.contains(e.name) && !arguments_.contains(e.name),
               fmt::format("'{}' is used and not declared", e.name));
     }
-    if (e.kind == ExprKind::load) touch(e.name, false);
+    if (reads_memory(e)) touch(e.name, false);
     if (e.kind == ExprKind::random) require(kernel_.draws, "it draws without a seed");
   }
 

@@ -51,7 +51,10 @@ class Walk {
     for (const Expr& a : e.args) cost += of(a, vector);
     const double each = e.lanes > 1 ? e.lanes : vector ? 1 : p_.alone;
     switch (e.kind) {
-      case ExprKind::load: return cost + each * p_.access;
+      case ExprKind::load:
+      case ExprKind::pairs:
+      case ExprKind::spread_pair: return cost + each * p_.access;
+      case ExprKind::dot: return cost + each * 2 * p_.operation;
       case ExprKind::random: return cost + each * p_.draw;
       case ExprKind::apply: {
         if (e.type == Type::integer) return cost;

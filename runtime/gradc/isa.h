@@ -17,6 +17,7 @@ inline bool has_isa(const char* name) {
   const bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
                   __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
                   __builtin_cpu_supports("avx512cd");
+  if (is("x86-64-v4-bf16")) return v4 && __builtin_cpu_supports("avx512bf16");
   if (is("x86-64-v2")) return v2;
   if (is("x86-64-v3")) return v3;
   if (is("x86-64-v4")) return v4;

@@ -15,6 +15,8 @@
 // that this processor can't run; so each set of instructions has its own names.
 #if defined(__CUDACC__)
 #define GRADC_PROCESSOR device
+#elif defined(__AVX512F__) && defined(__AVX512BF16__)
+#define GRADC_PROCESSOR avx512_bf16
 #elif defined(__AVX512F__)
 #define GRADC_PROCESSOR avx512
 #elif defined(__AVX2__)

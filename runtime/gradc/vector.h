@@ -74,11 +74,15 @@ inline __attribute__((always_inline)) V load_first(const bf16* from, std::int64_
   return reinterpret_cast<V>(__builtin_convertvector(half, typename Halves<V>::u32) << 16);
 }
 template <class V>
-inline __attribute__((always_inline)) void store(bf16* to, const V& v) {
+inline __attribute__((always_inline)) typename Halves<V>::u32 narrow_bits(const V& v) {
   const auto bits = reinterpret_cast<typename Halves<V>::u32>(v);
   const auto nearest = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
   const auto is_nan = (bits & 0x7fffffffu) > 0x7f800000u;
-  const auto half = __builtin_convertvector(is_nan ? (bits >> 16) | 0x40u : nearest, typename Halves<V>::u16);
+  return is_nan ? (bits >> 16) | 0x40u : nearest;
+}
+template <class V>
+inline __attribute__((always_inline)) void store(bf16* to, const V& v) {
+  const auto half = __builtin_convertvector(narrow_bits(v), typename Halves<V>::u16);
   std::memcpy(to, &half, sizeof half);
 }
 
@@ -108,6 +112,43 @@ inline __attribute__((always_inline)) Half halved(const V& v) {
 inline __attribute__((always_inline)) float sum(const f32x8& v) { return sum(halved<f32x4>(v)); }
 inline __attribute__((always_inline)) float sum(const f32x16& v) { return sum(halved<f32x8>(v)); }
 inline __attribute__((always_inline)) double sum(const f64x8& v) { return sum(halved<f64x4>(v)); }
+
+// ---------------------------------------------------------------- pairs of bf16
+
+// Of two neighbours in each lane the first is the lower half.
+using pairs16 = Halves<f32x16>::u32;
+
+inline __attribute__((always_inline)) pairs16 load_pairs(const bf16* from) {
+  pairs16 pairs;
+  std::memcpy(&pairs, from, sizeof pairs);
+  return pairs;
+}
+inline __attribute__((always_inline)) pairs16 load_pairs(const float* from) {
+  pairs16 pairs = {};
+  for (int k = 0; k < 16; ++k)
+    pairs[k] = narrow(from[2 * k]).bits | static_cast<std::uint32_t>(narrow(from[2 * k + 1]).bits) << 16;
+  return pairs;
+}
+// One pair in all lanes.
+inline __attribute__((always_inline)) pairs16 spread_pair(const bf16* from) {
+  std::uint32_t pair;
+  std::memcpy(&pair, from, sizeof pair);
+  return pairs16{} + pair;
+}
+inline __attribute__((always_inline)) pairs16 spread_pair(const float* from) {
+  return pairs16{} + (narrow(from[0]).bits | static_cast<std::uint32_t>(narrow(from[1]).bits) << 16);
+}
+// What was added so far, and the two products of each lane. The instruction takes numbers below 2^-126 for zero.
+inline __attribute__((always_inline)) f32x16 dot(f32x16 sum, pairs16 a, pairs16 b) {
+#if defined(__AVX512BF16__)
+  asm("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+  return sum;
+#else
+  sum += reinterpret_cast<f32x16>(a & 0xffff0000u) * reinterpret_cast<f32x16>(b & 0xffff0000u);
+  sum += reinterpret_cast<f32x16>(a << 16) * reinterpret_cast<f32x16>(b << 16);
+  return sum;
+#endif
+}
 
 // ---------------------------------------------------------------- transposition
 
@@ -152,11 +193,38 @@ inline __attribute__((always_inline)) void copy(float& to, bf16 from) { to = wid
 template <class T>
 constexpr bool holds_floats = std::is_same_v<T, float> || std::is_same_v<T, bf16>;
 
+// Two rows as pairs.
+template <class V>
+inline __attribute__((always_inline)) typename Halves<V>::u32 half_bits(const float* from) {
+  return narrow_bits(load<V>(from));
+}
+template <class V>
+inline __attribute__((always_inline)) typename Halves<V>::u32 half_bits(const bf16* from) {
+  typename Halves<V>::u16 half;
+  std::memcpy(&half, from, sizeof half);
+  return __builtin_convertvector(half, typename Halves<V>::u32);
+}
+template <class V, class From>
+inline void interleave(const From* __restrict first, const From* __restrict second, std::int64_t columns, bf16* __restrict to) {
+  constexpr int lanes = sizeof(V) / sizeof(float);
+  for (; columns >= lanes; columns -= lanes, first += lanes, second += lanes, to += 2 * lanes) {
+    const auto pairs = half_bits<V>(first) | half_bits<V>(second) << 16;
+    std::memcpy(to, &pairs, sizeof pairs);
+  }
+  for (; columns > 0; --columns, ++first, ++second, to += 2) {
+    copy(to[0], *first);
+    copy(to[1], *second);
+  }
+}
+
 // to[c * to_stride + r] = from[r * from_stride + c] for r < rows, c < columns
 template <class Tile = f32_tile, class From, class To>
 inline void transpose(const From* __restrict from, std::int64_t from_stride, std::int64_t rows, std::int64_t columns,
                       To* __restrict to, std::int64_t to_stride) {
   constexpr int tile = sizeof(Tile) / sizeof(float);
+  if constexpr (holds_floats<From> && std::is_same_v<To, bf16>) {
+    if (rows == 2 && to_stride == 2) return interleave<Tile>(from, from + from_stride, columns, to);
+  }
   for (std::int64_t c = 0; c < columns; c += tile) {
     for (std::int64_t r = 0; r < rows; r += tile) {
       const From* const corner = from + r * from_stride + c;
