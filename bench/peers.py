@@ -59,6 +59,7 @@ def torch_eager(row, start, inputs):
     import torch
     F = torch_words()
     begun, x = torch_arrays(row, start, inputs)
+    mixed = lambda: torch.autocast("cpu", torch.bfloat16, enabled=row.storage == "bf16")  # noqa: E731
     if not row.optimizer:
         return inference_of(row, F, begun, x, lambda f: f)
     kind, options = row.optimizer
@@ -75,7 +76,8 @@ def torch_eager(row, start, inputs):
         # All losses see the parameters from before the step; a loss gives gradients to its own only.
         values = []
         for p, mine, optimizer, loss in trained:
-            value = loss(F, p, *x)
+            with mixed():
+                value = loss(F, p, *x)
             for v, g in zip(mine, torch.autograd.grad(value, mine)):
                 v.grad = g
             values.append(value)
@@ -86,7 +88,8 @@ def torch_eager(row, start, inputs):
     def plain_step():
         p, mine, optimizer, loss = trained[0]
         optimizer.zero_grad(set_to_none=True)
-        value = loss(F, p, *x)
+        with mixed():
+            value = loss(F, p, *x)
         value.backward()
         optimizer.step()
         return value

@@ -20,7 +20,7 @@ class Programs:
 
     @staticmethod
     def key(row):
-        return "_".join([row.spec, *map(str, row.consts.values())])
+        return "_".join([row.spec, *map(str, row.consts.values()), *([] if row.storage == "f32" else [row.storage])])
 
     @staticmethod
     def consts(row):
@@ -35,7 +35,7 @@ class Programs:
         program = folder / "program"
         try:
             compiled([self.gradc, "build", HERE / "specs" / f"{row.spec}.nn", *self.consts(row), "--isa=native",
-                      "-o", folder])
+                      f"--storage={row.storage}", "-o", folder])
             compiled([self.compiler, *FLAGS, f"-I{ROOT / 'runtime'}", f"-I{folder}", "-include", folder / f"{row.spec}.hpp",
                       f"-DNETWORK={row.spec}", "-pthread", HERE / "harness.cpp", folder / f"{row.spec}.cpp", "-o", program])
             self.made[self.key(row)] = program

@@ -7,10 +7,15 @@ from programs import Programs
 
 # The peers and what the head of their column says.
 PEERS = {"torch": "eager", "torch-compile": "compile", "jax": "JAX jit", "jax-scan": "scan", "onnx": "ORT",
-         "onednn": "oneDNN", "by-hand": "by hand"}
+         "onednn": "oneDNN", "by-hand": "by hand", "f32": "own f32"}
+BF16_TOLERANCE = 2e-2  # of losses: five roundings to 8 bits, all in one direction
 
 
 def applies(peer, row):
+    if row.storage != "f32":
+        return peer in ("torch", "f32")
+    if peer == "f32":
+        return False
     if peer == "by-hand":
         return row.by_hand != ""
     if peer == "onnx":
@@ -53,6 +58,10 @@ def start_peer(peer, row, folder, threads, limit, steps, programs, **more):
     if peer == "by-hand":
         size = row.dims.get("B", 1)
         return Contestant(peer, [*pinned(), programs.by_hand(), row.by_hand, folder, size], log, around, limit)
+    if peer == "f32":
+        own, = programs.contestants(row._replace(id=f"{row.id}.f32", storage="f32"), [row.function], threads)
+        own.name = peer
+        return own
     if not PYTHON.exists():
         raise Missing("none", "bench/setup was not run")
     if peer == "onednn":
@@ -98,8 +107,9 @@ def race(row, programs, machine, options, tolerance):
             miss(peer, why)
     for contestant in started:  # they came up side by side
         try:
-            result["first_steps"][contestant.name] = contestant.ready()
-            compare(expected, contestant, tolerance)
+            if contestant.name != "f32":  # which is
+                result["first_steps"][contestant.name] = contestant.ready()
+            compare(expected, contestant, tolerance if row.storage == "f32" else BF16_TOLERANCE)
             ready.append(contestant)
         except Missing as why:
             miss(contestant.name, why)

@@ -5,16 +5,17 @@ import networks as net
 
 # losses: (prefix of the names of the parameters it trains, function); the first is compared. An inference has no
 # optimizer, and for its loss what the net gives. consts: of the spec. by_hand: the case of by_hand.cpp, or "".
-# channels_last: PyTorch's layout for images, where it is faster so. goal: the share of the roofline, and how many times
+# storage: of what kernels hand on; bf16 for PyTorch's autocast, too. channels_last: PyTorch's layout for images, where it is faster so. goal: the share of the roofline, and how many times
 # as long each peer should take.
-Row = namedtuple("Row", "id title spec function dims optimizer losses consts by_hand channels_last goal")
+Row = namedtuple("Row", "id title spec function dims optimizer losses consts by_hand channels_last storage goal")
 
 
-def row(id, title, spec, loss, optimizer, goal, function="train", consts=None, by_hand="", channels_last=False, **dims):
+def row(id, title, spec, loss, optimizer, goal, function="train", consts=None, by_hand="", channels_last=False,
+        storage="f32", **dims):
     losses = loss if isinstance(loss, list) else [("", loss)]
     names = ["share", "torch", "torch-compile", "jax", "onednn"]
     goals = dict(zip(names, goal)) if isinstance(goal, tuple) else goal
-    return Row(id, title, spec, function, dims, optimizer, losses, consts or {}, by_hand, channels_last, goals)
+    return Row(id, title, spec, function, dims, optimizer, losses, consts or {}, by_hand, channels_last, storage, goals)
 
 
 def inference(id, title, spec, gives, function, goal, **dims):
@@ -60,6 +61,9 @@ ROWS = [
           consts={"width": width}, B=16) for letter, width in zip("abcd", (16, 32, 64, 128))),
     row("C16a", "LSTM 32-128, 64 times, batch 32", "lstm", net.lstm, sgd, (80, 5, 3, 3, 1.2), B=32),
     row("C16b", "GRU 32-128, 64 times, batch 32", "gru", net.gru, sgd, (80, 5, 3, 3, 1.2), B=32),
+    row("C18a", "C5 with values of bf16", "fcnn", net.fcnn, sgd, {"torch": 2, "f32": 1.7}, storage="bf16", B=64),
+    row("C18b", "C14 with values of bf16", "transformer", net.transformer, adamw(1e-3, 0.1), {"torch": 2, "f32": 1.7},
+        storage="bf16", B=12),
     inference("C17a", "inference of C1", "single", net.tiny_answer, "answer", (500, 50)),
     inference("C17b", "inference of C8, one image", "lenet", net.lenet_logits, "classify", (30, 5), B=1),
     inference("C17c", "inference of C14, one text", "transformer", net.transformer_logits, "predict", (8, 3), B=1),
