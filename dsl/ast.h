@@ -48,7 +48,7 @@ struct Expr {
   double number = 0;
   bool integer = false;        // number: written without point or exponent
   Name name;                   // name, call, subscript, string
-  std::optional<Name> label;   // call: the user's name for a layer use, `fc1: dense(64)`
+  std::optional<Name> label;   // call: the name its use is given, `first: f(64)`
   bool piped = false;          // call: the first argument came through |>
   std::vector<Expr> args;      // list, unary, binary, reduce, like, choice; subscript: the subscripts
   std::vector<Argument> arguments;  // call

@@ -18,8 +18,8 @@ struct SpecOptions {
 
 // One layer or net use, for stats: what was called where, and what came out.
 struct LayerUse {
-  std::string path;                // "classify.dense1"
-  std::string definition;          // "dense"
+  std::string path;                // "net.definition1", or the label
+  std::string definition;          // as it was called
   std::vector<NodeId> parameters;  // it owns itself, not those of nested layers
   std::vector<NodeId> inputs;      // the tensors given to it; what lies between these and the results is its work
   std::vector<NodeId> results;

@@ -67,9 +67,22 @@ variant(V, "grouped_conv2d_of_single_channels", "x |> grouped_conv2d(6, groups =
 variant(V, "grouped_conv2d_dilated", "x |> grouped_conv2d(2, groups = 2, stride = 2, dilation = 2)",
         *convs(2, stride=2, pad=2, dilation=2, groups=2), x=(1, 4, 5, 6), params=grouped(2, 2, 3, 3))
 
+grouped1 = lambda *shape, **more: kernel("grouped_conv1d", *shape, **more)  # noqa: E731
+case(T, "try_grouped_conv1d", *convs(1, stride=2, pad=1, groups=2), x=(2, 4, 7), params=grouped1(6, 2, 3))
+variant(V, "grouped_conv1d_of_one_group", "x |> grouped_conv1d(2, groups = 1)", *convs(1, pad=1), x=(1, 3, 4),
+        params=grouped1(2, 3, 3))
+variant(V, "grouped_conv1d_dilated", "x |> grouped_conv1d(6, groups = 3, k = 2, pad = 1, dilation = 3, bias = false)",
+        *convs(1, pad=1, dilation=3, groups=3), x=(2, 3, 5), params=grouped1(6, 1, 2, bias=False))
+grouped3 = lambda *shape, **more: kernel("grouped_conv3d", *shape, **more)  # noqa: E731
+case(T, "try_grouped_conv3d", *convs(3, stride=2, pad=1, groups=2), x=(2, 2, 3, 4, 3), params=grouped3(4, 1, 3, 3, 3))
+variant(V, "grouped_conv3d_of_one_group", "x |> grouped_conv3d(1, groups = 1, k = 2, pad = 0)", *convs(3), x=(1, 2, 2, 3, 2),
+        params=grouped3(1, 2, 2, 2, 2))
+variant(V, "grouped_conv3d_dilated", "x |> grouped_conv3d(2, groups = 2, k = 2, pad = 1, dilation = 2, bias = false)",
+        *convs(3, pad=1, dilation=2, groups=2), x=(1, 4, 3, 2, 1), params=grouped3(2, 2, 2, 2, 2, bias=False))
 
-def depthwise(channels, **how):
-    reference, peer = convs(2, groups=channels, **how)
+
+def depthwise(channels, n=2, **how):
+    reference, peer = convs(n, groups=channels, **how)
     return lambda x, K, *b: reference(x, K[:, None], *b), lambda x, K, *b: peer(x, K[:, None], *b)
 
 
@@ -83,17 +96,33 @@ variant(V, "depthwise_conv2d_dilated", "x |> depthwise_conv2d(k = 2, pad = 1, di
         x=(1, 2, 4, 6), params=deep(2, 2, 2))
 
 
-def transposed(k, stride, pad, more=0):
+deep1 = lambda *shape, **more: kernel("depthwise_conv1d", *shape, **more)  # noqa: E731
+case(T, "try_depthwise_conv1d", *depthwise(3, 1, pad=1), x=(2, 3, 6), params=deep1(3, 3))
+variant(V, "depthwise_conv1d_by_2", "x |> depthwise_conv1d(k = 5, stride = 2, bias = false)", *depthwise(2, 1, stride=2, pad=2),
+        x=(2, 2, 7), params=deep1(2, 5, bias=False))
+variant(V, "depthwise_conv1d_dilated", "x |> depthwise_conv1d(k = 2, pad = 1, dilation = 3)", *depthwise(1, 1, pad=1, dilation=3),
+        x=(1, 1, 4), params=deep1(1, 2))
+deep3 = lambda *shape, **more: kernel("depthwise_conv3d", *shape, **more)  # noqa: E731
+case(T, "try_depthwise_conv3d", *depthwise(2, 3, pad=1), x=(2, 2, 3, 2, 4), params=deep3(2, 3, 3, 3))
+variant(V, "depthwise_conv3d_by_2", "x |> depthwise_conv3d(k = 2, stride = 2, pad = 1, bias = false)",
+        *depthwise(2, 3, stride=2, pad=1), x=(1, 2, 3, 2, 4), params=deep3(2, 2, 2, 2, bias=False))
+variant(V, "depthwise_conv3d_dilated", "x |> depthwise_conv3d(k = 2, pad = 1, dilation = 2)",
+        *depthwise(1, 3, pad=1, dilation=2), x=(2, 1, 2, 1, 3), params=deep3(1, 2, 2, 2))
+
+
+def transposed(k, stride, pad, more=0, n=2):
     def reference(x, K, b=None):
         low = k - 1 - pad
-        y = jax.lax.conv_general_dilated(x, K.transpose(1, 0, 2, 3)[:, :, ::-1, ::-1], (1, 1),
-                                         ((low, low + more),) * 2, lhs_dilation=(stride, stride))
-        return y if b is None else y + b.reshape(-1, 1, 1)
-    return reference, lambda x, K, b=None: F.conv_transpose2d(x, K, b, stride, pad, more)
+        mirrored = jax.numpy.flip(K.swapaxes(0, 1), range(2, 2 + n))
+        y = jax.lax.conv_general_dilated(x, mirrored, (1,) * n, ((low, low + more),) * n, lhs_dilation=(stride,) * n)
+        return y if b is None else y + b.reshape((-1,) + (1,) * n)
+    torch_transposes = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
+    return reference, lambda x, K, b=None: torch_transposes[n](x, K, b, stride, pad, more)
 
 
-def back(C, filters, k, bias=True):
-    return {"transposed_conv2d1.K": (C, filters, k, k), **({"transposed_conv2d1.b": (filters,)} if bias else {})}
+def back(C, filters, k, bias=True, n=2):
+    layer = f"transposed_conv{n}d1"
+    return {f"{layer}.K": (C, filters) + (k,) * n, **({f"{layer}.b": (filters,)} if bias else {})}
 
 
 case(T, "try_transposed_conv2d", *transposed(4, 2, 1), x=(2, 2, 3, 4), params=back(2, 3, 4))
@@ -105,6 +134,16 @@ variant(V, "transposed_conv2d_by_3", "x |> transposed_conv2d(1, k = 2, stride = 
         x=(2, 3, 2, 3), params=back(3, 1, 2))
 variant(V, "transposed_conv2d_cropped", "x |> transposed_conv2d(2, k = 5, stride = 3, pad = 2, bias = false)",
         *transposed(5, 3, 2), x=(1, 1, 3, 2), params=back(1, 2, 5, bias=False))
+case(T, "try_transposed_conv1d", *transposed(4, 2, 1, n=1), x=(2, 2, 4), params=back(2, 3, 4, n=1))
+variant(V, "transposed_conv1d_of_one", "x |> transposed_conv1d(2, k = 5)", *transposed(5, 1, 0, n=1), x=(1, 1, 1),
+        params=back(1, 2, 5, n=1))
+variant(V, "transposed_conv1d_by_3", "x |> transposed_conv1d(1, k = 2, stride = 3, output_pad = 2, bias = false)",
+        *transposed(2, 3, 0, 2, n=1), x=(2, 3, 3), params=back(3, 1, 2, bias=False, n=1))
+case(T, "try_transposed_conv3d", *transposed(3, 2, 1, 1, n=3), x=(2, 2, 2, 3, 2), params=back(2, 1, 3, n=3))
+variant(V, "transposed_conv3d_of_one", "x |> transposed_conv3d(2, k = 2)", *transposed(2, 1, 0, n=3), x=(1, 1, 1, 1, 1),
+        params=back(1, 2, 2, n=3))
+variant(V, "transposed_conv3d_cropped", "x |> transposed_conv3d(2, k = 4, stride = 3, pad = 2, bias = false)",
+        *transposed(4, 3, 2, n=3), x=(1, 1, 3, 2, 2), params=back(1, 2, 4, bias=False, n=3))
 case(T, "try_padding", *convs(1, pad=2), x=(2, 2, 6), params=kernel("conv1d", 2, 2, 3))
 variant(V, "padding_same", "z[n, c, i] = x[n, c, i] * f32(padding(same, 2)) + f32(padding(1, 2))\ny = z",
         lambda x: 2 * x + 1, lambda x: 2 * x + 1, x=(1, 2, 3))

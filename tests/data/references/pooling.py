@@ -19,7 +19,8 @@ def window(k, stride, pad, maximum):
 
 
 def windows(k, stride, pad, maximum):
-    pools = {(3, True): F.max_pool1d, (4, True): F.max_pool2d, (4, False): F.avg_pool2d}
+    pools = {(3, True): F.max_pool1d, (4, True): F.max_pool2d, (5, True): F.max_pool3d,
+             (3, False): F.avg_pool1d, (4, False): F.avg_pool2d, (5, False): F.avg_pool3d}
     return window(k, stride, pad, maximum), lambda x: pools[x.ndim, maximum](x, k, stride, pad)
 
 
@@ -34,6 +35,14 @@ case(T, "try_average_pool2d", *windows(2, 2, 0, False), x=(2, 2, 6, 4))
 case(T, "try_average_pool2d_padded", *windows(3, 2, 1, False), x=(2, 2, 5, 5))
 variant(V, "average_pool2d_of_one", "average_pool2d(x, k = 1)", *windows(1, 1, 0, False), x=(1, 2, 1, 1))
 variant(V, "average_pool2d_of_all", "average_pool2d(x, k = 4, stride = 1, pad = 2)", *windows(4, 1, 2, False), x=(1, 1, 3, 2))
+case(T, "try_average_pool1d", *windows(2, 2, 0, False), x=(2, 2, 7))
+variant(V, "average_pool1d_of_one", "average_pool1d(x, k = 1)", *windows(1, 1, 0, False), x=(1, 1, 1))
+variant(V, "average_pool1d_overlapping", "average_pool1d(x, k = 4, stride = 3, pad = 2)", *windows(4, 3, 2, False), x=(2, 1, 9))
+for word, maximum in [("max", True), ("average", False)]:
+    case(T, f"try_{word}_pool3d", *windows(2, 2, 0, maximum), x=(2, 2, 4, 3, 5))
+    variant(V, f"{word}_pool3d_of_one", f"{word}_pool3d(x, k = 1)", *windows(1, 1, 0, maximum), x=(1, 2, 1, 1, 1))
+    variant(V, f"{word}_pool3d_overlapping", f"{word}_pool3d(x, k = 3, stride = 2, pad = 1)", *windows(3, 2, 1, maximum),
+            x=(1, 1, 3, 4, 3))
 
 
 def places(x):
