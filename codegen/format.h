@@ -1,16 +1,21 @@
-// format.h: lays out emitted C++ with Clang's formatter, in this process, where gradc was built
-// with it.
+// format.h: lays out emitted C++. The printer indents; what remains are lines that are too long, which are
+// broken at a list of arguments where there is one, and otherwise by Clang's formatter, in this process,
+// where gradc was built with it. Giving it no more than these lines is what keeps it quick.
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace gradc {
 
 // The formatter gradc was built with, e.g. "libFormat 19.1.7"; empty if it was built without.
 std::string formatter();
 
-// `text` in Google style at 100 columns; without a formatter, or if it does not accept the text, as
-// it is.
+// `text` with no line of more than 100 columns, if that can be.
 std::string format(const std::string& text);
+
+// Each a whole statement, or with what opens a block at its end, not indented: broken in Google style at
+// `columns`. As they are without a formatter, or if it does not accept them.
+std::vector<std::string> break_statements(std::vector<std::string> statements, int columns);
 
 }  // namespace gradc

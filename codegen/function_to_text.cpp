@@ -132,7 +132,8 @@ class FunctionText {
       if (shared_ && first_only && (call.waits || !alone(call) || (outside && changes) || (enters && !whole))) end_first();
       if (changes) {
         constexpr std::string_view parts[] = {"forward", "loss", "backward and update"};
-        out_ += "\n" + indent_ + fmt::format("// {}\n", parts[static_cast<std::size_t>(call.part)]);
+        if (!out_.empty() && !out_.ends_with("{\n")) out_ += "\n";
+        out_ += indent_ + fmt::format("// {}\n", parts[static_cast<std::size_t>(call.part)]);
       }
       before = &call;
       if (enters && !whole) {

@@ -55,7 +55,7 @@ class KernelText {
     std::size_t column = margin.size();
     for (std::size_t k = 0; k < parameters.size(); ++k) {
       const bool last = k + 1 == parameters.size();
-      if (k > 0 && column + parameters[k].size() + 4 > 100) {
+      if (k > 0 && column + 1 + parameters[k].size() + (last ? 3 : 1) > 100) {
         out_ += "\n" + margin;
         column = margin.size();
       } else if (k > 0) {

@@ -31,8 +31,8 @@ $parameters$};
 struct State {
 $state$};
 
-// Memory for intermediate values. One workspace serves every function, one call at a time; its contents need
-// not be set. A thread of its own needs a workspace of its own.
+// Memory for intermediate values. One workspace serves every function, one call at a time; its
+// contents need not be set. A thread of its own needs a workspace of its own.
 struct Workspace {
   alignas(64) unsigned char data[$workspace_bytes$];
 };
@@ -45,9 +45,10 @@ $c_interface$)";
 
 constexpr std::string_view c_template = R"(
 
-// The same for C and whatever can call C. Parameters, state and workspace are memory of the caller's own, aligned to
-// 64 bytes, of at least the sizes given here; no function keeps a pointer or allocates. What a step reports goes to
-// the pointers at the end of its list, none of which may be null.
+// The same for C and whatever can call C. Parameters, state and workspace are memory of the
+// caller's own, aligned to 64 bytes, of at least the sizes given here; no function keeps a pointer
+// or allocates. What a step reports goes to the pointers at the end of its list, none of which may
+// be null.
 extern "C" {
 std::size_t $c_parameters_size$(void);
 std::size_t $c_state_size$(void);
@@ -60,11 +61,12 @@ const void* $c_model$(void);
 // Of a target with a grid.
 constexpr std::string_view c_grid_template = R"(
 
-// The same for C and whatever can call C. What returns an int returns 0, or else the code of an error, which
-// $c_error$() then puts into words, for this thread: 1 a call or kernel failed, 2 there is no device, 3 its memory
-// is full. `device` is what $c_open$ gave. Parameters, state, workspace and tensors are memory of that device, as
-// $c_allocate$ gives it; functions return when their kernels are in its stream. What a step reports goes to the pointers
-// at the end of its list, memory of the processor, for which it waits; those that are null are left out.
+// The same for C and whatever can call C. What returns an int returns 0, or else the code of an
+// error, which $c_error$() then puts into words, for this thread: 1 a call or kernel failed, 2
+// there is no device, 3 its memory is full. `device` is what $c_open$ gave. Parameters, state,
+// workspace and tensors are memory of that device, as $c_allocate$ gives it; functions return
+// when their kernels are in its stream. What a step reports goes to the pointers at the end of its
+// list, memory of the processor, for which it waits; those that are null are left out.
 extern "C" {
 std::size_t $c_parameters_size$(void);
 std::size_t $c_state_size$(void);
@@ -82,9 +84,10 @@ const void* $c_model$(void);
 }
 )";
 constexpr std::string_view arena_template = R"(
-// All of it as one piece of device memory: `gradc::OnDevice<Arena> arena(device, "name")` allocates it, and
-// `arena->parameters` and so on are what the functions take. They and all pointers are addresses on the device; a
-// function returns when its kernels are in the stream of `device`, which runs them in that order.
+// All of it as one piece of device memory: `gradc::OnDevice<Arena> arena(device, "name")` allocates
+// it, and `arena->parameters` and so on are what the functions take. They and all pointers are
+// addresses on the device; a function returns when its kernels are in the stream of `device`, which
+// runs them in that order.
 struct Arena {
   Parameters parameters;
   Parameters gradients;
@@ -163,11 +166,11 @@ std::string documentation(const ScaffoldInput& input, const Signature& s) {
     case Entry::backward:
       lines.push_back(fmt::format(
           "The gradients of net {}, after its forward function ran with the same workspace, "
-          "dims and inputs:",
+          "dims and",
           comment_text(function.spec_name)));
       lines.push_back(
-          "it reads what that left in the workspace. Sets the members of `gradients` the net "
-          "uses.");
+          "inputs: it reads what that left in the workspace. Sets the members of `gradients` "
+          "the net uses.");
       break;
     case Entry::step:
       lines.push_back(fmt::format(
@@ -188,7 +191,8 @@ std::string documentation(const ScaffoldInput& input, const Signature& s) {
             fmt::format("  where   0 <= {} <= {}, which is not checked", argument.name, limit - 1));
   if (!out.empty()) lines.push_back("  writes  " + out);
   if (!function.work.empty())
-    lines.push_back("The threads of a team share it (gradc/threads.h); how many they are changes no bit of the results.");
+    lines.insert(lines.end(), {"The threads of a team share it (gradc/threads.h); how many they are changes no bit of",
+                               "the results."});
   if (function.entry == Entry::forward && memory && memory->saved > 0)
     lines.push_back(fmt::format("Leaves up to {} in the workspace for its backward function.",
                                 bytes_text(memory->saved)));

@@ -54,8 +54,8 @@ $functions$
 )";
 
 constexpr std::string_view choice_template = R"(
-// Written for several sets of instructions, each in a file of its own. The number of the one that is used: the first
-// that this processor has, or the one that GRADC_ISA names in the environment.
+// Written for several sets of instructions, each in a file of its own. The number of the one that is
+// used: the first that this processor has, or the one that GRADC_ISA names in the environment.
 static int instructions() {
   static const int chosen = gradc::choose_isa({$names$});
   return chosen;

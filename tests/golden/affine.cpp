@@ -371,8 +371,8 @@ static void fit_step(std::int32_t* __restrict step_) {
 // W[i, j] = W[i, j] - 0.1 * dW[i, j]
 // W: f32[3, 2], x: f32[B, 3], dW_term: f32[B, 2]
 // affine.nn:7
-static void fit_f_only_W(std::int64_t B, const float* __restrict x,
-                         const float* __restrict dW_term, float* __restrict W) {
+static void fit_f_only_W(std::int64_t B, const float* __restrict x, const float* __restrict dW_term,
+                         float* __restrict W) {
   alignas(64) float dW[6];
   product3(B, x, dW_term, dW);
   for (std::int64_t i = 0; i < 3; ++i) {

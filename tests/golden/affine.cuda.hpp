@@ -27,15 +27,16 @@ struct State {
   alignas(64) std::int32_t fit_step[1];  // fit.step: i32[]
 };
 
-// Memory for intermediate values. One workspace serves every function, one call at a time; its contents need
-// not be set. A thread of its own needs a workspace of its own.
+// Memory for intermediate values. One workspace serves every function, one call at a time; its
+// contents need not be set. A thread of its own needs a workspace of its own.
 struct Workspace {
   alignas(64) unsigned char data[128];
 };
 
-// All of it as one piece of device memory: `gradc::OnDevice<Arena> arena(device, "name")` allocates it, and
-// `arena->parameters` and so on are what the functions take. They and all pointers are addresses on the device; a
-// function returns when its kernels are in the stream of `device`, which runs them in that order.
+// All of it as one piece of device memory: `gradc::OnDevice<Arena> arena(device, "name")` allocates
+// it, and `arena->parameters` and so on are what the functions take. They and all pointers are
+// addresses on the device; a function returns when its kernels are in the stream of `device`, which
+// runs them in that order.
 struct Arena {
   Parameters parameters;
   Parameters gradients;
@@ -51,8 +52,8 @@ void init(gradc::Device& device, Parameters& parameters, State& state, std::uint
 //   writes  y: f32[B, 2]
 void f_forward(gradc::Device& device, const Parameters& parameters, Workspace& workspace, std::int64_t B, const float* x, float* y);
 
-// The gradients of net f, after its forward function ran with the same workspace, dims and inputs:
-// it reads what that left in the workspace. Sets the members of `gradients` the net uses.
+// The gradients of net f, after its forward function ran with the same workspace, dims and
+// inputs: it reads what that left in the workspace. Sets the members of `gradients` the net uses.
 //   reads   x: f32[B, 3], dy: f32[B, 2]
 //   writes  dx: f32[B, 3]
 void f_backward(gradc::Device& device, const Parameters& parameters, Workspace& workspace, std::int64_t B, const float* x, const float* dy, Parameters& gradients, float* dx);
@@ -75,11 +76,12 @@ const gradc::Model& model();
 
 }  // namespace affine
 
-// The same for C and whatever can call C. What returns an int returns 0, or else the code of an error, which
-// affine_error() then puts into words, for this thread: 1 a call or kernel failed, 2 there is no device, 3 its memory
-// is full. `device` is what affine_open gave. Parameters, state, workspace and tensors are memory of that device, as
-// affine_allocate gives it; functions return when their kernels are in its stream. What a step reports goes to the pointers
-// at the end of its list, memory of the processor, for which it waits; those that are null are left out.
+// The same for C and whatever can call C. What returns an int returns 0, or else the code of an
+// error, which affine_error() then puts into words, for this thread: 1 a call or kernel failed, 2
+// there is no device, 3 its memory is full. `device` is what affine_open gave. Parameters, state,
+// workspace and tensors are memory of that device, as affine_allocate gives it; functions return
+// when their kernels are in its stream. What a step reports goes to the pointers at the end of its
+// list, memory of the processor, for which it waits; those that are null are left out.
 extern "C" {
 std::size_t affine_parameters_size(void);
 std::size_t affine_state_size(void);

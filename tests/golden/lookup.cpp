@@ -105,8 +105,8 @@ static void f_dwords(std::int64_t T, const float* __restrict dsmooth, const floa
 // dE[i, j] = sum[t] select(ids[t] == i, dwords[t, j], 0)
 // dE: f32[5, 2], ids: i32[T], dwords: f32[T, 2]
 // lookup.nn:6
-static void f_dE(std::int64_t T, const std::int32_t* __restrict ids,
-                 const float* __restrict dwords, float* __restrict dE) {
+static void f_dE(std::int64_t T, const std::int32_t* __restrict ids, const float* __restrict dwords,
+                 float* __restrict dE) {
   for (std::int64_t i = 0; i < 5; ++i) {
     for (std::int64_t j = 0; j < 2; ++j) {
       dE[i * 2 + j] = 0.0f;

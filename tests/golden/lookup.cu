@@ -59,9 +59,8 @@ static __global__ void f_words(std::int64_t T, const float* __restrict E,
 // y[i, d] = y2[i, d]
 // y2: f32[T, 2], y: f32[T, 2], k: f32[3], words: f32[T, 2]
 // lookup.nn:11
-static __global__ void f_y(std::int64_t T, const float* __restrict k,
-                           const float* __restrict words, float* __restrict y,
-                           float* __restrict y2) {
+static __global__ void f_y(std::int64_t T, const float* __restrict k, const float* __restrict words,
+                           float* __restrict y, float* __restrict y2) {
   if (const std::int64_t element = gradc::thread_of_all(); element < T * 2) {
     const std::int64_t i = element / 2;
     const std::int64_t d = element - i * 2;

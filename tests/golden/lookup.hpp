@@ -26,8 +26,8 @@ struct State {
   alignas(64) std::int32_t fit_step[1];  // fit.step: i32[]
 };
 
-// Memory for intermediate values. One workspace serves every function, one call at a time; its contents need
-// not be set. A thread of its own needs a workspace of its own.
+// Memory for intermediate values. One workspace serves every function, one call at a time; its
+// contents need not be set. A thread of its own needs a workspace of its own.
 struct Workspace {
   alignas(64) unsigned char data[256];
 };
@@ -42,8 +42,8 @@ void init(Parameters& parameters, State& state, std::uint64_t seed);
 // Leaves up to 128 bytes in the workspace for its backward function.
 void f_forward(const Parameters& parameters, Workspace& workspace, std::int64_t T, const std::int32_t* ids, float* y);
 
-// The gradients of net f, after its forward function ran with the same workspace, dims and inputs:
-// it reads what that left in the workspace. Sets the members of `gradients` the net uses.
+// The gradients of net f, after its forward function ran with the same workspace, dims and
+// inputs: it reads what that left in the workspace. Sets the members of `gradients` the net uses.
 //   reads   ids: i32[T], dy: f32[T, 2]
 //   where   0 <= ids <= 4, which is not checked
 void f_backward(const Parameters& parameters, Workspace& workspace, std::int64_t T, const std::int32_t* ids, const float* dy, Parameters& gradients);
@@ -68,9 +68,10 @@ const gradc::Model& model();
 
 }  // namespace lookup
 
-// The same for C and whatever can call C. Parameters, state and workspace are memory of the caller's own, aligned to
-// 64 bytes, of at least the sizes given here; no function keeps a pointer or allocates. What a step reports goes to
-// the pointers at the end of its list, none of which may be null.
+// The same for C and whatever can call C. Parameters, state and workspace are memory of the
+// caller's own, aligned to 64 bytes, of at least the sizes given here; no function keeps a pointer
+// or allocates. What a step reports goes to the pointers at the end of its list, none of which may
+// be null.
 extern "C" {
 std::size_t lookup_parameters_size(void);
 std::size_t lookup_state_size(void);
