@@ -39,13 +39,18 @@ std::optional<std::string> read_text(const fs::path& path, std::string& failure)
     return std::nullopt;
   }
   std::ifstream in(path, std::ios::binary);
-  std::string text(max_text, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  std::string text;
+  // In pieces: memory for the longest there may be takes as long to clear as the rest of reading a spec.
+  while (in && text.size() < max_text) {
+    const std::size_t begin = text.size();
+    text.resize(std::min(max_text, begin + (std::size_t{1} << 16)));
+    in.read(text.data() + begin, static_cast<std::streamsize>(text.size() - begin));
+    text.resize(begin + static_cast<std::size_t>(in.gcount()));
+  }
   if (!in.eof() && !in) {
     failure = "it cannot be read";
     return std::nullopt;
   }
-  text.resize(static_cast<std::size_t>(in.gcount()));
   return text;
 }
 
