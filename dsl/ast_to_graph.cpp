@@ -165,21 +165,18 @@ void elaborate_program(Elaboration& e, const std::deque<ast::File>& files) {
 
 Spec ast_to_graph(const std::string& path, const SpecOptions& options, Sources& sources,
                   Diagnostics& diagnostics) {
+  if (sources.size() == 0) sources.add("prelude.nn", std::string(prelude_text()));
   Spec spec;
-  Elaboration e{spec, spec.graph, sources, diagnostics, options};
+  Elaboration e{spec, spec.graph, sources, diagnostics, options, Library(sources, 0)};
   const fs::path top(path);
   spec.name = identifier(top.stem().string());
-
-  if (sources.size() == 0) sources.add("prelude.nn", std::string(prelude_text()));
-  const ast::File prelude = text_to_ast(sources, 0, diagnostics);
-  declare(e, prelude, true);
 
   std::error_code code;
   Reader reader{e, fs::weakly_canonical(fs::absolute(top), code).parent_path()};
   read_file(reader, top, 0, Span{});
   if (reader.files.empty()) return spec;
   for (const ast::File& file : reader.files) {
-    declare(e, file, false);
+    declare(e, file);
     for (const ast::Item& item : file.items) {
       const auto* d = std::get_if<ast::Definition>(&item.what);
       const bool emitted = d != nullptr && (d->kind == ast::DefinitionKind::net ||

@@ -20,8 +20,7 @@ void not_callable(Elaboration& e, Scope& scope, const ast::Expr& call) {
                         in_quotes(call.name.text), call.name.text));
     return;
   }
-  std::vector<std::string> names;
-  for (const auto& [key, d] : e.prelude.definitions) names.push_back(key);
+  std::vector<std::string> names = e.prelude.definitions();
   if (!scope.in_prelude) {
     for (const auto& [key, d] : e.user.definitions) names.push_back(key);
   }

@@ -109,11 +109,10 @@ Value optimizer_value(Elaboration& e, Scope& scope, const ast::Expr& call) {
   const ast::Definition* d = find_definition(e, scope, call.name.text);
   if (d == nullptr || d->kind != ast::DefinitionKind::optimizer) {
     std::vector<std::string> names;
-    for (const Declarations* from : {&e.prelude, &e.user}) {
-      for (const auto& [key, value] : from->definitions) {
-        if (value->kind == ast::DefinitionKind::optimizer) names.push_back(key);
-      }
-    }
+    for (const std::string& key : e.prelude.definitions())
+      if (e.prelude.definition(key)->kind == ast::DefinitionKind::optimizer) names.push_back(key);
+    for (const auto& [key, value] : e.user.definitions)
+      if (value->kind == ast::DefinitionKind::optimizer) names.push_back(key);
     unknown_name(e, scope, "not-an-optimizer", call.name,
                  d == nullptr ? fmt::format("there is no optimizer {}", in_quotes(call.name.text))
                               : fmt::format("{} is {}, not an optimizer", in_quotes(call.name.text),

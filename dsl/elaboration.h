@@ -12,6 +12,7 @@
 #include "dsl/ast.h"
 #include "dsl/ast_to_graph.h"
 #include "dsl/graph.h"
+#include "dsl/library.h"
 
 namespace gradc {
 
@@ -80,7 +81,7 @@ struct GlobalValue {
   Span span;
 };
 
-// The names a file may use: those of the prelude, and those of the spec and what it imports.
+// What the spec and the files it imports declare.
 struct Declarations {
   std::map<std::string, GlobalValue> values;
   std::map<std::string, const ast::Definition*> definitions;
@@ -171,7 +172,9 @@ struct Elaboration {
   Diagnostics& diagnostics;
   const SpecOptions& options;
 
-  Declarations prelude{}, user{};
+  Library prelude;
+  std::map<std::string, GlobalValue> prelude_values{};  // those asked for
+  Declarations user{};
   bool broken_items = false;  // a declaration did not parse
   std::vector<CallFrame> calls{};
   std::vector<ActiveIndex> indices{};
@@ -263,7 +266,7 @@ void unknown_name(Elaboration&, const Scope&, std::string_view id, const ast::Na
 bool bind(Elaboration&, Scope&, const ast::Name&, Value);
 // The parameter at a path, `fc1.W` of what is elaborated or `classify.fc1.W` of a net; nothing if there is none.
 std::optional<Value> parameter_at(Elaboration&, const Scope&, const std::string& path);
-void declare(Elaboration&, const ast::File&, bool prelude);
+void declare(Elaboration&, const ast::File&);
 void apply_overrides(Elaboration&);
 
 // ---- expressions ----

@@ -85,6 +85,21 @@ std::optional<Value> parse_override(const std::string& text, const Value& declar
   return number_value(x, declared.integer);
 }
 
+const ast::Name* value_name(const ast::Item& item) {
+  if (const auto* dim = std::get_if<ast::DimDecl>(&item.what)) return &dim->name;
+  if (const auto* constant = std::get_if<ast::ConstDecl>(&item.what)) return &constant->name;
+  return nullptr;
+}
+
+GlobalValue& declare_value(std::map<std::string, GlobalValue>& values, const ast::Item& item) {
+  const ast::Name& name = *value_name(item);
+  GlobalValue value;
+  value.dim = std::get_if<ast::DimDecl>(&item.what);
+  value.constant = std::get_if<ast::ConstDecl>(&item.what);
+  value.span = name.span;
+  return values.emplace(name.text, std::move(value)).first->second;
+}
+
 void declare_name(Elaboration& e, Declarations& d, const ast::Name& name) {
   auto report = [&](Span first, std::string_view kind) {
     std::vector<Note> notes;
@@ -109,23 +124,13 @@ bool is_builtin_function(std::string_view name) {
              std::end(special_functions);
 }
 
-void declare(Elaboration& e, const ast::File& file, bool prelude) {
-  Declarations& d = prelude ? e.prelude : e.user;
+void declare(Elaboration& e, const ast::File& file) {
+  Declarations& d = e.user;
   for (const ast::Item& item : file.items) {
     if (std::holds_alternative<ast::Broken>(item.what)) e.broken_items = true;
-    if (const auto* dim = std::get_if<ast::DimDecl>(&item.what)) {
-      declare_name(e, d, dim->name);
-      GlobalValue value;
-      value.dim = dim;
-      value.span = dim->name.span;
-      d.values.emplace(dim->name.text, std::move(value));
-    }
-    if (const auto* constant = std::get_if<ast::ConstDecl>(&item.what)) {
-      declare_name(e, d, constant->name);
-      GlobalValue value;
-      value.constant = constant;
-      value.span = constant->name.span;
-      d.values.emplace(constant->name.text, std::move(value));
+    if (const ast::Name* name = value_name(item)) {
+      declare_name(e, d, *name);
+      declare_value(d.values, item);
     }
     if (const auto* definition = std::get_if<ast::Definition>(&item.what)) {
       declare_name(e, d, definition->name);
@@ -216,8 +221,7 @@ const ast::Definition* find_definition(Elaboration& e, const Scope& scope,
   if (!scope.in_prelude) {
     if (auto it = e.user.definitions.find(name); it != e.user.definitions.end()) return it->second;
   }
-  auto it = e.prelude.definitions.find(name);
-  return it == e.prelude.definitions.end() ? nullptr : it->second;
+  return e.prelude.definition(name);
 }
 
 std::optional<Value> find_value(Elaboration& e, const Scope& scope, const std::string& name) {
@@ -232,9 +236,8 @@ std::optional<Value> find_value(Elaboration& e, const Scope& scope, const std::s
       return global_value(e, it->second);
     }
   }
-  if (auto it = e.prelude.values.find(name); it != e.prelude.values.end()) {
-    return global_value(e, it->second);
-  }
+  const ast::Item* item = e.prelude.item(name);
+  if (item != nullptr && value_name(*item) != nullptr) return global_value(e, declare_value(e.prelude_values, *item));
   return std::nullopt;
 }
 

@@ -484,13 +484,18 @@ ast::File text_to_ast(const Sources& sources, std::uint32_t file_id, Diagnostics
   ast::File parsed;
   Diagnostics found;
   const std::optional<std::vector<Token>> tokens = text_to_tokens(sources, file_id, found);
-  if (tokens) {
-    SyntaxErrors errors(sources, file_id, *tokens, found);
-    State s{sources, file_id, errors};
-    Iterator first = tokens->data();
-    x3::parse(first, first + tokens->size(), x3::with<StateTag>(std::ref(s))[file], parsed);
-  }
+  if (tokens) parsed = tokens_to_ast(sources, file_id, *tokens, found);
   report_in_order(found, diagnostics);
+  return parsed;
+}
+
+ast::File tokens_to_ast(const Sources& sources, std::uint32_t file_id, const std::vector<Token>& tokens,
+                        Diagnostics& diagnostics) {
+  ast::File parsed;
+  SyntaxErrors errors(sources, file_id, tokens, diagnostics);
+  State s{sources, file_id, errors};
+  Iterator first = tokens.data();
+  x3::parse(first, first + tokens.size(), x3::with<StateTag>(std::ref(s))[file], parsed);
   return parsed;
 }
 

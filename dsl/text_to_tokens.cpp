@@ -169,7 +169,7 @@ class Lexer {
   bool mistaken_symbol() {
     if (starts_with("!=") && peek(2) != '=') return false;
     for (const Mistake& m : mistakes) {
-      if (!starts_with(m.written)) continue;
+      if (m.written[0] != text_[at_] || !starts_with(m.written)) continue;
       at_ += m.written.size();
       const bool spaced = !is_letter(m.meant[0]) || m.written != "!";
       error("foreign-symbol", begin_, at_, fmt::format("write '{}' for '{}'", m.meant, m.written))

@@ -27,7 +27,7 @@ inline constexpr std::string_view fixed_tokens[] = {
 constexpr TokenKind token_kind(std::string_view spelling) {
   int kind = static_cast<int>(TokenKind::first_fixed);
   for (std::string_view fixed : fixed_tokens) {
-    if (fixed == spelling) return static_cast<TokenKind>(kind);
+    if (!spelling.empty() && fixed[0] == spelling[0] && fixed == spelling) return static_cast<TokenKind>(kind);
     ++kind;
   }
   return TokenKind::name;
