@@ -61,12 +61,13 @@ bool KernelWriter::stores_bf16(NodeId id) const {
 }
 
 Expr KernelWriter::as_stored(NodeId id, Expr value) const {
+  if (!stores_bf16(id)) return value;
   const auto reads = [&](const StoredNode& s) {
     const std::vector<NodeId> operands = operands_of(g, s.node);
     return std::any_of(operands.begin(), operands.end(), [&](NodeId o) { return storage_of(g, o) == id; });
   };
   const bool read_here = std::any_of(plan.members.begin(), plan.members.end(), reads);
-  return read_here && stores_bf16(id) ? rounded(std::move(value)) : value;
+  return read_here ? rounded(std::move(value)) : value;
 }
 
 namespace {

@@ -298,7 +298,7 @@ class Homes {
 
   // From the value rather than from another copy, which may be out of reach where this one is made.
   NodeId fresh_copy(NodeId value) {
-    int further = 0;
+    int& further = copies_[value];  // those before have homes
     NodeId copy = partitioner_.copy_of(value, further);
     while (homes_.contains(copy)) copy = partitioner_.copy_of(value, ++further);
     return copy;
@@ -321,6 +321,7 @@ class Homes {
   Graph& g_;
   Partitioner& partitioner_;
   std::map<NodeId, Home> homes_;
+  std::unordered_map<NodeId, int> copies_;  // how many have been tried
   std::vector<NodeId> roots_;
 };
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "codegen/exprs.h"
 #include "dsl/check.h"
@@ -21,8 +22,10 @@ struct Checker {
   const char* stage;
   std::string place = {};
 
-  void require(bool condition, const std::string& what) const {
-    GRADC_CHECK(condition, fmt::format("after {}: {}: {}", stage, place, what));
+  // Puts words together only where the condition does not hold: nearly all do.
+  template <class... Args>
+  void require(bool condition, fmt::format_string<Args...> what, Args&&... args) const {
+    GRADC_CHECK(condition, fmt::format("after {}: {}: {}", stage, place, fmt::format(what, std::forward<Args>(args)...)));
   }
 };
 
@@ -50,11 +53,14 @@ class KernelWalk {
   }
 
  private:
-  void require(bool condition, const std::string& what) const { c_.require(condition, what); }
+  template <class... Args>
+  void require(bool condition, fmt::format_string<Args...> what, Args&&... args) const {
+    c_.require(condition, what, std::forward<Args>(args)...);
+  }
 
   void declare(const std::string& name, bool changes) {
     require(names_.emplace(name, changes).second,
-            fmt::format("'{}' hides another of its name", name));
+            "'{}' hides another of its name", name);
   }
   bool changes(const std::string& name) const {
     const auto it = names_.find(name);
@@ -73,7 +79,7 @@ class KernelWalk {
     require(s.step > 0, "a loop does not advance");
     if (s.begin.empty())
       require(changes(s.variable),
-              fmt::format("a loop goes on over '{}', which is none", s.variable));
+              "a loop goes on over '{}', which is none", s.variable);
     const auto outer = names_;
     if (!s.begin.empty()) declare(s.variable, false);
     block(s.body);
@@ -90,20 +96,20 @@ class KernelWalk {
   }
   void statement(const Accumulate& s) {
     for (const Expr& e : s.lane) expr(e);
-    require(lanes_.contains(s.name) == !s.lane.empty(), fmt::format("'{}' is changed and not one lane of it", s.name));
+    require(lanes_.contains(s.name) == !s.lane.empty(), "'{}' is changed and not one lane of it", s.name);
     change(s.name, s.value);
   }
   void statement(const Assign& s) { change(s.name, s.value); }
   void change(const std::string& name, const Expr& value) {
     expr(value);
-    require(changes(name), fmt::format("'{}' is changed and no register that changes", name));
+    require(changes(name), "'{}' is changed and no register that changes", name);
   }
   void statement(const Store& s) {
     expr(s.index);
     expr(s.value);
     if (s.accumulates) {
       touch(s.buffer, false);
-      require(!bf16(s.buffer), fmt::format("it adds to '{}', which would be rounded each time", s.buffer));
+      require(!bf16(s.buffer), "it adds to '{}', which would be rounded each time", s.buffer);
     }
     touch(s.buffer, true);
   }
@@ -114,11 +120,11 @@ class KernelWalk {
   void statement(const Call& s) {
     const auto it = known_.find(s.kernel);
     require(it != known_.end(),
-            fmt::format("it calls '{}', which does not stand before it", s.kernel));
+            "it calls '{}', which does not stand before it", s.kernel);
     const Kernel& called = *it->second;
     const std::vector<Access>& accesses = called_.at(s.kernel);
     require(!called.draws && s.args.size() == called.counts.size() + called.arguments.size(),
-            fmt::format("its call does not fit '{}'", s.kernel));
+            "its call does not fit '{}'", s.kernel);
     for (std::size_t k = 0; k < s.args.size(); ++k) {
       const Expr& arg = s.args[k];
       if (k < called.counts.size()) {
@@ -128,7 +134,7 @@ class KernelWalk {
       require(arg.kind == ExprKind::pointer, "a buffer is passed as a number");
       for (const Expr& a : arg.args) expr(a);
       require(bf16(arg.name) == called.arguments[k - called.counts.size()].bf16,
-              fmt::format("it passes '{}' as another type", arg.name));
+              "it passes '{}' as another type", arg.name);
       const Access& access = accesses[k - called.counts.size()];
       if (access.reads) touch(arg.name, false);
       if (access.writes) touch(arg.name, true);
@@ -148,17 +154,17 @@ class KernelWalk {
   void statement(const Choose& s) { expr(s.condition); }
   void statement(const Comment&) {}
   void statement(const Combine& s) {
-    require(changes(s.name), fmt::format("'{}' is combined and no register that changes", s.name));
+    require(changes(s.name), "'{}' is combined and no register that changes", s.name);
     if (s.fn == Fn::gt || s.fn == Fn::lt)
       require(changes(s.position),
-              fmt::format("'{}' is combined and no register that changes", s.position));
+              "'{}' is combined and no register that changes", s.position);
   }
 
   void expr(const Expr& e) {
     for (const Expr& a : e.args) expr(a);
     if (e.kind == ExprKind::variable) {
       require(names_.contains(e.name) && !arguments_.contains(e.name),
-              fmt::format("'{}' is used and not declared", e.name));
+              "'{}' is used and not declared", e.name);
     }
     if (reads_memory(e)) touch(e.name, false);
     if (e.kind == ExprKind::random) require(kernel_.draws, "it draws without a seed");
@@ -173,12 +179,12 @@ class KernelWalk {
     if (it == arguments_.end()) {
       const bool own = std::any_of(kernel_.arrays.begin(), kernel_.arrays.end(),
                                    [&](const Array& a) { return a.name == buffer; });
-      return require(own, fmt::format("'{}' is no buffer of its", buffer));
+      return require(own, "'{}' is no buffer of its", buffer);
     }
     Access& access = accesses_[it->second];
     if (writes) {
       require(kernel_.arguments[it->second].written,
-              fmt::format("it writes '{}', which is not to be written", buffer));
+              "it writes '{}', which is not to be written", buffer);
       access.writes = true;
     } else if (!access.writes) {
       access.reads = true;
@@ -226,7 +232,7 @@ class FunctionWalk {
 
  private:
   void require(bool condition, std::uint32_t b, const char* what) const {
-    c_.require(condition, fmt::format("'{}' {}", module_.buffers[b].name, what));
+    c_.require(condition, "'{}' {}", module_.buffers[b].name, what);
   }
 
   bool given(std::uint32_t b) const {
@@ -270,7 +276,7 @@ class FunctionWalk {
     c_.require(call.kernel < module_.kernels.size(), "it calls a kernel that does not exist");
     const Kernel& kernel = module_.kernels[call.kernel];
     c_.require(call.buffers.size() == kernel.arguments.size(),
-               fmt::format("its call does not fit '{}'", kernel.name));
+               "its call does not fit '{}'", kernel.name);
     const std::vector<Access>& accesses = accesses_.at(kernel.name);
     for (std::size_t k = 0; k < call.buffers.size(); ++k) {
       const std::uint32_t b = call.buffers[k];

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
 #include "dsl/bounds.h"
 #include "dsl/check.h"
@@ -35,23 +36,31 @@ class Verifier {
   }
 
  private:
-  void require(bool condition, const std::string& what) const {
-    GRADC_CHECK(condition, fmt::format("after {}: {}: {}", stage_, place_, what));
+  // Puts words together only where the condition does not hold: nearly all do.
+  template <class... Args>
+  void require(bool condition, fmt::format_string<Args...> what, Args&&... args) const {
+    GRADC_CHECK(condition, fmt::format("after {}: {}: {}", stage_, place(), fmt::format(what, std::forward<Args>(args)...)));
   }
 
-  void set_place(NodeId id) {
-    const std::string& name = g[id].name.empty() ? g.label(id).name : g[id].name;
-    place_ = fmt::format("node {} '{}'", id.value, name);
+  void set_place(NodeId id) { node_ = id; }
+  void set_place(std::string what) {
+    place_ = std::move(what);
+    node_ = {};
+  }
+  std::string place() const {
+    if (!node_.valid()) return place_;
+    const std::string& name = g[node_].name.empty() ? g.label(node_).name : g[node_].name;
+    return fmt::format("node {} '{}'", node_.value, name);
   }
 
   void check_id(NodeId id, const char* what) const {
-    require(id.valid() && id.value < g.node_count(), std::string(what) + " does not exist");
+    require(id.valid() && id.value < g.node_count(), "{} does not exist", what);
   }
 
   // --- functions ---
 
   void check_function(const Function& f) {
-    place_ = "function " + f.name;
+    set_place("function " + f.name);
     for (NodeId id : f.inputs) {
       check_id(id, "an input");
       require(g[id].kind == NodeKind::input, "an input is no input node");
@@ -148,11 +157,11 @@ class Verifier {
 
   // What depends on a past is read by a recurrence of it, and by nothing else.
   void check_loops(const std::vector<NodeId>& order) {
-    place_ = "a recurrence";
+    set_place("a recurrence");
     std::unordered_map<NodeId, std::size_t> loop_of;
     const std::vector<Loop> loops = find_loops(g, order);
     for (std::size_t k = 0; k < loops.size(); ++k) {
-      require(loops[k].problem.empty(), loops[k].problem);
+      require(loops[k].problem.empty(), "{}", loops[k].problem);
       for (NodeId result : loops[k].results) {
         require(g[result].type == g[g[result].operand].type, "a recurrence differs from its value in type");
       }
@@ -259,13 +268,13 @@ class Verifier {
                                      [&](const auto& size) { return g.dim(size.first).least == 0; });
       if (timed) continue;  // its loop keeps it inside
       require(always_inside(g, a, *ranges_, type.shape[k]),
-              fmt::format("subscript {} of a read of node {} may lie outside", k, s.tensor.value));
+              "subscript {} of a read of node {} may lie outside", k, s.tensor.value);
     }
   }
 
   void check_apply(const Scalar& s) const {
     require(s.args.size() == static_cast<std::size_t>(info(s.fn).arity),
-            fmt::format("{} has the wrong number of arguments", info(s.fn).name));
+            "{} has the wrong number of arguments", info(s.fn).name);
     auto dtype = [&](std::size_t k) { return g[s.args[k]].dtype; };
     if (s.fn == Fn::cast) return;
     if (s.fn == Fn::select) {
@@ -275,7 +284,7 @@ class Verifier {
     }
     for (std::size_t k = 1; k < s.args.size(); ++k) {
       require(dtype(k) == dtype(0),
-              fmt::format("the operands of {} differ in dtype", info(s.fn).name));
+              "the operands of {} differ in dtype", info(s.fn).name);
     }
     if (s.fn == Fn::logical_and || s.fn == Fn::logical_or || s.fn == Fn::logical_not) {
       require(dtype(0) == DType::boolean, "logic on something that is not bool");
@@ -289,7 +298,8 @@ class Verifier {
 
   const Graph& g;
   const char* stage_;
-  std::string place_;
+  std::string place_;  // what is looked at, unless it is a node
+  NodeId node_ = {};
   const Shape* ranges_ = nullptr;
   std::unordered_set<ScalarId> guarded_, unguarded_;
 };
