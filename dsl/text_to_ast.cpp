@@ -469,8 +469,7 @@ const auto dim_def = tok("dim") > name[into(&ast::DimDecl::name)] >
 const auto constant_def = tok("const") > name[into(&ast::ConstDecl::name)] >
                           tok(":") > type[into(&ast::ConstDecl::type)] >
                           tok("=") > expr[into(&ast::ConstDecl::value)];
-const auto item_def =
-    spanned[definition[what] | import[what] | dim[what] | constant[what] | program[what]];
+const auto item_def = spanned[definition[what] | import[what] | dim[what] | constant[what] | program[what]];
 const auto end_of_file = terminal<x3::unused_type>(
     "the end of the file", [](Iterator it, State&) { return it->kind == TokenKind::end; },
     [](const Token&, State&) { return x3::unused; }, 0);
@@ -483,8 +482,8 @@ BOOST_SPIRIT_DEFINE(import, dim, constant, item, file)
 ast::File text_to_ast(const Sources& sources, std::uint32_t file_id, Diagnostics& diagnostics) {
   ast::File parsed;
   Diagnostics found;
-  const std::optional<std::vector<Token>> tokens = text_to_tokens(sources, file_id, found);
-  if (tokens) parsed = tokens_to_ast(sources, file_id, *tokens, found);
+  if (const auto tokens = text_to_tokens(sources, file_id, found))
+    parsed = tokens_to_ast(sources, file_id, *tokens, found);
   report_in_order(found, diagnostics);
   return parsed;
 }
@@ -494,8 +493,7 @@ ast::File tokens_to_ast(const Sources& sources, std::uint32_t file_id, const std
   ast::File parsed;
   SyntaxErrors errors(sources, file_id, tokens, diagnostics);
   State s{sources, file_id, errors};
-  Iterator first = tokens.data();
-  x3::parse(first, first + tokens.size(), x3::with<StateTag>(std::ref(s))[file], parsed);
+  x3::parse(tokens.data(), tokens.data() + tokens.size(), x3::with<StateTag>(std::ref(s))[file], parsed);
   return parsed;
 }
 

@@ -142,8 +142,8 @@ static void f_W_transposed(const float* __restrict W, gradc::bf16* __restrict W_
 
 // out[m, n] = sum[k] a[m, k] * b[k, n] in register tiles
 // m < rows, k < 2, n < 3
-static void product2(std::int64_t rows, const float* __restrict a,
-                     const gradc::bf16* __restrict b, float* __restrict out) {
+static void product2(std::int64_t rows, const float* __restrict a, const gradc::bf16* __restrict b,
+                     float* __restrict out) {
   std::int64_t m = 0;
   for (; m + 6 <= rows; m += 6) {
     {
