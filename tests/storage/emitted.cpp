@@ -33,7 +33,7 @@ std::string joined(const std::vector<std::string>& problems) {
 }  // namespace
 
 TEST_CASE("what is stored as bf16 moves results as far as its rounding does") {
-  for (const std::string name : {"networks", "blocks", "convolutions", "training"}) {
+  for (const std::string name : {"networks", "blocks", "convolutions", "training", "activations", "losses", "einsum", "recurrent"}) {
     DYNAMIC_SECTION(name) {
       const Target target = with_bf16(cpp_target());
       CHECK(joined(test::run_emitted({case_of(name, target)}, target, {test::Builds::quick})) == "");

@@ -1,6 +1,7 @@
 // store_otherwise.cpp: a small factor at everything that is stored as bf16.
 #include "store_otherwise.h"
 
+#include <algorithm>
 #include <set>
 
 #include "codegen/narrow.h"
@@ -26,7 +27,6 @@ std::size_t gradient_of(const Graph& g, const Function& f, NodeId target) {
 void compute_stored(Graph& g, const FunctionPlan& plan) {
   Function f = g.functions[plan.function];
   for (const StoredNode& s : plan.stored) {
-    GRADC_CHECK(!s.whole.valid(), "a loop along time");
     const NodeId target = s.home.target;
     if (s.home.storage == Storage::gradient || (s.home.storage == Storage::output && target.valid())) {
       f.gradients[gradient_of(g, f, target)].node = s.node;
@@ -49,6 +49,18 @@ std::vector<Graph> stored_otherwise(const Graph& graph, const Target& target) {
   schedule(g, plans, target);
   narrow(g, plans, target);
   std::set<NodeId> narrowed;
+  const bool loops = std::any_of(plans.begin(), plans.end(), [](const FunctionPlan& p) { return !p.loops.empty(); });
+  if (loops) {
+    g = graph;
+    for (const Function& f : g.functions) {
+      for (NodeId id : topological_order(g, roots_of(f))) {
+        const Node& n = g[id];
+        const bool sums = n.reduction == Reduction::none || n.reduction == Reduction::sum;
+        if (n.kind == NodeKind::comprehension && n.type.dtype == DType::f32 && n.type.rank() > 0 && sums) narrowed.insert(id);
+      }
+    }
+    plans.clear();
+  }
   for (const FunctionPlan& plan : plans) {
     compute_stored(g, plan);
     for (const StoredNode& s : plan.stored)

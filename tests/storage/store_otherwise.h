@@ -9,7 +9,8 @@
 namespace test {
 
 // Six graphs in which every tensor that such code stores as bf16 is up to 2^-8 of itself more or less at every element,
-// which is as far as the nearest of 8 bits can be; otherwise in each. Without loops along time.
+// which is as far as the nearest of 8 bits can be; otherwise in each. With loops along time it is every f32 tensor that is
+// none of single numbers.
 std::vector<gradc::Graph> stored_otherwise(const gradc::Graph&, const gradc::Target&);
 
 }  // namespace test

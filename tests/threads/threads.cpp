@@ -127,6 +127,15 @@ TEST_CASE("networks that store values as bf16 give the same bits in any number o
   const auto names = write_networks({folder.path() / "odd.nn", source / "tests/golden/affine.nn"}, target, folder.path());
   CHECK(read_text(folder.path() / "odd.cpp").find("gradc::bf16* __restrict") != std::string::npos);
   require_equal(compare(folder.path(), names, "g++", {"-O1", "-march=native"}, races));
+  // In pairs.
+  const TemporaryFolder even;
+  write_text(even.path() / "even.nn", std::string("dim B <= 24\n"
+                                                  "net f(x: f32[B, 16, 32]) -> y: f32[B, 16, 64] {\n"
+                                                  "  y = x |> dense(64) |> transformer_block(heads = 2) |> dense(64)\n}\n"));
+  target.isa = *gradc::isa_named("x86-64-v4-bf16");
+  const auto pairs = write_networks({even.path() / "even.nn"}, target, even.path());
+  CHECK(read_text(even.path() / "even.cpp").find("gradc::dot(") != std::string::npos);
+  require_equal(compare(even.path(), pairs, "g++", {"-O1", "-march=native"}, races));
 }
 
 TEST_CASE("a wait that is missing is a race that is found") {
