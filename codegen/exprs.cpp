@@ -72,6 +72,7 @@ bool reads_memory(const Expr& e) {
 }
 
 Expr lane_fold(Fn fn, Expr lanes) {
+  if (lanes.lanes == 1) return lanes;
   Expr e;
   e.kind = ExprKind::lane_fold;
   e.type = lanes.type;

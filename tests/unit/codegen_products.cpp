@@ -123,6 +123,11 @@ TEST_CASE("convolutions in all three directions, padded, strided, dilated") {
   cases.push_back(of("f64, batched, scaled",
                      "net f(x: f64[3, 4, 5] = \"x\", w: f64[3, 5, 19] = \"w\", s: f64[3] = \"s\") -> y: f64[3, 4, 19] {\n"
                      "  y[b in 0..2, i in 0..3, j in 0..18] = sum[k in 0..4] s[b] * x[b, i, k] * w[b, k, j]\n}\n"));
+  cases.push_back(of("both factors contiguous along the sum, few columns",
+                     "dim B <= 5\n"
+                     "net f(x: f32[B, 2, 4, 5] = \"x\", dy: f32[B, 3, 4, 5] = \"dy\") -> dw: f32[2, 3] {\n"
+                     "  dw[i in 0..1, o in 0..2] = sum[b in 0..B-1, t in 0..3, u in 0..4] x[b, i, t, u] * dy[b, o, t, u]\n}\n",
+                     {{"B", 4}}));
   cases.push_back(of("masked operands",
                      "net f(x: f32[9, 11] = \"x\", w: f32[11, 21] = \"w\", id: i32[9] = \"id\") -> y: f32[9, 21], "
                      "z: f32[9, 21] {\n"
