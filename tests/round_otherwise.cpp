@@ -32,15 +32,14 @@ bool rounds(const Scalar& s) {
   }
 }
 
-// 6e-8 times twice the root of how many are summed: each addition rounds, mostly not all in one direction. `share` of it, from -1 to 1,
-// is another for each sum: two sums that cancel are not off alike.
-ScalarId sum_rounds(Graph& graph, const ScalarPlace& place, ScalarId id, double share) {
+// 6e-8 times twice the root of how many are summed: each addition rounds, mostly not all in one direction.
+ScalarId sum_rounds(Graph& graph, const ScalarPlace& place, ScalarId id, double sign) {
   const DType dtype = graph[id].dtype;
   ScalarId count = graph.literal(1, dtype);
   for (std::size_t k = place.rank; k < place.ranges.size(); ++k) {
     count = graph.apply(Fn::mul, {count, graph.cast(graph.size(place.ranges[k]), dtype)});
   }
-  const ScalarId off = graph.apply(Fn::mul, {graph.literal(share * 1.2e-7, dtype), graph.apply(Fn::sqrt, {count})});
+  const ScalarId off = graph.apply(Fn::mul, {graph.literal(sign * 1.2e-7, dtype), graph.apply(Fn::sqrt, {count})});
   return graph.apply(Fn::mul, {id, graph.apply(Fn::add, {graph.literal(1, dtype), off})});
 }
 
@@ -52,10 +51,10 @@ std::vector<Graph> rounded_otherwise(const Graph& g) {
     result.push_back(g);
     // times 1 + 2e-7 sin(phase + a weight for each index)
     rewrite_scalars(result.back(), [&](Graph& graph, const ScalarPlace& place, ScalarId id) {
+      if (place.summed) return is_float(graph[id].dtype) ? sum_rounds(graph, place, id, std::sin(phase) < 0 ? -1 : 1) : id;
+      if (!rounds(graph[id])) return id;
       const DType dtype = graph[id].dtype;
-      if (place.summed ? !is_float(dtype) : !rounds(graph[id])) return id;
       phase += 1.234567;
-      if (place.summed) return sum_rounds(graph, place, id, std::sin(phase));
       ScalarId angle = graph.literal(phase, dtype);
       for (std::uint32_t k = 0; k < place.ranges.size(); ++k) {
         const ScalarId weight = graph.literal(2.3 + 1.1 * k, dtype);
