@@ -29,11 +29,12 @@ struct Mark {
 
 struct Code {
   std::vector<Mark> marks;
-  std::size_t end = 0;  // where a comment begins, if any
+  std::size_t end = 0;   // where a comment begins, if any
+  std::string closers;   // of the brackets that are left open
 };
 
 Code scanned(std::string_view line) {
-  Code code{{}, line.size()};
+  Code code{{}, line.size(), {}};
   std::string open;
   char quote = 0;
   for (std::size_t k = 0; k < line.size(); ++k) {
@@ -61,6 +62,7 @@ Code scanned(std::string_view line) {
       code.marks.push_back({k, c, open.size()});
     }
   }
+  code.closers.assign(open.rbegin(), open.rend());
   return code;
 }
 
@@ -190,8 +192,8 @@ std::string format(const std::string& text) {
     }
   }
   for (const auto& [indent, statements] : left) {
-    std::vector<std::string> whole;
-    for (const auto& [statement, places] : statements) whole.push_back(statement);
+    std::vector<Statement> whole;
+    for (const auto& [statement, places] : statements) whole.push_back({statement, scanned(statement).closers});
     const std::vector<std::string> broken = break_statements(whole, static_cast<int>(limit - indent));
     auto next = broken.begin();
     for (const auto& [statement, places] : statements) {

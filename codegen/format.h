@@ -14,8 +14,13 @@ std::string formatter();
 // `text` with no line of more than 100 columns, if that can be.
 std::string format(const std::string& text);
 
-// Each a whole statement, or with what opens a block at its end, not indented: broken in Google style at
-// `columns`. As they are without a formatter, or if it does not accept them.
-std::vector<std::string> break_statements(std::vector<std::string> statements, int columns);
+// A whole statement, or one with what opens a block at its end, not indented.
+struct Statement {
+  std::string text;
+  std::string closers;  // of the brackets it leaves open
+};
+
+// The texts, broken in Google style at `columns`; as they are without a formatter, or if it does not accept them.
+std::vector<std::string> break_statements(const std::vector<Statement>&, int columns);
 
 }  // namespace gradc

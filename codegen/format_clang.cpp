@@ -12,26 +12,6 @@ namespace {
 // Stands between two statements, and in a block that one opens, so that it stays open.
 constexpr std::string_view mark = "//~";
 
-// What a statement leaves open.
-std::string closers(const std::string& statement) {
-  std::string open;
-  char quote = 0;
-  for (std::size_t k = 0; k < statement.size(); ++k) {
-    const char c = statement[k];
-    if (quote != 0) {
-      if (c == '\\') ++k;
-      if (c == quote) quote = 0;
-    } else if (c == '"' || c == '\'') {
-      quote = c;
-    } else if (c == '(' || c == '[' || c == '{') {
-      open += c == '(' ? ')' : c == '[' ? ']' : '}';
-    } else if (!open.empty() && c == open.back()) {
-      open.pop_back();
-    }
-  }
-  return {open.rbegin(), open.rend()};
-}
-
 bool is_mark(const std::string& line) {
   const std::size_t begin = line.find_first_not_of(' ');
   return begin != std::string::npos && line.compare(begin, std::string::npos, mark) == 0;
@@ -43,7 +23,9 @@ std::string formatter() {
   return "libFormat " CLANG_VERSION_STRING;
 }
 
-std::vector<std::string> break_statements(std::vector<std::string> statements, int columns) {
+std::vector<std::string> break_statements(const std::vector<Statement>& statements, int columns) {
+  std::vector<std::string> unbroken;
+  for (const Statement& s : statements) unbroken.push_back(s.text);
   namespace tooling = clang::tooling;
   clang::format::FormatStyle style = clang::format::getGoogleStyle(clang::format::FormatStyle::LK_Cpp);
   style.ColumnLimit = static_cast<unsigned>(columns) + 2;  // two for the function around them
@@ -51,20 +33,20 @@ std::vector<std::string> break_statements(std::vector<std::string> statements, i
   style.SortIncludes = {};
   const std::string between = std::string(mark) + "\n";
   std::string text = "void f() {\n";
-  for (const std::string& statement : statements) {
-    text += statement + "\n" + between;
+  for (const Statement& s : statements) {
+    text += s.text + "\n" + between;
     // Two marks for a block, so that what follows the first is what closes it.
-    if (const std::string end = closers(statement); !end.empty()) text += end + ";\n" + between;
+    if (!s.closers.empty()) text += s.closers + ";\n" + between;
   }
   text += "}\n";
   const std::vector<tooling::Range> whole{tooling::Range(0, static_cast<unsigned>(text.size()))};
   clang::format::FormattingAttemptStatus status;
   const tooling::Replacements edits = clang::format::reformat(style, text, whole, "emitted.cpp", &status);
-  if (!status.FormatComplete) return statements;
+  if (!status.FormatComplete) return unbroken;
   llvm::Expected<std::string> result = tooling::applyAllReplacements(text, edits);
   if (!result) {
     llvm::consumeError(result.takeError());
-    return statements;
+    return unbroken;
   }
 
   std::vector<std::string> parts(1);
@@ -81,12 +63,12 @@ std::vector<std::string> break_statements(std::vector<std::string> statements, i
   }
   std::vector<std::string> broken;
   std::size_t part = 0;
-  for (const std::string& statement : statements) {
-    if (part >= parts.size()) return statements;
+  for (const Statement& s : statements) {
+    if (part >= parts.size()) return unbroken;
     broken.push_back(parts[part]);
-    part += closers(statement).empty() ? 1 : 2;
+    part += s.closers.empty() ? 1 : 2;
   }
-  return part + 1 == parts.size() ? broken : statements;
+  return part + 1 == parts.size() ? broken : unbroken;
 }
 
 }  // namespace gradc

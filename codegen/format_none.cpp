@@ -7,8 +7,10 @@ std::string formatter() {
   return "";
 }
 
-std::vector<std::string> break_statements(std::vector<std::string> statements, int) {
-  return statements;
+std::vector<std::string> break_statements(const std::vector<Statement>& statements, int) {
+  std::vector<std::string> texts;
+  for (const Statement& s : statements) texts.push_back(s.text);
+  return texts;
 }
 
 }  // namespace gradc

@@ -347,7 +347,7 @@ void write_transposition(KernelWriter& k) {
 }
 
 // A kernel that only copies to pairs: [..., n, 2] of two rows of n.
-bool copies_pairs(const KernelWriter& k) {
+bool is_interleaving(const KernelWriter& k) {
   const Graph& g = k.g;
   const StoredNode& s = k.plan.members[0];
   const Node& n = g[s.node];
@@ -362,7 +362,7 @@ bool copies_pairs(const KernelWriter& k) {
          std::all_of(subscripts->begin(), subscripts->end(), [&](const Affine& a) { return !has(a) || a.coefficients[which] == 1; });
 }
 
-void write_pairs(KernelWriter& k) {
+void write_interleaving(KernelWriter& k) {
   const NodeId id = k.plan.members[0].node;
   const Node n = k.g[id];
   const Scalar read = k.g[n.body];
@@ -383,7 +383,7 @@ void write_pairs(KernelWriter& k) {
 }
 
 void write_runs(KernelWriter& k) {
-  if (copies_pairs(k)) return write_pairs(k);
+  if (is_interleaving(k)) return write_interleaving(k);
   if (is_transposition(k.g, k.plan)) return write_transposition(k);
   const NodeId first = k.plan.members[0].node;
   for (std::uint32_t i = 0; i < k.plan.shared; ++i) {
