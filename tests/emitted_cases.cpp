@@ -76,31 +76,29 @@ class Case {
     for (const Environment& environment : environments_) expect(g_, environment, expected);
     counts.tensors += expected.tensors.size() - first;
     std::vector<double> more(expected.tensors.size() - first);
-    for (const Graph& stored : case_.stored) {
+    // By how much each element of the k-th tensor moves with `other` in the place of the graph.
+    const auto for_each_move = [&](const Graph& other, const auto& take) {
       Expected moved;
-      for (const Environment& environment : environments_) expect(stored, environment, moved);
+      for (const Environment& environment : environments_) expect(other, environment, moved);
       std::size_t at = 0;
       for (std::size_t k = 0; k < moved.tensors.size(); ++k) {
-        for (std::size_t i = 0; i < moved.tensors[k].count; ++i, ++at) {
-          const double moves = std::fabs(moved.values[at] - expected.values[first_value + at]);
-          if (!(moves <= more[k])) more[k] = moves;
-        }
+        for (std::size_t i = 0; i < moved.tensors[k].count; ++i, ++at)
+          take(k, std::fabs(moved.values[at] - expected.values[first_value + at]));
       }
+    };
+    for (const Graph& stored : case_.stored) {
+      for_each_move(stored, [&](std::size_t k, double moves) {
+        if (!(moves <= more[k])) more[k] = moves;
+      });
     }
     for (std::size_t k = 0; k < more.size(); ++k) expected.tensors[first + k].allowed += 3 * more[k];
     for (const Graph& rounded : case_.rounded) {
-      Expected moved;
-      for (const Environment& environment : environments_) expect(rounded, environment, moved);
-      std::size_t at = 0;
-      for (std::size_t k = 0; k < moved.tensors.size(); ++k) {
+      for_each_move(rounded, [&](std::size_t k, double moves) {
         double& allowed = expected.tensors[first + k].allowed;
-        for (std::size_t i = 0; i < moved.tensors[k].count; ++i, ++at) {
-          const double moves = std::fabs(moved.values[at] - expected.values[first_value + at]);
-          if (std::isinf(allowed) || !(moves > allowed / 2)) continue;
-          ++counts.not_compared;
-          allowed = HUGE_VAL;
-        }
-      }
+        if (std::isinf(allowed) || !(moves > allowed / 2)) return;
+        ++counts.not_compared;
+        allowed = HUGE_VAL;
+      });
     }
   }
 
@@ -364,6 +362,19 @@ Graph graph_of(const std::string& text) {
   Graph g = text_to_graph(sources, file, diagnostics);
   GRADC_CHECK(!diagnostics.has_errors(), render(diagnostics, sources));
   return g;
+}
+
+std::string products_of_layer(std::int64_t m, std::int64_t n, std::int64_t k, bool rectified) {
+  return fmt::format(
+      "net f(x: f32[{0}, {2}] = \"x\", dy: f32[{0}, {1}] = \"dy\") -> y: f32[{0}, {1}], dw: f32[{2}, {1}], "
+      "dx: f32[{0}, {2}] {{\n"
+      "  w = parameter(\"w\", f32[{2}, {1}])\n  b = parameter(\"b\", f32[{1}])\n"
+      "{3}"
+      "  z[i in 0..{0}-1, j in 0..{1}-1] = sum[k in 0..{2}-1] {4}[i, k] * w[k, j]\n"
+      "  y[i in 0..{0}-1, j in 0..{1}-1] = max(z[i, j] + b[j], 0.0)\n"
+      "  dw[k in 0..{2}-1, j in 0..{1}-1] = sum[i in 0..{0}-1] x[i, k] * dy[i, j]\n"
+      "  dx[i in 0..{0}-1, k in 0..{2}-1] = sum[j in 0..{1}-1] dy[i, j] * w[k, j]\n}}\n",
+      m, n, k, rectified ? fmt::format("  h[i in 0..{}-1, k in 0..{}-1] = max(x[i, k], 0.0)\n", m, k) : "", rectified ? "h" : "x");
 }
 
 std::vector<std::string> run_emitted(std::vector<EmittedCase> cases, const Target& target,

@@ -57,4 +57,8 @@ Said run_emulated(const std::string& source, bool check_races);
 // The graph of a text as graph_to_text prints it.
 gradc::Graph graph_of(const std::string& text);
 
+// The three products of a layer as such a text: x W, then bias and rectifier; xT y; x yT. With `rectified` the first is of
+// max(x, 0).
+std::string products_of_layer(std::int64_t m, std::int64_t n, std::int64_t k, bool rectified = false);
+
 }  // namespace test

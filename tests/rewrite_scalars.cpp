@@ -59,6 +59,17 @@ class Rewriter {
 
 }  // namespace
 
+ScalarId waved(Graph& g, ScalarId x, double size, double phase, std::size_t indices) {
+  const DType dtype = g[x].dtype;
+  ScalarId angle = g.literal(phase, dtype);
+  for (std::uint32_t k = 0; k < indices; ++k) {
+    const ScalarId weight = g.literal(2.3 + 1.1 * k, dtype);
+    angle = g.apply(Fn::add, {angle, g.apply(Fn::mul, {weight, g.cast(g.index(k), dtype)})});
+  }
+  const ScalarId wave = g.apply(Fn::mul, {g.literal(size, dtype), g.apply(Fn::sin, {angle})});
+  return g.apply(Fn::mul, {x, g.apply(Fn::add, {g.literal(1, dtype), wave})});
+}
+
 void rewrite_scalars(Graph& g, const NewScalar& change, const NewBody& change_body) {
   Rewriter(g, change, change_body).run();
 }

@@ -20,6 +20,10 @@ using NewScalar = std::function<gradc::ScalarId(gradc::Graph&, const ScalarPlace
 // What stands in the place of the body of that node, the one before.
 using NewBody = std::function<gradc::ScalarId(gradc::Graph&, gradc::NodeId, gradc::ScalarId)>;
 
+// x times 1 + size sin(phase + a weight for each of the first `indices` of its comprehension): a little off, at each element
+// otherwise.
+gradc::ScalarId waved(gradc::Graph&, gradc::ScalarId x, double size, double phase, std::size_t indices);
+
 // Replaces those of all that the functions compute.
 void rewrite_scalars(gradc::Graph&, const NewScalar&, const NewBody& = {});
 

@@ -49,19 +49,10 @@ std::vector<Graph> rounded_otherwise(const Graph& g) {
   std::vector<Graph> result;
   for (double phase : {0.1, 1000.7, 2000.9}) {
     result.push_back(g);
-    // times 1 + 2e-7 sin(phase + a weight for each index)
     rewrite_scalars(result.back(), [&](Graph& graph, const ScalarPlace& place, ScalarId id) {
       if (place.summed) return is_float(graph[id].dtype) ? sum_rounds(graph, place, id, std::sin(phase) < 0 ? -1 : 1) : id;
       if (!rounds(graph[id])) return id;
-      const DType dtype = graph[id].dtype;
-      phase += 1.234567;
-      ScalarId angle = graph.literal(phase, dtype);
-      for (std::uint32_t k = 0; k < place.ranges.size(); ++k) {
-        const ScalarId weight = graph.literal(2.3 + 1.1 * k, dtype);
-        angle = graph.apply(Fn::add, {angle, graph.apply(Fn::mul, {weight, graph.cast(graph.index(k), dtype)})});
-      }
-      const ScalarId wave = graph.apply(Fn::mul, {graph.literal(2e-7, dtype), graph.apply(Fn::sin, {angle})});
-      return graph.apply(Fn::mul, {id, graph.apply(Fn::add, {graph.literal(1, dtype), wave})});
+      return waved(graph, id, 2e-7, phase += 1.234567, place.ranges.size());
     });
   }
   return result;

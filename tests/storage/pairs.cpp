@@ -25,20 +25,6 @@ Target without_instruction() {
   return target;
 }
 
-// The three products of a layer, two of which have something before or behind them.
-std::string layer(std::int64_t m, std::int64_t n, std::int64_t k) {
-  return fmt::format(
-      "net f(x: f32[{0}, {2}] = \"x\", dy: f32[{0}, {1}] = \"dy\") -> y: f32[{0}, {1}], dw: f32[{2}, {1}], "
-      "dx: f32[{0}, {2}] {{\n"
-      "  w = parameter(\"w\", f32[{2}, {1}])\n  b = parameter(\"b\", f32[{1}])\n"
-      "  h[i in 0..{0}-1, k in 0..{2}-1] = max(x[i, k], 0.0)\n"
-      "  z[i in 0..{0}-1, j in 0..{1}-1] = sum[k in 0..{2}-1] h[i, k] * w[k, j]\n"
-      "  y[i in 0..{0}-1, j in 0..{1}-1] = max(z[i, j] + b[j], 0.0)\n"
-      "  dw[k in 0..{2}-1, j in 0..{1}-1] = sum[i in 0..{0}-1] x[i, k] * dy[i, j]\n"
-      "  dx[i in 0..{0}-1, k in 0..{2}-1] = sum[j in 0..{1}-1] dy[i, j] * w[k, j]\n}}\n",
-      m, n, k);
-}
-
 // Scores and mixtures of several heads, and a gradient summed over batch and places.
 constexpr const char* heads =
     "dim B <= 3\n"
@@ -59,7 +45,7 @@ std::vector<test::EmittedCase> cases(const Target& target) {
     all.push_back(std::move(c));
   };
   for (const auto& [m, n, k] : {std::tuple{40, 64, 48}, {33, 16, 34}, {9, 80, 800}, {64, 128, 2}, {1, 32, 64}, {38, 33, 47}})
-    add(fmt::format("{}x{}x{}", m, n, k), layer(m, n, k));
+    add(fmt::format("{}x{}x{}", m, n, k), test::products_of_layer(m, n, k, true));
   add("heads", heads);
   all.back().more_dims = {{{"B", 1}}};
   return all;

@@ -70,17 +70,9 @@ std::vector<Graph> stored_otherwise(const Graph& graph, const Target& target) {
   for (double phase : {0.1, 1000.7, 2000.9, 3000.2, 4000.3, 5000.8}) {
     result.push_back(g);
     const auto same = [](Graph&, const ScalarPlace&, ScalarId id) { return id; };
-    // times 1 + 2^-8 sin(phase + a weight for each free index): what is summed moves with its sum
+    // By the free indices alone: what is summed moves with its sum.
     rewrite_scalars(result.back(), same, [&](Graph& to, NodeId id, ScalarId body) {
-      if (!narrowed.contains(id)) return body;
-      phase += 1.234567;
-      ScalarId angle = to.literal(phase, DType::f32);
-      for (std::uint32_t k = 0; k < to[id].type.rank(); ++k) {
-        const ScalarId weight = to.literal(2.3 + 1.1 * k, DType::f32);
-        angle = to.apply(Fn::add, {angle, to.apply(Fn::mul, {weight, to.cast(to.index(k), DType::f32)})});
-      }
-      const ScalarId wave = to.apply(Fn::mul, {to.literal(0x1p-8, DType::f32), to.apply(Fn::sin, {angle})});
-      return to.apply(Fn::mul, {body, to.apply(Fn::add, {to.literal(1, DType::f32), wave})});
+      return narrowed.contains(id) ? waved(to, body, 0x1p-8, phase += 1.234567, to[id].type.rank()) : body;
     });
   }
   return result;

@@ -30,19 +30,6 @@ EmittedCase of(const std::string& name, const std::string& text,
   return c;
 }
 
-// x W, then bias and rectifier; xT y; x yT: the three products of a layer.
-std::string layer(std::int64_t m, std::int64_t n, std::int64_t k) {
-  return fmt::format(
-      "net f(x: f32[{0}, {2}] = \"x\", dy: f32[{0}, {1}] = \"dy\") -> y: f32[{0}, {1}], dw: f32[{2}, {1}], "
-      "dx: f32[{0}, {2}] {{\n"
-      "  w = parameter(\"w\", f32[{2}, {1}])\n  b = parameter(\"b\", f32[{1}])\n"
-      "  z[i in 0..{0}-1, j in 0..{1}-1] = sum[k in 0..{2}-1] x[i, k] * w[k, j]\n"
-      "  y[i in 0..{0}-1, j in 0..{1}-1] = max(z[i, j] + b[j], 0.0)\n"
-      "  dw[k in 0..{2}-1, j in 0..{1}-1] = sum[i in 0..{0}-1] x[i, k] * dy[i, j]\n"
-      "  dx[i in 0..{0}-1, k in 0..{2}-1] = sum[j in 0..{1}-1] dy[i, j] * w[k, j]\n}}\n",
-      m, n, k);
-}
-
 }  // namespace
 
 TEST_CASE("products at the edges of every tile, fixed sizes") {
@@ -50,7 +37,7 @@ TEST_CASE("products at the edges of every tile, fixed sizes") {
   std::vector<EmittedCase> cases;
   for (std::size_t i = 0; i < std::size(sizes); ++i) {
     const std::int64_t m = sizes[(i * 5 + 3) % 16], n = sizes[i], k = sizes[(i * 3 + 1) % 16];
-    cases.push_back(of(fmt::format("{}x{}x{}", m, n, k), layer(m, n, k)));
+    cases.push_back(of(fmt::format("{}x{}x{}", m, n, k), test::products_of_layer(m, n, k)));
   }
   check(cases);
 }
@@ -76,7 +63,7 @@ TEST_CASE("products at the edges of every tile, sizes chosen at run time") {
 TEST_CASE("long sums in blocks: whole and broken ones, one index and several, sizes fixed and chosen at run time") {
   std::vector<EmittedCase> cases;
   for (const auto& [m, n, k] : {std::array<std::int64_t, 3>{9, 33, 385}, {40, 16, 512}, {1, 31, 700}, {30, 5, 1031}}) {
-    cases.push_back(of(fmt::format("{}x{}x{}", m, n, k), layer(m, n, k)));
+    cases.push_back(of(fmt::format("{}x{}x{}", m, n, k), test::products_of_layer(m, n, k)));
   }
   EmittedCase several = of("several indices",
                            "dim B <= 40\ndim T <= 30\n"

@@ -1,25 +1,14 @@
 // runtime_bf16.cpp: gradc/bf16.h and the vectors of it: to the nearest, ties to even.
 #include "gradc/bf16.h"
 
+#include <bit>
 #include <cmath>
-#include <cstring>
 #include <random>
 
 #include "gradc/vector.h"
 #include "tests/catch.h"
 
 namespace {
-
-float float_of(std::uint32_t bits) {
-  float x;
-  std::memcpy(&x, &bits, sizeof x);
-  return x;
-}
-std::uint32_t bits_of(float x) {
-  std::uint32_t bits;
-  std::memcpy(&bits, &x, sizeof bits);
-  return bits;
-}
 
 // By its definition, in double precision: a whole number of steps of the last of 8 bits, std::nearbyint taking the even
 // one of two. Steps below 2^-126 are all of one size.
@@ -35,10 +24,10 @@ double nearest(float x) {
 std::vector<float> numbers() {
   std::vector<float> all;
   std::mt19937 random(7);
-  for (int k = 0; k < 400000; ++k) all.push_back(float_of(static_cast<std::uint32_t>(random())));
+  for (int k = 0; k < 400000; ++k) all.push_back(std::bit_cast<float>(static_cast<std::uint32_t>(random())));
   // Each bf16, and what is half a step beyond it, a little more and a little less.
   for (std::uint32_t high = 0; high < 0x10000; ++high)
-    for (std::uint32_t low : {0x0000u, 0x0001u, 0x7fffu, 0x8000u, 0x8001u, 0xffffu}) all.push_back(float_of(high << 16 | low));
+    for (std::uint32_t low : {0x0000u, 0x0001u, 0x7fffu, 0x8000u, 0x8001u, 0xffffu}) all.push_back(std::bit_cast<float>(high << 16 | low));
   return all;
 }
 
@@ -52,8 +41,8 @@ void compare_vectors(const std::vector<float>& all) {
     const V loaded = gradc::load<V>(stored + 1), first = gradc::load_first<V>(stored + 1, lanes / 2);
     for (std::size_t k = 0; k < lanes; ++k) {
       const gradc::bf16 want = gradc::narrow(all[at + k]);
-      if (stored[k + 1].bits != want.bits || bits_of(loaded[k]) != bits_of(gradc::wide(want))) ++different;
-      if (bits_of(first[k]) != (k < lanes / 2 ? bits_of(gradc::wide(want)) : 0)) ++different;
+      if (stored[k + 1].bits != want.bits || std::bit_cast<std::uint32_t>(loaded[k]) != std::bit_cast<std::uint32_t>(gradc::wide(want))) ++different;
+      if (std::bit_cast<std::uint32_t>(first[k]) != (k < lanes / 2 ? std::bit_cast<std::uint32_t>(gradc::wide(want)) : 0)) ++different;
     }
   }
   CHECK(different == 0);

@@ -3,6 +3,7 @@
 #include "gradc/math.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -21,22 +22,11 @@ using namespace test;
 
 namespace {
 
-float float_of(std::uint32_t bits) {
-  float x;
-  std::memcpy(&x, &bits, sizeof x);
-  return x;
-}
-std::uint32_t bits_of(float x) {
-  std::uint32_t bits;
-  std::memcpy(&bits, &x, sizeof bits);
-  return bits;
-}
-
 // In units in the last place of the true value, the smallest step below 2^-126; infinite for a wrong infinity, NaN,
 // zero or sign of a zero. At most 0.5 where it is the nearest float.
 double error_of(float got, double want) {
   const auto rounded = static_cast<float>(want);
-  if (bits_of(got) == bits_of(rounded)) return 0.5;
+  if (std::bit_cast<std::uint32_t>(got) == std::bit_cast<std::uint32_t>(rounded)) return 0.5;
   if (std::isnan(want) || std::isnan(got)) return std::isnan(want) && std::isnan(got) ? 0 : HUGE_VAL;
   if (std::isinf(rounded) || std::isinf(got) || want == 0 || got * rounded < 0) return HUGE_VAL;
   std::uint64_t bits = 0;
@@ -120,13 +110,13 @@ std::vector<Worst> walk(const std::vector<MathBuild>& builds, std::size_t number
     x.clear();
   };
   for (const float s : special) {
-    const std::int64_t around = bits_of(s);
+    const std::int64_t around = std::bit_cast<std::uint32_t>(s);
     for (std::int64_t bits = std::max<std::int64_t>(around - 500, 0); bits <= around + 500; ++bits)
-      for (const std::uint32_t sign : {0u, 0x80000000u}) x.push_back(float_of(static_cast<std::uint32_t>(bits) | sign));
+      for (const std::uint32_t sign : {0u, 0x80000000u}) x.push_back(std::bit_cast<float>(static_cast<std::uint32_t>(bits) | sign));
     compare();
   }
   for (std::uint64_t bits = 0; bits < (std::uint64_t{1} << 32); bits += stride()) {
-    x.push_back(float_of(static_cast<std::uint32_t>(bits)));
+    x.push_back(std::bit_cast<float>(static_cast<std::uint32_t>(bits)));
     if (x.size() == 4096) compare();
   }
   compare();
@@ -219,11 +209,11 @@ TEST_CASE("powers keep the accuracy that the documentation states") {
     x.resize(4096), y.resize(4096);
     for (std::size_t k = 0; k < x.size(); ++k) {
       const auto any = static_cast<std::uint32_t>(random()), other = static_cast<std::uint32_t>(random());
-      x[k] = float_of(any);
+      x[k] = std::bit_cast<float>(any);
       // Mostly one that keeps the power finite.
       const double part = static_cast<double>(other) / 2147483648.0 - 1.0;
       const double log2 = std::max(std::fabs(std::log2(std::fabs(static_cast<double>(x[k])))), 1e-3);
-      y[k] = k % 4 != 0 ? static_cast<float>(part * 150.0 / log2) : float_of(other);
+      y[k] = k % 4 != 0 ? static_cast<float>(part * 150.0 / log2) : std::bit_cast<float>(other);
       if (k % 3 == 0) y[k] = std::round(y[k]);
     }
   }
