@@ -7,8 +7,9 @@
 
 namespace test {
 
-// Three graphs in which every float operation that rounds, at every element, gives up to 2e-7 more or less of itself (three
-// units of the last place of f32), and a sum of n terms 1.2e-7 sqrt(n), otherwise in each. Evaluated in double precision they show what a result loses in single.
+// Ten graphs in which every float operation that rounds, at every element, gives up to 2e-7 more or less of itself (three
+// units of the last place of f32), and a sum of n terms 1.2e-7 sqrt(n) more or less, otherwise in each. Evaluated in double
+// precision they show what a result loses in single.
 std::vector<gradc::Graph> rounded_otherwise(const gradc::Graph&);
 
 }  // namespace test

@@ -93,6 +93,7 @@ std::vector<std::string> local_links(const std::string& document) {
 TEST_CASE("every spec in the documents is what it is said to be") {
   int whole = 0;
   int wrong = 0;
+  int emitted = 0;
   for (const fs::path& path : documents()) {
     const std::vector<Block> blocks = blocks_of(read_text(source_root() / path));
     for (std::size_t i = 0; i < blocks.size(); ++i) {
@@ -116,11 +117,19 @@ TEST_CASE("every spec in the documents is what it is said to be") {
         ++whole;
         CHECK(checked.exit_code == 0);
         CHECK(checked.err.empty());
+        // C++ that follows is part of what it becomes.
+        if (i + 1 == blocks.size() || blocks[i + 1].language != "cpp" || blocks[i + 1].is("fragment")) continue;
+        ++emitted;
+        REQUIRE(run_program({GRADC_TOOL, "build", name}, {folder.path(), {}}).exit_code == 0);
+        const std::string source = read_text((folder.path() / name).replace_extension(".cpp"));
+        INFO(blocks[i + 1].text);
+        CHECK(source.find(blocks[i + 1].text) != std::string::npos);
       }
     }
   }
   CHECK(whole >= 3);
   CHECK(wrong >= 1);
+  CHECK(emitted >= 1);
 }
 
 TEST_CASE("the links of the documents lead somewhere") {

@@ -33,6 +33,8 @@ void run_random_specs(std::uint64_t usual, const test::SpecCheck& check, test::S
     const std::vector<test::SpecProblem> problems = test::check_specs(specs, check, counts);
     for (std::size_t k = 0; k < problems.size(); ++k) {
       if (problems[k].none()) continue;
+      fmt::print("GRADC_SEED={}: {}: {}; it is being shrunk\n", specs[k].seed, problems[k].kind, problems[k].what);
+      std::fflush(stdout);  // that may take minutes
       const test::SeededSpec small = test::shrink_spec(specs[k], problems[k], check);
       test::SpecCounts ignored;
       const test::SpecProblem problem = test::check_specs({small}, check, ignored)[0];
