@@ -68,6 +68,13 @@ image = np.array([[1.0, 1, 0, 0], [1, 1, 0, -0.0], [-1, -1, nan, 2], [-2, -1, 3,
 edge("max_pool2d", *windows(2, 2, 0, True), x=image, ours={"dx": np.kron(np.ones((2, 2)), [[1, 0], [0, 0]])[None, None]},
      differ=(JAX,))
 edge("average_pool2d", *windows(2, 2, 0, False), x=[[[[1.0, inf, inf, -inf], [1, 1, 0, 0]]]])
+row = [[[1.0, 1, 0, -0.0, nan, 2, -inf, -inf]]]
+edge("max_pool1d", *windows(2, 2, 0, True), x=row, ours={"dx": [[[1, 0, 1, 0, 1, 0, 1, 0]]]}, differ=(JAX,))
+edge("average_pool1d", *windows(2, 2, 0, False), x=[[[1.0, inf, inf, -inf, nan, 0, 1, -1]]])
+block = np.array([1.0, 1, 0, nan, 1, 1, 2, 2, 0, 0, -0.0, 0, 3, -inf, 3, -inf]).reshape(1, 1, 2, 2, 4)
+edge("max_pool3d", *windows(2, 2, 0, True), x=block, differ=(JAX,), ours={
+    "dx": [[[[[0, 0, 0, 1], [0, 0, 0, 0]], [[0, 0, 0, 0], [1, 0, 0, 0]]]]]})
+edge("average_pool3d", *windows(2, 2, 0, False), x=[[[[[1.0, inf], [1, 1]], [[inf, 0], [0, 1]]]]])
 edge("global_max_pool", lambda x: jnp.max(x, -1), lambda x: x.max(-1)[0], x=[[[1.0, 1, 0]], [[-inf, -inf, -inf]]],
      ours={"dx": [[[1, 0, 0]], [[1, 0, 0]]]}, differ=(JAX,))
 unsorted = [[1.0, 0, 1, 0], [inf, -inf, 0, inf], [3, 2, 1, 0], [1, nan, -1, nan]]
