@@ -64,14 +64,17 @@ GRADC_BOTH inline float log_tail(float f) {
 
 // ---------------------------------------------------------------- simple functions, any type
 
-// NaN if either argument is NaN.
+// NaN if either argument is NaN; of equal ones the second. Two choices between values, since a compiler takes a condition
+// of two parts for a branch, and then makes no vectors of the loop around it.
 template <class T>
 GRADC_BOTH inline T max(T x, T y) {
-  return x > y || x != x ? x : y;
+  const T larger = x > y ? x : y;
+  return x != x ? x : larger;
 }
 template <class T>
 GRADC_BOTH inline T min(T x, T y) {
-  return x < y || x != x ? x : y;
+  const T smaller = x < y ? x : y;
+  return x != x ? x : smaller;
 }
 GRADC_BOTH inline std::int64_t max(std::int64_t x, std::int64_t y) { return x > y ? x : y; }
 GRADC_BOTH inline std::int64_t min(std::int64_t x, std::int64_t y) { return x < y ? x : y; }

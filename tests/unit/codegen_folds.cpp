@@ -73,6 +73,28 @@ TEST_CASE("one NaN among the elements of a row is its sum, largest and least, wh
   check(std::move(cases));
 }
 
+TEST_CASE("windows of NaN, infinities, zeros and ties have the largest and the least that the interpreter finds") {
+  const double infinity = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
+  const double values[] = {-infinity, -1, -0.0, 0, 1, 1, infinity, nan};
+  std::vector<EmittedCase> cases;
+  for (const std::int64_t n : {1, 4, 5, 14, 16, 33}) {  // windows of two rows and two columns, n of them in a row
+    EmittedCase c = of(fmt::format("{} windows", n),
+                       fmt::format("net f(x: f32[40, {1}] = \"x\") -> m: f32[20, {0}], l: f32[20, {0}], a: i32[20, {0}] {{\n"
+                                   "  m[i in 0..19, j in 0..{2}] = max[u in 0..1, v in 0..1] x[2 * i + u, 2 * j + v]\n"
+                                   "  l[i in 0..19, j in 0..{2}] = min[u in 0..1, v in 0..1] x[2 * i + u, 2 * j + v]\n"
+                                   "  a[i in 0..19, j in 0..{2}] = argmax[u in 0..1, v in 0..1] x[2 * i + u, 2 * j + v]\n}}\n",
+                                   n, 2 * n, n - 1));
+    gradc::Array& x = c.environment.values["x"];
+    x.shape = {40, 2 * n};
+    for (std::uint64_t k = 0, random = 1; k < static_cast<std::uint64_t>(80 * n); ++k) {
+      random = random * 6364136223846793005u + 1442695040888963407u;
+      x.data.push_back(values[random >> 61]);
+    }
+    cases.push_back(std::move(c));
+  }
+  check(std::move(cases));
+}
+
 TEST_CASE("reductions go by lanes where the elements are contiguous, and only there") {
   const auto text = [](const std::string& spec) {
     return gradc::kernels_to_text(gradc::lower(test::graph_of(spec), "f"), gradc::cpp_target());

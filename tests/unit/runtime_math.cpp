@@ -231,6 +231,13 @@ TEST_CASE("both compilers turn loops of every scalar function into vector code")
     source += "void over_" + name + "(long n, const float* __restrict x, [[maybe_unused]] const float* __restrict z, " +
               "float* __restrict y) { for (long k = 0; k < n; ++k) y[k] = gradc::" + name + "(x[k]" + second + "); }\n";
   }
+  // Windows of a pooling, as they are emitted.
+  for (const char* name : {"max", "min"}) {
+    names.push_back(std::string("windows of ") + name);
+    source += std::string("void windows_") + name + "(long n, const float* __restrict x, float* __restrict y) { " +
+              "for (long k = 0; k < n; ++k) { float best = x[2 * k]; for (long u = 0; u < 2; ++u) " +
+              "for (long v = 0; v < 2; ++v) best = gradc::" + name + "(best, x[u * 2 * n + 2 * k + v]); y[k] = best; } }\n";
+  }
   const TemporaryFolder folder;
   write_text(folder.path() / "loops.cpp", source);
   RunOptions options;
@@ -257,6 +264,17 @@ TEST_CASE("maximum, minimum, integer division as the language says") {
   CHECK(std::isnan(gradc::max(1.0f, nan)));
   CHECK(std::isnan(gradc::min(nan, 1.0f)));
   CHECK(std::isnan(gradc::min(1.0f, nan)));
+  // Of equal ones the second, which 0 and -0 tell.
+  const float infinity = std::numeric_limits<float>::infinity();
+  const float values[] = {-infinity, -1.0f, -0.0f, 0.0f, 1.0f, infinity, nan};
+  for (const float x : values) {
+    for (const float y : values) {
+      CAPTURE(x, y);
+      const float most = std::isnan(x) || x > y ? x : y, least = std::isnan(x) || x < y ? x : y;
+      CHECK(std::bit_cast<std::uint32_t>(gradc::max(x, y)) == std::bit_cast<std::uint32_t>(most));
+      CHECK(std::bit_cast<std::uint32_t>(gradc::min(x, y)) == std::bit_cast<std::uint32_t>(least));
+    }
+  }
   CHECK(gradc::max(1.0f, 2.0f) == 2.0f);
   CHECK(gradc::min(1.0f, 2.0f) == 1.0f);
   CHECK(gradc::floor_div(-1, 3) == -1);
