@@ -17,46 +17,23 @@
 #include <cstring>
 #include <fstream>
 #include <iostream>
-#include <memory>
 #include <string>
 #include <vector>
 
+#include "gradc/drawn.h"
 #include "gradc/model.h"
 #include "gradc/philox.h"
 #include "gradc/threads.h"
 
 namespace {
 
+using namespace gradc::drawn;
+
 constexpr std::uint64_t seed = 1;
-constexpr std::size_t line = 64;  // alignment of all memory
-
-using Memory = std::unique_ptr<unsigned char, void (*)(void*)>;
-
-Memory allocate(std::size_t bytes) {
-  void* memory = std::aligned_alloc(line, (bytes + line) / line * line);
-  if (memory == nullptr) std::abort();
-  std::memset(memory, 0, (bytes + line) / line * line);
-  return {static_cast<unsigned char*>(memory), std::free};
-}
 
 [[noreturn]] void fail(const std::string& message) {
   std::fprintf(stderr, "harness: %s\n", message.c_str());
   std::exit(1);
-}
-
-std::vector<std::int64_t> shape_of(const gradc::Tensor& t, const std::vector<std::int64_t>& dims) {
-  std::vector<std::int64_t> shape;
-  for (std::int32_t k = 0; k < t.rank; ++k) {
-    const gradc::Extent& e = t.shape[k];
-    shape.push_back(e.offset + (e.dim < 0 ? 0 : e.scale * dims[static_cast<std::size_t>(e.dim)]));
-  }
-  return shape;
-}
-
-std::size_t count(const std::vector<std::int64_t>& shape) {
-  std::size_t n = 1;
-  for (const std::int64_t extent : shape) n *= static_cast<std::size_t>(extent);
-  return n;
 }
 
 std::string json_entry(const gradc::Tensor& t, const std::vector<std::int64_t>& shape) {
@@ -77,29 +54,17 @@ struct Run {
   const gradc::Model& model;
   const gradc::Function& function;
   std::vector<std::int64_t> dims;
-  Memory parameters, state, workspace, gradients;
-  std::vector<Memory> inputs, outputs;
-  std::vector<const void*> input_pointers;
-  std::vector<void*> output_pointers;
+  Held held{model};
+  std::vector<Memory> inputs = {}, outputs = {};
+  std::vector<const void*> input_pointers = {};
+  std::vector<void*> output_pointers = {};
   gradc::Team* team = nullptr;
 
-  void start() const {
-    std::memset(state.get(), 0, model.state_size);
-    model.init(parameters.get(), state.get(), seed);
+  void start() {
+    std::memset(held.state.data(), 0, model.state_size);
+    model.init(held.parameters.data(), held.state.data(), seed);
   }
-  gradc::Call call() const {
-    gradc::Call c = {};
-    c.parameters = parameters.get();
-    c.state = state.get();
-    c.workspace = workspace.get();
-    c.gradients = gradients.get();
-    c.dims = dims.data();
-    c.inputs = input_pointers.data();
-    c.outputs = output_pointers.data();
-    c.seed = seed;
-    c.team = team;
-    return c;
-  }
+  gradc::Call call() { return held.call(dims, inputs, outputs, input_pointers, output_pointers, team); }
 };
 
 const gradc::Function& find(const gradc::Model& model, const std::string& name) {
@@ -115,44 +80,33 @@ const gradc::Function& find(const gradc::Model& model, const std::string& name) 
 
 Run prepare(const gradc::Model& model, const std::string& function, std::vector<std::int64_t> dims,
             const std::string& folder) {
-  Run run{model, find(model, function), std::move(dims), allocate(model.parameters_size),
-          allocate(model.state_size), allocate(model.workspace_size), allocate(model.parameters_size),
-          {}, {}, {}, {}, nullptr};
+  Run run{model, find(model, function), std::move(dims)};
   std::string inputs, parameters;
   for (std::int32_t k = 0; k < run.function.input_count; ++k) {
     const gradc::Tensor& t = run.function.inputs[k];
-    const auto shape = shape_of(t, run.dims);
-    const std::size_t n = count(shape), bytes = n * gradc::size_of(t.dtype);
-    Memory memory = allocate(bytes);
     const auto stream = static_cast<std::uint32_t>(k);
-    for (std::size_t i = 0; i < n; ++i) {
+    Memory memory(bytes_of(t, run.dims), 0);
+    for (std::size_t i = 0; i < count_of(t, run.dims); ++i) {
       if (t.dtype == gradc::DType::f32) {
-        const float x = gradc::random_normal(seed, 0, stream, i);
-        std::memcpy(memory.get() + 4 * i, &x, 4);
+        put(memory, i, gradc::random_normal(seed, 0, stream, i));
       } else if (t.dtype == gradc::DType::i32) {
         const float u = gradc::random_uniform(seed, 0, stream, i);
-        const auto x = static_cast<std::int32_t>(u * static_cast<float>(t.limit > 0 ? t.limit : 2));
-        std::memcpy(memory.get() + 4 * i, &x, 4);
+        put(memory, i, static_cast<std::int32_t>(u * static_cast<float>(t.limit > 0 ? t.limit : 2)));
       } else {
         fail(std::string("input ") + t.name + " is neither f32 nor i32");
       }
     }
-    write(folder + "/input." + t.name + ".bin", memory.get(), bytes);
-    inputs += (k == 0 ? "" : ", ") + json_entry(t, shape);
-    run.input_pointers.push_back(memory.get());
+    write(folder + "/input." + t.name + ".bin", memory.data(), memory.size);
+    inputs += (k == 0 ? "" : ", ") + json_entry(t, shape_of(t, run.dims));
     run.inputs.push_back(std::move(memory));
   }
-  for (std::int32_t k = 0; k < run.function.output_count; ++k) {
-    const gradc::Tensor& t = run.function.outputs[k];
-    run.outputs.push_back(allocate(count(shape_of(t, run.dims)) * gradc::size_of(t.dtype)));
-    run.output_pointers.push_back(run.outputs.back().get());
-  }
+  for (std::int32_t k = 0; k < run.function.output_count; ++k)
+    run.outputs.emplace_back(bytes_of(run.function.outputs[k], run.dims), 0);
   run.start();
   for (std::int32_t k = 0; k < model.parameter_count; ++k) {
     const gradc::Tensor& t = model.parameters[k];
-    const auto shape = shape_of(t, run.dims);
-    write(folder + "/" + t.name + ".bin", run.parameters.get() + t.offset, 4 * count(shape));
-    parameters += (k == 0 ? "" : ", ") + json_entry(t, shape);
+    write(folder + "/" + t.name + ".bin", run.held.parameters.data() + t.offset, bytes_of(t, run.dims));
+    parameters += (k == 0 ? "" : ", ") + json_entry(t, shape_of(t, run.dims));
   }
   const std::string json = "{\"inputs\": [" + inputs + "], \"parameters\": [" + parameters +
                            "], \"parameters_size\": " + std::to_string(model.parameters_size) +
@@ -162,7 +116,7 @@ Run prepare(const gradc::Model& model, const std::string& function, std::vector<
   return run;
 }
 
-double seconds(const Run& run, std::int64_t calls) {
+double seconds(Run& run, std::int64_t calls) {
   const gradc::Call call = run.call();
   const auto begin = std::chrono::steady_clock::now();
   for (std::int64_t i = 0; i < calls; ++i) run.function.run(call);
@@ -174,8 +128,7 @@ double seconds(const Run& run, std::int64_t calls) {
 int main(int argc, char** argv) {
   if (argc < 4) fail("harness FUNCTION FOLDER THREADS [DIM=SIZE…]");
   const gradc::Model& model = NETWORK::model();
-  std::vector<std::int64_t> dims;
-  for (std::int32_t k = 0; k < model.dim_count; ++k) dims.push_back(model.dims[k].bound);
+  std::vector<std::int64_t> dims = gradc::drawn::bounds(model);
   for (int a = 4; a < argc; ++a) {
     const std::string text = argv[a];
     const std::size_t equals = text.find('=');
@@ -192,14 +145,14 @@ int main(int argc, char** argv) {
   std::int64_t n = 0;
   while (std::cin >> word >> n) {
     if (word == "losses") {
-      const auto size = count(shape_of(run.function.outputs[0], run.dims));
+      const auto size = count_of(run.function.outputs[0], run.dims);
       run.start();
       for (std::int64_t i = 0; i < n; ++i) {
         const std::size_t at = run.function.kind == gradc::FunctionKind::step ? 0 : static_cast<std::size_t>(i);
         if (at >= size) break;
         if (at == 0) run.function.run(run.call());
         float value = 0;
-        std::memcpy(&value, static_cast<const char*>(run.output_pointers[0]) + 4 * at, 4);
+        std::memcpy(&value, run.outputs[0].data() + 4 * at, 4);
         std::printf("%s%.9g", i == 0 ? "" : " ", static_cast<double>(value));
       }
       std::printf("\n");

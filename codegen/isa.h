@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,12 +14,21 @@
 
 namespace gradc {
 
+// How the sums of products are taken by register tiles.
+struct Tiling {
+  std::int64_t rows = 8;                            // of a tile whose vectors lie along the columns
+  std::int64_t terms = 256;                         // of a long sum at once, about
+  std::int64_t inner_rows = 4, inner_columns = 6;   // of a tile whose vectors lie along the sum, at most
+  friend bool operator==(const Tiling&, const Tiling&) = default;
+};
+
 struct Isa {
   std::string_view name;   // the word of --isa
   int vector_bytes;        // of a register; 4: no vectors
   int registers;           // that hold vectors
   std::string_view flags;  // for GCC and Clang
   bool pairs = false;      // multiplies and adds pairs of bf16 (of a target without bf16: not used)
+  Tiling tiling = registers >= 32 ? Tiling{} : Tiling{.rows = 6, .inner_rows = 3, .inner_columns = 3};
 
   int lanes(DType t) const { return std::max<int>(1, vector_bytes / static_cast<int>(loops::bytes_of(t))); }
   bool vectors() const { return lanes(DType::f32) > 1; }

@@ -30,15 +30,6 @@ int vectors_for(std::int64_t rows, const Isa& isa) {
   return vectors;
 }
 
-// Inner tiles: rows and columns at most.
-struct InnerTile {
-  std::int64_t rows, columns;
-};
-InnerTile inner_tile(const Isa& isa) { return many_registers(isa) ? InnerTile{4, 6} : InnerTile{3, 3}; }
-
-// Terms of a long sum at once, about.
-constexpr std::int64_t block_terms = 256;
-
 // So many tiles of one size.
 struct Part {
   std::int64_t count, size;
@@ -56,8 +47,9 @@ std::vector<Part> even_parts(std::int64_t extent, std::int64_t most) {
 
 // Rows whose number is known: in equal tiles of a good size if there is one, the best first, else nearly so.
 std::vector<Part> row_parts(std::int64_t rows, const Isa& isa) {
-  const std::vector<std::int64_t> good =
+  std::vector<std::int64_t> good =
       many_registers(isa) ? std::vector<std::int64_t>{8, 12, 10, 9, 7, 11, 6} : std::vector<std::int64_t>{6, 4, 5};
+  good.insert(good.begin(), isa.tiling.rows);
   for (const std::int64_t size : good)
     if (rows % size == 0) return {{rows / size, size}};
   return even_parts(rows, many_registers(isa) ? 10 : 6);
@@ -108,10 +100,10 @@ void TileWriter::choose_blocks() {
   for (std::size_t s = 0; s < sums.size(); ++s) all *= terms(s);
   if (inner() || all <= most_terms) return;
   split_ = sums.size();
-  while (split_ > 0 && inside * terms(split_ - 1) <= block_terms) inside *= terms(--split_);
+  while (split_ > 0 && inside * terms(split_ - 1) <= t_.isa.tiling.terms) inside *= terms(--split_);
   if (split_ == 0) return;
   const std::int64_t extent = terms(--split_);
-  const std::int64_t most = std::max<std::int64_t>(1, (block_terms + inside / 2) / inside);
+  const std::int64_t most = std::max<std::int64_t>(1, (t_.isa.tiling.terms + inside / 2) / inside);
   const std::int64_t blocks = (extent + most - 1) / most;
   step_ = (extent + blocks - 1) / blocks;
 }
@@ -304,7 +296,7 @@ void TileWriter::append_columns(Block& block, std::int64_t rows, const Expr& row
   };
   std::vector<std::int64_t> widths;  // of what is not known to divide
   if (inner()) {
-    widths = {inner_tile(t_.isa).columns, 1};
+    widths = {t_.isa.tiling.inner_columns, 1};
   } else {
     for (int width = vectors_for(rows, t_.isa) * lanes_; width > 0; width /= 2) widths.push_back(width);
   }
@@ -316,7 +308,7 @@ void TileWriter::append_columns(Block& block, std::int64_t rows, const Expr& row
   std::vector<Part> parts;
   std::int64_t left = extent.offset;
   if (inner()) {
-    parts = even_parts(left, inner_tile(t_.isa).columns);
+    parts = even_parts(left, t_.isa.tiling.inner_columns);
   } else {
     for (std::int64_t width : widths) {
       if (left / width > 0) parts.push_back({left / width, width});
@@ -342,7 +334,7 @@ Block TileWriter::sweep_rows(std::optional<std::int64_t> rows) {
   const Expr m = variable(own("m"), Type::integer);
   if (rows) {
     std::int64_t done = 0;
-    std::vector<Part> parts = inner() ? even_parts(*rows, inner_tile(t_.isa).rows) : row_parts(*rows, t_.isa);
+    std::vector<Part> parts = inner() ? even_parts(*rows, t_.isa.tiling.inner_rows) : row_parts(*rows, t_.isa);
     // The longer loop first: it is the one that threads can share.
     std::stable_sort(parts.begin(), parts.end(), [](const Part& a, const Part& b) { return a.count > b.count; });
     for (const Part& part : parts) {
@@ -367,8 +359,8 @@ Block TileWriter::sweep_rows(std::optional<std::int64_t> rows) {
   }
   block.push_back({Let{own("m"), integer(0), true}});
   const std::vector<std::int64_t> heights =
-      inner() ? std::vector<std::int64_t>{inner_tile(t_.isa).rows, 1}
-              : many_registers(t_.isa) ? std::vector<std::int64_t>{8, 4, 1} : std::vector<std::int64_t>{6, 4, 1};
+      inner() ? std::vector<std::int64_t>{t_.isa.tiling.inner_rows, 1}
+              : std::vector<std::int64_t>{t_.isa.tiling.rows, 4, 1};
   for (std::int64_t height : heights) {
     For loop;
     loop.variable = own("m");
@@ -466,8 +458,6 @@ Kernel TileWriter::write(std::optional<std::int64_t> rows) {
 }
 
 }  // namespace
-
-std::int64_t tile_rows(const Isa& isa) { return many_registers(isa) ? 8 : 6; }
 
 std::string tile_name(const ProductTiles& tiles, std::string name) {
   const auto& dims = tiles.dim_names;

@@ -33,9 +33,6 @@ struct ProductTiles {
   std::function<std::int64_t(const Extent&)> most;        // of an extent, with its dim at the bound
 };
 
-// Rows computed at once where their number is known at run time only.
-std::int64_t tile_rows(const Isa&);
-
 // A sum of more terms is taken in blocks: it is worth it to read and write what was added so far once more.
 constexpr std::int64_t most_terms = 384;
 

@@ -37,10 +37,10 @@ std::int64_t rows_at_once(const Graph& g, const Node& n, const ProductForm& form
   const std::int64_t row_bytes = max_extent(g, n.ranges[form.column]) * bytes_of(n.type.dtype);
   double terms = 1;
   for (std::uint32_t s : form.sums) terms *= static_cast<double>(max_extent(g, n.ranges[s]));
-  const std::int64_t tiles = std::clamp<std::int64_t>(some_of_nearest_cache / row_bytes / tile_rows(isa), 1, 4);
-  const std::int64_t rows = (!form.along && terms > most_terms ? tiles : 1) * tile_rows(isa);
+  const std::int64_t tiles = std::clamp<std::int64_t>(some_of_nearest_cache / row_bytes / isa.tiling.rows, 1, 4);
+  const std::int64_t rows = (!form.along && terms > most_terms ? tiles : 1) * isa.tiling.rows;
   const Extent& all = n.ranges[row];
-  return all.is_fixed() && all.offset <= rows + tile_rows(isa) ? all.offset : rows;
+  return all.is_fixed() && all.offset <= rows + isa.tiling.rows ? all.offset : rows;
 }
 
 std::int64_t own_bytes(const Graph& g, const Node& n, const ProductForm& form, const Isa& isa) {

@@ -9,9 +9,11 @@
 #include "codegen/fill.h"
 #include "dsl/ast_to_text.h"
 #include "dsl/text_to_ast.h"
+#include "runtime/gradc/isa.h"
 #include "tool/compile_spec.h"
 #include "tool/device_compiler.h"
 #include "tool/host_compiler.h"
+#include "tool/tune.h"
 #include "tool/verbs.h"
 #include "tool/write_files.h"
 
@@ -215,12 +217,21 @@ int build(Session& session, const BuildArguments& options) {
     return fail(session, exit_usage,
                 fmt::format("--isa with several sets of instructions goes with files or a program of --target={} alone",
                             cpp_target().name));
+  if (options.tune && (several || target.grid() || !has_isa(std::string(target.isa.name).c_str())))
+    return fail(session, exit_usage,
+                fmt::format("--tune measures on this machine: it goes with --target={} and one set of instructions that this "
+                            "processor has", cpp_target().name));
   // Compiled for this very machine, if nothing else is named.
   const bool named = !options.isas.empty() && options.isas.front() != "native";
   CompileOptions compile_options{
       options.emit, {options.dump_after.begin(), options.dump_after.end()}, options.format, target,
       options.memory_limit, several ? wanted : std::vector<Isa>{}};
   CompileInput input = compile_input(session, *spec);
+  if (options.tune) {
+    const std::optional<Tiling> tiling = tune(session, input, compile_options, named ? &target.isa : nullptr, code);
+    if (!tiling) return code;
+    target.isa.tiling = compile_options.target.isa.tiling = *tiling;
+  }
   // A program for a device runs on the processor too.
   std::optional<Compiled> device;
   if (options.binary && target.grid() && spec->program.present) {

@@ -204,6 +204,9 @@ int run(Session& session, int argc, char** argv) {
                        "Replace existing files that gradc did not write");
   add_memory_limit(*build_verb, build_options.memory_limit);
   add_storage(*build_verb, build_options.storage);
+  build_verb->add_flag("--tune", build_options.tune,
+                       "Compile and time several ways to tile products here, and write for the fastest; what was found is "
+                       "kept in ~/.cache/gradc");
   build_verb->callback([&] { call(build, build_options); });
 
   CheckArguments check_options;

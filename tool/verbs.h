@@ -48,6 +48,7 @@ struct BuildArguments {
   bool force = false;
   std::int64_t memory_limit = 0;  // bytes; 0: none
   std::string storage = "f32";    // of what kernels hand on: or "bf16"
+  bool tune = false;              // try several tilings on this machine and take the fastest
 };
 int build(Session&, const BuildArguments&);
 
