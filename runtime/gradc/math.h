@@ -201,10 +201,12 @@ GRADC_BOTH inline float log1p(float x) {
 GRADC_BOTH inline float tanh(float x) {
   using namespace math_detail;
   const float a = abs(x);
-  // tanh a = m / (m + 2) with m = exp(2a) - 1.
-  const float m = expm1(2.0f * (a > 10.0f ? 10.0f : a));
-  const float large = m / (m + 2.0f);
-  return x == x ? with_sign_of(large, x) : x;
+  // tanh a = m / (m + 2) with m = exp(2a) - 1, as expm1 has it, whose special cases are none from 0 to 20. NaN goes as 10.
+  const Reduced q = reduce(2.0f * (a < 10.0f ? a : 10.0f));
+  const float scale = power_of_two(static_cast<std::int32_t>(q.n));
+  const float m = (exp_tail(q.r) + q.r) * scale + (scale - 1.0f);
+  const float result = m / (m + 2.0f);
+  return x == x ? with_sign_of(result, x) : x;
 }
 
 GRADC_BOTH inline float erf(float x) {
