@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "codegen/cut_ranges.h"
 #include "codegen/format.h"
 #include "codegen/graph_to_loops.h"
 #include "codegen/join_launches.h"
@@ -121,6 +122,7 @@ constexpr Stage stages[] = {
     {"recompute", "", [](Work& w) { recompute(w.module, w.options.memory_limit, w.diagnostics); }, loops, legal_loops},
     {"plan_memory", "memory", [](Work& w) { plan_memory(w.module); }, memory, legal_memory},
     {"parallelize", "", [](Work& w) { parallelize(w.module, w.options.target); }, loops, legal_memory},
+    {"cut_ranges", "", [](Work& w) { cut_ranges(w.module, w.options.target); }, loops, legal_memory},
     {"loops_to_text", nullptr, write_text, text, any_text},
 };
 
@@ -170,10 +172,10 @@ Compiled compile(CompileInput input, const CompileOptions& wanted, Diagnostics& 
     one = settled(one);
     Diagnostics said_below;  // by the stages for the first of them
     Work work{input, one, said_below};
-    run(work, "ast_to_graph", "parallelize", nullptr);
+    run(work, "ast_to_graph", "cut_ranges", nullptr);
     if (said_below.has_errors()) {
       Work again{std::move(input), one, diagnostics};
-      run(again, "ast_to_graph", "parallelize", nullptr);
+      run(again, "ast_to_graph", "cut_ranges", nullptr);
       return {};
     }
     variants.push_back({isa, std::move(work.module)});
@@ -204,7 +206,7 @@ loops::Module lower(Graph graph, const std::string& name, const Target& target) 
   Work work{{}, options, none};
   work.input.name = name;
   work.graph = std::move(graph);
-  run(work, "partition", "parallelize", nullptr);
+  run(work, "partition", "cut_ranges", nullptr);
   return std::move(work.module);
 }
 

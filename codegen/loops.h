@@ -53,6 +53,7 @@ struct Expr {
   std::uint32_t stream = 0;
   std::vector<Expr> args;
   Place place = Place::thread;
+  friend bool operator==(const Expr&, const Expr&) = default;
 };
 
 // ---------------------------------------------------------------- statements
@@ -80,27 +81,32 @@ struct For {
   LoopKind kind = LoopKind::serial;
   std::vector<Stmt> body;
   bool partial = false;
+  friend bool operator==(const For&, const For&) = default;
 };
 struct Let {  // a register; `changes`: it is an accumulator
   std::string name;
   Expr value;
   bool changes = false;
+  friend bool operator==(const Let&, const Let&) = default;
 };
 // Accumulators name[0], name[1], …, as many as the value has lanes; it is what each of them holds at first. For loops
 // of scalar arithmetic in which each iteration has its own: the host compiler makes vectors of them.
 struct Lanes {
   std::string name;
   Expr value;
+  friend bool operator==(const Lanes&, const Lanes&) = default;
 };
 struct Accumulate {  // name = fn(name, value), or name[lane] where there is a lane; fn: add, mul, max, min
   std::string name;
   Fn fn = Fn::add;
   Expr value;
   std::vector<Expr> lane = {};  // one or none
+  friend bool operator==(const Accumulate&, const Accumulate&) = default;
 };
 struct Assign {  // name = value
   std::string name;
   Expr value;
+  friend bool operator==(const Assign&, const Assign&) = default;
 };
 struct Store {  // buffer[index] = value, or fn(buffer[index], value) if `accumulates`
   std::string buffer;
@@ -108,22 +114,29 @@ struct Store {  // buffer[index] = value, or fn(buffer[index], value) if `accumu
   Expr value;
   bool accumulates = false;
   Fn fn = Fn::add;
+  friend bool operator==(const Store&, const Store&) = default;
 };
 struct If {  // the literal true: just a scope for registers
   Expr condition;
   std::vector<Stmt> body;
+  friend bool operator==(const If&, const If&) = default;
 };
 struct Call {  // another kernel of the module
   std::string kernel;
   std::vector<Expr> args;
+  friend bool operator==(const Call&, const Call&) = default;
 };
 // to[c · to_stride + r] = from[r · from_stride + c] for r < rows, c < columns; `from` and `to` are pointers.
 struct Transpose {
   Expr from, from_stride, rows, columns, to, to_stride;
+  friend bool operator==(const Transpose&, const Transpose&) = default;
 };
-struct Barrier {};  // what the threads of a block wrote before it, all of them read after it
+struct Barrier {  // what the threads of a block wrote before it, all of them read after it
+  friend bool operator==(const Barrier&, const Barrier&) = default;
+};
 struct Comment {
   std::string text;
+  friend bool operator==(const Comment&, const Comment&) = default;
 };
 // Register `name` of every thread of the block becomes fn of those of all, in an order that the block's
 // size alone determines. gt and lt choose the largest or least, and with it the `position` (the first of equals).
@@ -132,13 +145,16 @@ struct Combine {
   Fn fn = Fn::add;
   std::string position;
   loops::Type type = loops::Type::f32;  // of the register
+  friend bool operator==(const Combine&, const Combine&) = default;
 };
 // Each thread of the block says whether its number is chosen; afterwards all know. For loops over the chosen.
 struct Choose {
   Expr condition;
+  friend bool operator==(const Choose&, const Choose&) = default;
 };
 struct Stmt {
   std::variant<For, Let, Lanes, Accumulate, Assign, Store, If, Call, Transpose, Barrier, Comment, Combine, Choose> it;
+  friend bool operator==(const Stmt&, const Stmt&) = default;
 };
 
 // ---------------------------------------------------------------- the module

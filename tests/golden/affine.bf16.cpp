@@ -119,7 +119,7 @@ static void product(std::int64_t rows, const float* __restrict a, const float* _
 static void f_y(std::int64_t B, const float* __restrict x, const float* __restrict W,
                 const float* __restrict b, float* __restrict y) {
   for (std::int64_t j0 = 0; j0 < B; j0 += 6) {
-    const std::int64_t rows = gradc::min(6, B - j0);
+    const std::int64_t rows = B - j0;
     product(rows, x + j0 * 3, W, y + j0 * 2);
     for (std::int64_t j = j0; j < j0 + rows; ++j) {
       for (std::int64_t o = 0; o < 2; ++o) {
@@ -406,7 +406,7 @@ static void fit_dW_term(std::int64_t B, const float* __restrict x, const float* 
                         gradc::bf16* __restrict dW_term, gradc::bf16* __restrict b_sum_sum) {
   const float B_f32 = static_cast<float>(B);
   for (std::int64_t j0 = 0; j0 < B; j0 += 6) {
-    const std::int64_t rows = gradc::min(6, B - j0);
+    const std::int64_t rows = B - j0;
     product4(rows, x + j0 * 3, W, b_sum_sum + j0 * 2);
     for (std::int64_t j = j0; j < j0 + rows; ++j) {
       for (std::int64_t o = 0; o < 2; ++o) {
