@@ -1,7 +1,8 @@
 // transpose_read.cpp: solves φ(I, R) = a for as many indices as it determines; the rest are summed.
 //
 // A read at s · i + u, as a convolution with stride s makes, is taken apart first: rows r, r + s, … of A and of the
-// window meet in phase r alone, so that each phase is a read at i + q, without steps.
+// window meet in phase r alone, so that each phase is a read at i + q, without steps. Where the window is shorter than
+// the stride, or there is none, phases beyond it are zero, and are not computed.
 //
 // Variables are numbered: first the axes a of A, then the indices (I, R) of y, then remainders made
 // by floor divisions. Each equation is φ_d - a_d = 0. Solving one for an index removes that index;
@@ -365,16 +366,19 @@ class Transposer {
 
 // ---------------------------------------------------------------- phases
 
-// Subscript number `axis` is stride · i + u + offset; neither index stands in another subscript.
+// Subscript number `axis` is stride · i + u + offset, or stride · i + offset; neither index stands in another subscript.
 struct Strided {
-  std::uint32_t axis = 0, i = 0, u = 0;
-  std::int64_t stride = 1, offset = 0;
+  std::uint32_t axis = 0, i = 0;
+  std::optional<std::uint32_t> u;  // there is none in a window of 1
+  std::int64_t stride = 1, offset = 0, window = 1;
+
+  bool fills_phases() const { return window >= stride; }
 };
 
 std::optional<Strided> strided(const Graph& g, const Read& read, std::uint32_t axis) {
   Affine form;
   if (!read.axes[axis].is_fixed() || !as_affine(g, read.subscripts[axis], form) || !form.sizes.empty()) return {};
-  Strided result{axis, 0, 0, 0, form.constant};
+  Strided result{axis, 0, {}, 0, form.constant, 1};
   std::uint32_t count = 0;
   for (std::uint32_t k = 0; k < form.coefficients.size(); ++k) {
     const std::int64_t c = form.coefficients[k];
@@ -386,10 +390,12 @@ std::optional<Strided> strided(const Graph& g, const Read& read, std::uint32_t a
       if (d != axis && uses_index(g, read.subscripts[d], k, k + 1)) return {};
     }
   }
-  if (count != 2 || result.stride < 2 || form.coefficients[result.u] != 1) return {};
+  if (count != (result.u ? 2 : 1) || result.stride < 2 || result.i >= read.free) return {};
+  if (!result.u) return result;
   // A window of the read's own, in sums over which it moves along y.
-  if (result.i >= read.free || result.u < read.free || !read.ranges[result.u].is_fixed()) return {};
-  return read.ranges[result.u].offset >= result.stride ? std::optional(result) : std::nullopt;
+  if (*result.u < read.free || !read.ranges[*result.u].is_fixed()) return {};
+  result.window = read.ranges[*result.u].offset;
+  return result;
 }
 
 std::int64_t floor_of(std::int64_t a, std::int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
@@ -423,68 +429,101 @@ ScalarId window_factor(const Graph& g, ScalarId root, std::uint32_t u, const Ext
 }
 
 // The same read of A in phases: with u = s · q + r, A[s · i + u - p] is phase r of A at i + q, where element a of A is
-// element (a + p) / s of phase (a + p) mod s, counted from `first`. Phases get an axis of their own after the axis.
+// element (a + p) / s of phase (a + p) mod s, counted from `first`. Phases get an axis of their own after the axis, if
+// there are several.
 void take_phases(Graph& g, Read& read, const Strided& at, std::int64_t first, std::int64_t count) {
-  const std::int64_t s = at.stride, window = read.ranges[at.u].offset;
+  const std::int64_t s = at.stride;
   const auto r = static_cast<std::uint32_t>(read.ranges.size());
-  Affine u, position;
-  u.coefficients.resize(r + 1);
-  u.coefficients[at.u] = s;
-  u.coefficients[r] = 1;
+  Affine position;
   position.coefficients.resize(r);
-  position.coefficients[at.i] = position.coefficients[at.u] = 1;
+  position.coefficients[at.i] = 1;
   position.constant = -first;
+  const auto phase_axis = [&](std::int64_t phases, std::uint32_t index) {
+    read.subscripts.insert(read.subscripts.begin() + at.axis + 1, g.index(index));
+    read.axes.insert(read.axes.begin() + at.axis + 1, Extent(phases));
+  };
+  read.axes[at.axis] = Extent(count);
+  if (!at.fills_phases()) {
+    read.subscripts[at.axis] = from_affine(g, position);
+    if (at.u) phase_axis(at.window, *at.u);
+    return;
+  }
+  const std::uint32_t window = *at.u;
+  position.coefficients[window] = 1;
+  read.subscripts[at.axis] = from_affine(g, position);
+  Affine u;
+  u.coefficients.resize(r + 1);
+  u.coefficients[window] = s;
+  u.coefficients[r] = 1;
   std::vector<ScalarId> values(read.ranges.size());
-  values[at.u] = from_affine(g, u);
+  values[window] = from_affine(g, u);
   ScalarId inside;
-  if (window % s != 0) {
-    const ScalarId factor = window_factor(g, read.cotangent, at.u, read.ranges[at.u]);
+  if (at.window % s != 0) {
+    const ScalarId factor = window_factor(g, read.cotangent, window, read.ranges[window]);
     if (factor.valid()) {
       Scalar padded = g[factor];
       padded.zero_outside = true;
       read.cotangent = replace(g, read.cotangent, factor, g.add(std::move(padded)));
     } else {
-      inside = g.apply(Fn::lt, {values[at.u], g.literal(static_cast<double>(window), DType::i32)});
+      inside = g.apply(Fn::lt, {values[window], g.literal(static_cast<double>(at.window), DType::i32)});
     }
   }
   read.cotangent = substitute(g, read.cotangent, values);
   if (inside.valid()) {
     read.cotangent = g.apply(Fn::select, {inside, read.cotangent, g.literal(0, g[read.cotangent].dtype)});
   }
-  read.ranges[at.u] = Extent((window + s - 1) / s);
+  read.ranges[window] = Extent((at.window + s - 1) / s);
   read.ranges.push_back(Extent(s));
-  read.subscripts[at.axis] = from_affine(g, position);
-  read.subscripts.insert(read.subscripts.begin() + at.axis + 1, g.index(r));
-  read.axes[at.axis] = Extent(count);
-  read.axes.insert(read.axes.begin() + at.axis + 1, Extent(s));
+  phase_axis(s, r);
 }
 
 NodeId transpose(Graph& g, Read read) {
   const Shape whole = read.axes;
-  Shape interleaved = whole;
+  Shape interleaved;
   std::vector<ScalarId> subscripts;  // of an element of A among the interleaved phases
+  ScalarId inside;                   // it is in a phase that is computed
   for (std::uint32_t d = 0, axis = 0; d < whole.size(); ++d, ++axis) {
-    subscripts.push_back(g.index(d));
     const auto at = strided(g, read, axis);
+    subscripts.push_back(g.index(d));
+    interleaved.push_back(whole[d]);
     if (!at) continue;
     const std::int64_t s = at->stride, p = -at->offset, length = whole[d].offset;
     const std::int64_t first = floor_of(p, s), count = floor_of(length - 1 + p, s) - first + 1;
     take_phases(g, read, *at, first, count);
-    ++axis;
-    interleaved[d] = Extent(count * s);
+    if (at->u) ++axis;
     const std::int64_t skipped = p - first * s;
-    if (skipped == 0) continue;
-    subscripts[d] = g.apply(Fn::add, {subscripts[d], g.literal(static_cast<double>(skipped), DType::i32)});
+    ScalarId& position = subscripts.back();
+    if (skipped != 0) position = g.apply(Fn::add, {position, g.literal(static_cast<double>(skipped), DType::i32)});
+    if (at->fills_phases()) {
+      interleaved[d] = Extent(count * s);
+      continue;
+    }
+    const ScalarId stride = g.literal(static_cast<double>(s), DType::i32);
+    const ScalarId phase = g.apply(Fn::mod, {position, stride});
+    position = g.apply(Fn::floor_div, {position, stride});
+    interleaved[d] = Extent(count);
+    ScalarId computed = g.apply(Fn::eq, {phase, g.literal(0, DType::i32)});
+    if (at->u) {
+      computed = g.apply(Fn::lt, {phase, g.literal(static_cast<double>(at->window), DType::i32)});
+      subscripts.push_back(phase);
+      interleaved.push_back(Extent(at->window));
+    }
+    inside = inside.valid() ? g.apply(Fn::logical_and, {inside, computed}) : computed;
   }
   const NodeId phases = Transposer(g, read).run();
   if (read.axes == whole) return phases;
-  Node rows_of_all;
-  rows_of_all.kind = NodeKind::reshape;
-  rows_of_all.type = {g[phases].type.dtype, interleaved};
-  rows_of_all.operand = phases;
-  const NodeId rows = g.add(std::move(rows_of_all));
-  if (interleaved == whole) return rows;
-  return g.comprehension(whole.size(), whole, Reduction::none, g.read(rows, std::move(subscripts)));
+  NodeId rows = phases;
+  if (interleaved != read.axes) {
+    Node rows_of_all;
+    rows_of_all.kind = NodeKind::reshape;
+    rows_of_all.type = {g[phases].type.dtype, interleaved};
+    rows_of_all.operand = phases;
+    rows = g.add(std::move(rows_of_all));
+  }
+  if (interleaved == whole && !inside.valid()) return rows;
+  ScalarId body = g.read(rows, std::move(subscripts));
+  if (inside.valid()) body = g.apply(Fn::select, {inside, body, g.literal(0, g[body].dtype)});
+  return g.comprehension(whole.size(), whole, Reduction::none, body);
 }
 
 }  // namespace

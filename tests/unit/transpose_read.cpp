@@ -45,6 +45,25 @@ TEST_CASE("a strided read has a gradient in phases, without divisions") {
   CHECK(dx == w.each({8}, w.at(rows, {affine(w, 1, {1})})));
 }
 
+TEST_CASE("a strided read without a window has a gradient in one phase, and zeros between") {
+  // y[i, f] = Σ_c x[2i + 1, c] K[c, f]: element a of x is element q of the phase, a + 1 = 2q + 2.
+  World w;
+  const NodeId x = w.leaf("x", {8, 3}), K = w.leaf("K", {3, 5}), dy = w.leaf("dy", {4, 5});
+  const ScalarId read = w.at(x, {affine(w, 1, {2}), w.i(2)});
+  const NodeId y = w.sum(2, {4, 5, 3}, w.mul(read, w.at(K, {w.i(2), w.i(1)})));
+  const ScalarId g = w.at(dy, {w.i(0), w.i(1)});
+  const NodeId dx = transpose_read(w.g, {y, read, w.mul(g, w.at(K, {w.i(2), w.i(1)})), g});
+  const ScalarId a = affine(w, 1, {1}), two = w.g.literal(2, DType::i32);
+  const ScalarId in_phase = w.f(Fn::eq, w.f(Fn::mod, a, two), w.g.literal(0, DType::i32));
+  const Scalar chosen = w.g[w.g[dx].body];
+  REQUIRE(chosen.fn == Fn::select);
+  CHECK(chosen.args[0] == in_phase);
+  const NodeId phase = w.g[chosen.args[1]].tensor;
+  REQUIRE(phase.valid());
+  CHECK(phase == w.sum(2, {5, 3, 5}, w.mul(w.pad(dy, {affine(w, -1, {1}), w.i(2)}), w.at(K, {w.i(1), w.i(2)}))));
+  CHECK(dx == w.each({8, 3}, w.select(in_phase, w.at(phase, {w.f(Fn::floor_div, a, two), w.i(1)}), w.real(0))));
+}
+
 TEST_CASE("gradients of strided windows of every size are those of the sum written out") {
   for (std::int64_t stride = 2; stride <= 4; ++stride) {
     for (std::int64_t window = 1; window <= 7; ++window) {
