@@ -77,7 +77,7 @@ struct PlanText {
     Isa any = default_isa();
     any.pairs = true;  // the roles are the same
     std::optional<ProductForm> form = product_form(g, id, any);
-    if (!form) form = inner_form(g, id);
+    if (!form) form = inner_form(g, id, any);
     if (!form) return "";
     return fmt::format(" of {} and {}: column {}; rows {}; sum over {}; others {}",
                        names.at(g[form->a].tensor), names.at(g[form->b].tensor),

@@ -3,8 +3,9 @@
 // Outer: n runs along contiguous elements of b and out, so vectors lie along n and elements of a are spread over
 // them. A long sum is taken in blocks, each over all rows and columns: what a block reads of b stays in a near cache,
 // where rows of b lie far apart. Inner: a sum runs along contiguous elements of both a and b, so vectors lie along it, and the lanes of each
-// sum are added up when it is complete. Both keep some twenty sums in registers: enough to hide the latency of a
-// multiply-add, and each value loaded serves several of them.
+// sum are added up when it is complete, or at the end of a block of it. A short window that moves over b goes with each
+// column: what it reads of b is the same but for its ends. Both keep some twenty sums in registers: enough to hide the
+// latency of a multiply-add, and each value loaded serves several of them.
 #include "codegen/product_tiles.h"
 
 #include <fmt/format.h>
@@ -29,6 +30,23 @@ int vectors_for(std::int64_t rows, const Isa& isa) {
   while (vectors > 1 && (rows + 1) * vectors + 1 > isa.registers) vectors /= 2;
   return vectors;
 }
+
+// Inner tiles: rows and columns at most, each column with a window of so many.
+struct InnerTile {
+  std::int64_t rows, columns;
+};
+InnerTile inner_tile(const Isa& isa, std::int64_t window) {
+  InnerTile tile{isa.tiling.inner_rows, isa.tiling.inner_columns};
+  if (window == 1) return tile;
+  tile.columns = std::max<std::int64_t>(1, tile.columns / window);
+  tile.rows = (isa.registers - 2) / (tile.columns * window) - 1;
+  return tile;
+}
+
+// Terms of a long sum at once in an inner product: of all columns, so many elements, which stay in the second cache; but
+// enough to be worth adding up lanes.
+constexpr std::int64_t inner_block_elements = 128 << 10;
+constexpr std::int64_t least_inner_terms = 1024, most_inner_terms = 8192;
 
 // So many tiles of one size.
 struct Part {
@@ -66,6 +84,8 @@ class TileWriter {
   bool is_pair(std::uint32_t sum) const { return t_.form.pairs && sum == t_.form.sums.back(); }
   std::string own(std::string name) const { return tile_name(t_, std::move(name)); }
   std::string sum_name(std::uint32_t index) const;
+  std::int64_t window() const { return t_.form.window ? t_.ranges[*t_.form.window].offset : 1; }
+  InnerTile tile() const { return inner_tile(t_.isa, window()); }
   Expr sum(std::int64_t r, std::int64_t c, int lanes) const {
     return variable(own(fmt::format("c{}_{}", r, c)), type_of(t_.dtype), lanes);
   }
@@ -92,18 +112,22 @@ class TileWriter {
   std::int64_t step_ = 0;
 };
 
-// The innermost sums that have about as many terms as a block, the outermost of them in equal steps.
+// The innermost sums that have about as many terms as a block, the outermost of them in equal steps. A sum that vectors
+// lie along is inside in any case.
 void TileWriter::choose_blocks() {
   const auto& sums = t_.form.sums;
-  const auto terms = [&](std::size_t s) { return t_.most(t_.ranges[sums[s]]); };
-  std::int64_t all = 1, inside = 1;
+  const auto terms = [&](std::size_t s) { return sums[s] == t_.form.along ? 1 : t_.most(t_.ranges[sums[s]]); };
+  const std::int64_t columns = t_.most(t_.ranges[t_.form.column]);
+  const std::int64_t some = inner() ? std::clamp(inner_block_elements / columns, least_inner_terms, most_inner_terms)
+                                    : t_.isa.tiling.terms;
+  std::int64_t inside = inner() ? t_.most(t_.ranges[*t_.form.along]) : 1, all = inside;
   for (std::size_t s = 0; s < sums.size(); ++s) all *= terms(s);
-  if (inner() || all <= most_terms) return;
+  if (all <= (inner() ? some + some / 2 : most_terms) || inside > some) return;
   split_ = sums.size();
-  while (split_ > 0 && inside * terms(split_ - 1) <= t_.isa.tiling.terms) inside *= terms(--split_);
+  while (split_ > 0 && inside * terms(split_ - 1) <= some) inside *= terms(--split_);
   if (split_ == 0) return;
   const std::int64_t extent = terms(--split_);
-  const std::int64_t most = std::max<std::int64_t>(1, (t_.isa.tiling.terms + inside / 2) / inside);
+  const std::int64_t most = std::max<std::int64_t>(1, (some + inside / 2) / inside);
   const std::int64_t blocks = (extent + most - 1) / most;
   step_ = (extent + blocks - 1) / blocks;
 }
@@ -114,7 +138,8 @@ std::string TileWriter::sum_name(std::uint32_t index) const {
   return own(fmt::format("k{}", at - t_.form.sums.begin()));
 }
 
-// Element r rows below `row`, c columns after `column`, of the sums' current indices.
+// Element r rows below `row`, c columns after `column`, of the sums' current indices. Where a window goes with the
+// columns, c counts its values one after another.
 Expr TileWriter::at(const Linear& l, const Expr& row, std::int64_t r, const Expr& column, std::int64_t c,
                     bool with_sums) const {
   Expr position = integer(0);
@@ -126,8 +151,9 @@ Expr TileWriter::at(const Linear& l, const Expr& row, std::int64_t r, const Expr
       position = loops::add(std::move(position), loops::mul(k, l.factors[s]));
     }
   }
+  if (t_.form.window) position = loops::add(std::move(position), loops::mul(integer(c % window()), l.factors[*t_.form.window]));
   return loops::add(std::move(position),
-                    loops::mul(loops::add(column, integer(c)), l.factors[t_.form.column]));
+                    loops::mul(loops::add(column, integer(c / window())), l.factors[t_.form.column]));
 }
 
 // Loops over the sums of a block from number `number` on, but for the one that vectors lie along.
@@ -266,11 +292,11 @@ void TileWriter::append_inner(Block& block, std::int64_t rows, const Expr& row, 
   append_products(rest, rows, row, columns, column,
                   loops::sub(t_.extent(t_.ranges[*t_.form.along]),
                              variable(sum_name(*t_.form.along), Type::integer)));
-  for (Stmt& s : sums(0, along(std::move(whole), std::move(rest)))) block.push_back(std::move(s));
+  for (Stmt& s : sums(step_ > 0 ? split_ : 0, along(std::move(whole), std::move(rest)))) block.push_back(std::move(s));
   for (std::int64_t r = 0; r < rows; ++r) {
     for (std::int64_t c = 0; c < columns; ++c) {
       block.push_back({Store{own("out"), at(t_.out, row, r, column, c, false), lane_fold(Fn::add, sum(r, c, lanes_)),
-                             false, Fn::add}});
+                             step_ > 0, Fn::add}});
     }
   }
 }
@@ -281,7 +307,7 @@ void TileWriter::append_columns(Block& block, std::int64_t rows, const Expr& row
   const Extent extent = t_.ranges[t_.form.column];
   const Expr n = variable(own("n"), Type::integer);
   auto append = [&](Block& to, std::int64_t width, const Expr& column) {
-    if (inner()) return append_inner(to, rows, row, width, column);
+    if (inner()) return append_inner(to, rows, row, width * window(), column);
     append_outer(to, rows, row, static_cast<int>(width), column);
   };
   auto loop_of = [&](std::int64_t width, std::vector<Expr> begin, Expr end) {
@@ -296,7 +322,7 @@ void TileWriter::append_columns(Block& block, std::int64_t rows, const Expr& row
   };
   std::vector<std::int64_t> widths;  // of what is not known to divide
   if (inner()) {
-    widths = {t_.isa.tiling.inner_columns, 1};
+    widths = {tile().columns, 1};
   } else {
     for (int width = vectors_for(rows, t_.isa) * lanes_; width > 0; width /= 2) widths.push_back(width);
   }
@@ -308,7 +334,7 @@ void TileWriter::append_columns(Block& block, std::int64_t rows, const Expr& row
   std::vector<Part> parts;
   std::int64_t left = extent.offset;
   if (inner()) {
-    parts = even_parts(left, t_.isa.tiling.inner_columns);
+    parts = even_parts(left, tile().columns);
   } else {
     for (std::int64_t width : widths) {
       if (left / width > 0) parts.push_back({left / width, width});
@@ -334,7 +360,7 @@ Block TileWriter::sweep_rows(std::optional<std::int64_t> rows) {
   const Expr m = variable(own("m"), Type::integer);
   if (rows) {
     std::int64_t done = 0;
-    std::vector<Part> parts = inner() ? even_parts(*rows, t_.isa.tiling.inner_rows) : row_parts(*rows, t_.isa);
+    std::vector<Part> parts = inner() ? even_parts(*rows, tile().rows) : row_parts(*rows, t_.isa);
     // The longer loop first: it is the one that threads can share.
     std::stable_sort(parts.begin(), parts.end(), [](const Part& a, const Part& b) { return a.count > b.count; });
     for (const Part& part : parts) {
@@ -359,7 +385,7 @@ Block TileWriter::sweep_rows(std::optional<std::int64_t> rows) {
   }
   block.push_back({Let{own("m"), integer(0), true}});
   const std::vector<std::int64_t> heights =
-      inner() ? std::vector<std::int64_t>{t_.isa.tiling.inner_rows, 1}
+      inner() ? std::vector<std::int64_t>{tile().rows, 1}
               : std::vector<std::int64_t>{t_.isa.tiling.rows, 4, 1};
   for (std::int64_t height : heights) {
     For loop;
@@ -397,7 +423,8 @@ Block TileWriter::sweep_blocks(std::optional<std::int64_t> rows) {
   };
   const Expr m = variable(own("m"), Type::integer), n = variable(own("n"), Type::integer);
   Block zero;
-  zero.push_back({Store{own("out"), at(t_.out, m, 0, n, 0, false), number(0, type_of(t_.dtype)), false, Fn::add}});
+  for (std::int64_t c = 0; c < window(); ++c)
+    zero.push_back({Store{own("out"), at(t_.out, m, 0, n, c, false), number(0, type_of(t_.dtype)), false, Fn::add}});
   zero = loop(own("n"), t_.extent(columns), LoopKind::vector, std::move(zero));
   const Expr count = rows ? integer(*rows) : variable(own("rows"), Type::integer);
   if (t_.row) zero = loop(own("m"), count, LoopKind::serial, std::move(zero));
@@ -414,6 +441,7 @@ Block TileWriter::sweep_blocks(std::optional<std::int64_t> rows) {
   std::get<For>(blocks[0].it).step = step_;
   std::get<For>(blocks[0].it).partial = true;
   for (std::size_t s = split_; s-- > 0;) {
+    if (t_.form.along == t_.form.sums[s]) continue;
     blocks = loop(sum_name(t_.form.sums[s]), t_.extent(t_.ranges[t_.form.sums[s]]), LoopKind::serial, std::move(blocks));
   }
   for (Stmt& s : blocks) zero.push_back(std::move(s));
@@ -447,13 +475,15 @@ Kernel TileWriter::write(std::optional<std::int64_t> rows) {
     sums += (sums.empty() ? "" : ", ") + name;
     sizes += fmt::format("{} < {}, ", name, text_of(t_.ranges[s], t_.dim_names));
   }
+  const char* const w = t_.form.window ? ", w" : "";
   kernel.comment = {
-      fmt::format("out[m, n] = sum[{}] a[m, {}] * b[{}, n] in register tiles{}", sums, sums, sums,
+      fmt::format("out[m, n{}] = sum[{}] a[m, {}] * b[{}, n{}] in register tiles{}", w, sums, sums, sums, w,
                   inner()        ? ", vectors along " + sum_name(*t_.form.along)
                   : t_.form.pairs ? ", pairs along " + sum_name(t_.form.sums.back())
                                   : ""),
-      fmt::format("m < {}, {}n < {}", rows ? std::to_string(*rows) : "rows", sizes,
-                  text_of(t_.ranges[t_.form.column], t_.dim_names))};
+      fmt::format("m < {}, {}n < {}{}", rows ? std::to_string(*rows) : "rows", sizes,
+                  text_of(t_.ranges[t_.form.column], t_.dim_names),
+                  t_.form.window ? fmt::format(", w < {}", window()) : "")};
   return kernel;
 }
 

@@ -30,30 +30,57 @@ std::optional<std::uint32_t> row_of(const Graph& g, const ProductForm& form, con
   return result;
 }
 
+// Of a row of an outer product that is computed before what follows it.
+constexpr std::int64_t most_row_bytes = 4 << 10;
+
+// Free indices around an outer product's columns that stand before them in memory, the outermost first: all their
+// columns are computed before what follows, which then finds longer runs of memory. One index is left to threads.
+std::vector<std::uint32_t> joined_to_columns(const Graph& g, const Node& n, const ProductForm& form) {
+  std::vector<std::uint32_t> joined;
+  if (form.along) return joined;
+  std::int64_t bytes = max_extent(g, n.ranges[form.column]) * bytes_of(n.type.dtype);
+  for (std::uint32_t k = form.column; k-- > 0 && joined.size() + 1 < form.others.size();) {
+    bytes *= max_extent(g, n.ranges[k]);
+    const bool other = std::find(form.others.begin(), form.others.end(), k) != form.others.end();
+    if (!other || bytes > most_row_bytes) break;
+    joined.insert(joined.begin(), k);
+  }
+  return joined;
+}
+
+std::int64_t columns_of(const Graph& g, const Node& n, const ProductForm& form) {
+  std::int64_t columns = max_extent(g, n.ranges[form.column]) * (form.window ? n.ranges[*form.window].offset : 1);
+  for (const std::uint32_t k : joined_to_columns(g, n, form)) columns *= max_extent(g, n.ranges[k]);
+  return columns;
+}
+
 // Rows that are computed before what follows them: few, which it finds in the nearest cache; or, where a long sum is
-// taken in blocks, some that share what a block reads of b; all, if they are not many more.
+// taken in blocks, some that share what a block reads of b, but a quarter of all, so that threads find parts; all, if
+// they are not many more.
 std::int64_t rows_at_once(const Graph& g, const Node& n, const ProductForm& form, std::uint32_t row, const Isa& isa) {
   constexpr std::int64_t some_of_nearest_cache = 16 << 10;
-  const std::int64_t row_bytes = max_extent(g, n.ranges[form.column]) * bytes_of(n.type.dtype);
+  const std::int64_t row_bytes = columns_of(g, n, form) * bytes_of(n.type.dtype);
+  const Extent& all = n.ranges[row];
   double terms = 1;
   for (std::uint32_t s : form.sums) terms *= static_cast<double>(max_extent(g, n.ranges[s]));
-  const std::int64_t tiles = std::clamp<std::int64_t>(some_of_nearest_cache / row_bytes / isa.tiling.rows, 1, 4);
-  const std::int64_t rows = (!form.along && terms > most_terms ? tiles : 1) * isa.tiling.rows;
-  const Extent& all = n.ranges[row];
+  const std::int64_t quarter = form.along ? max_extent(g, all) / 4 / isa.tiling.rows : 4;
+  const std::int64_t most_tiles = std::clamp<std::int64_t>(quarter, 1, 4);
+  const std::int64_t tiles = std::clamp<std::int64_t>(some_of_nearest_cache / row_bytes / isa.tiling.rows, 1, most_tiles);
+  const std::int64_t rows = (terms > most_terms ? tiles : 1) * isa.tiling.rows;
   return all.is_fixed() && all.offset <= rows + isa.tiling.rows ? all.offset : rows;
 }
 
 std::int64_t own_bytes(const Graph& g, const Node& n, const ProductForm& form, const Isa& isa) {
   const auto row = row_of(g, form, n.ranges);
   const std::int64_t rows = row ? rows_at_once(g, n, form, *row, isa) : 1;
-  return rows * max_extent(g, n.ranges[form.column]) * bytes_of(n.type.dtype);
+  return rows * columns_of(g, n, form) * bytes_of(n.type.dtype);
 }
 
 class ProductWriter {
  public:
   explicit ProductWriter(KernelWriter& k)
       : k_(k), id_(k.plan.members[0].node), n_(k.g[id_]) {
-    tiles_.form = k.plan.form == Form::inner ? *inner_form(k.g, id_) : *product_form(k.g, id_, k.context.isa);
+    tiles_.form = k.plan.form == Form::inner ? *inner_form(k.g, id_, k.context.isa) : *product_form(k.g, id_, k.context.isa);
     tiles_.dtype = n_.type.dtype;
     tiles_.isa = k.context.isa;
     tiles_.ranges = n_.ranges;
@@ -70,6 +97,7 @@ class ProductWriter {
     }
     tiles_.out = linear(n_.type.shape, own);
     tiles_.row = row_ = row_of(k.g, form, n_.ranges);
+    if (k.plan.members.size() > 1) joined_ = joined_to_columns(k.g, n_, form);
     tiles_.a_bf16 = k.stores_bf16(storage_of(k.g, k.g[form.a].tensor));
     tiles_.b_bf16 = k.stores_bf16(storage_of(k.g, k.g[form.b].tensor));
     tiles_.out_bf16 = k.stores_bf16(id_);
@@ -86,6 +114,9 @@ class ProductWriter {
   }
 
   void keep_rows();
+  bool in_tiles(std::uint32_t index) const {
+    return index == tiles_.form.column || index == tiles_.form.window || index == row_;
+  }
   void open_others();
   Expr outer_position(const Linear&, std::optional<Expr> row);
   void call(const Expr& row, std::optional<std::int64_t> fixed_rows, const Expr& rows);
@@ -96,17 +127,24 @@ class ProductWriter {
   Node n_;
   ProductTiles tiles_;
   std::optional<std::uint32_t> row_;
+  std::vector<std::uint32_t> joined_;  // loops over them stand inside those over rows
   std::string rows_;  // the array that holds rows of the product; empty: a buffer holds all
 };
 
 // Nobody else reads the product: it goes into an array, row by row.
 void ProductWriter::keep_rows() {
-  const Extent column = n_.ranges[tiles_.form.column];
   rows_ = k_.nest.names().fresh(k_.context.short_name(id_));
   k_.arrays.push_back({rows_, n_.type.dtype, own_bytes(k_.g, n_, tiles_.form, k_.context.isa) / bytes_of(n_.type.dtype), false});
   tiles_.out.factors.assign(n_.ranges.size(), integer(0));
-  tiles_.out.factors[tiles_.form.column] = integer(1);
-  if (row_) tiles_.out.factors[*row_] = k_.nest.extent(column);
+  Expr stride = integer(1);
+  const auto inside = [&](std::uint32_t index) {
+    tiles_.out.factors[index] = stride;
+    stride = loops::mul(k_.nest.extent(n_.ranges[index]), std::move(stride));
+  };
+  inside(tiles_.form.column);
+  if (tiles_.form.window) inside(*tiles_.form.window);
+  for (std::size_t k = joined_.size(); k-- > 0;) inside(joined_[k]);
+  if (row_) tiles_.out.factors[*row_] = std::move(stride);
   tiles_.out.constant = integer(0);
 }
 
@@ -134,7 +172,7 @@ Linear ProductWriter::linear(const Shape& shape, const std::vector<Affine>& subs
 
 void ProductWriter::open_others() {
   for (std::uint32_t i = 0; i < n_.type.rank(); ++i) {
-    if (i == tiles_.form.column || i == row_) continue;
+    if (in_tiles(i) || std::find(joined_.begin(), joined_.end(), i) != joined_.end()) continue;
     k_.nest.open(k_.index_name(id_, i), i, n_.ranges[i], LoopKind::parallel);
   }
 }
@@ -143,7 +181,7 @@ Expr ProductWriter::outer_position(const Linear& l, std::optional<Expr> row) {
   Expr position = l.constant;
   for (std::uint32_t i = 0; i < n_.type.rank(); ++i) {
     const bool is_row = i == row_;
-    if (i == tiles_.form.column || (is_row && !row)) continue;
+    if (in_tiles(i) && !(is_row && row)) continue;
     const Expr index = is_row ? *row : k_.nest.index_value(i);
     position = loops::add(std::move(position), loops::mul(index, l.factors[i]));
   }
@@ -156,14 +194,19 @@ void ProductWriter::call(const Expr& row, std::optional<std::int64_t> fixed_rows
   for (const std::string& count : kernel.counts) {
     c.args.push_back(count == tile_name(tiles_, "rows") ? rows : variable(count, Type::integer));
   }
+  for (const std::uint32_t i : joined_) k_.nest.open(k_.index_name(id_, i), i, n_.ranges[i], LoopKind::serial);
   const auto a = k_.nest.argument(storage_of(k_.g, k_.g[tiles_.form.a].tensor));
   const auto b = k_.nest.argument(storage_of(k_.g, k_.g[tiles_.form.b].tensor));
   c.args.push_back(pointer(a, outer_position(tiles_.a, row)));
   c.args.push_back(pointer(b, outer_position(tiles_.b, row)));
+  Expr in_rows = integer(0);
+  for (const std::uint32_t i : joined_)
+    in_rows = loops::add(std::move(in_rows), loops::mul(k_.nest.index_value(i), tiles_.out.factors[i]));
   c.args.push_back(rows_.empty() ? pointer(k_.nest.argument(id_), outer_position(tiles_.out, row))
-                                 : pointer(rows_, integer(0)));
+                                 : pointer(rows_, std::move(in_rows)));
   c.kernel = k_.context.share(std::move(kernel));
   k_.nest.emit(std::move(c));
+  for (std::size_t k = 0; k < joined_.size(); ++k) k_.nest.close();
 }
 
 // What follows the product elementwise in one row, number `row` of those just computed.
@@ -173,10 +216,16 @@ void ProductWriter::write_followers(const Expr& row) {
     bodies.push_back(k_.g[k_.plan.members[m].node].body);
   }
   k_.nest.count_uses(bodies);
+  const auto window = tiles_.form.window;
+  std::vector<std::uint32_t> around = joined_;
+  if (window) around.push_back(*window);
+  for (const std::uint32_t i : around) k_.nest.open(k_.index_name(id_, i), i, n_.ranges[i], LoopKind::serial);
   k_.nest.open(k_.index_name(id_, tiles_.form.column), tiles_.form.column, n_.ranges[tiles_.form.column],
                LoopKind::vector);
   if (!rows_.empty()) {
     Expr at = k_.nest.index_value(tiles_.form.column);
+    for (const std::uint32_t i : around)
+      at = loops::add(loops::mul(k_.nest.index_value(i), tiles_.out.factors[i]), std::move(at));
     if (row_) at = loops::add(loops::mul(row, tiles_.out.factors[*row_]), std::move(at));
     std::string name = rows_;
     for (std::uint32_t i = 0; i < n_.type.rank(); ++i) name += "_" + k_.index_name(id_, i);
@@ -195,7 +244,7 @@ void ProductWriter::write_followers(const Expr& row) {
   for (auto& [node, value] : values) {
     if (!k_.registers.contains(node)) k_.store(node, std::move(value));
   }
-  k_.nest.close();
+  for (std::size_t k = 0; k <= around.size(); ++k) k_.nest.close();
 }
 
 void ProductWriter::write() {
@@ -263,7 +312,7 @@ bool product_in_rows(const Graph& g, const KernelPlan& plan, const std::set<Node
   if (product.home.storage != Storage::workspace || product.whole.valid()) return false;
   const Node& n = g[product.node];
   const auto form = plan.form == Form::product ? product_form(g, product.node, isa)
-                    : plan.form == Form::inner ? inner_form(g, product.node)
+                    : plan.form == Form::inner ? inner_form(g, product.node, isa)
                                                : std::nullopt;
   return form && own_bytes(g, n, *form, isa) <= most_own_bytes;
 }

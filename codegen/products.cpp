@@ -217,13 +217,28 @@ bool takes_pairs(const Graph& g, const Node& n, const ProductForm& form, const I
          g[g[form.b].tensor].type.shape.back() == Extent(2);
 }
 
-// Free indices by who has them; `column` apart.
+// Free indices by who has them; `column` and `window` apart.
 void set_roles(ProductForm& form, std::size_t rank) {
   for (std::uint32_t k = 0; k < rank; ++k) {
-    if (k == form.column) continue;
+    if (k == form.column || k == form.window) continue;
     const bool row = uses(form.a_subscripts, k) && !uses(form.b_subscripts, k);
     (row ? form.rows : form.others).push_back(k);
   }
+}
+
+// The last short index of b alone that moves along an axis of it together with a sum.
+std::optional<std::uint32_t> window_of(const Node& n, const ProductForm& form, std::int64_t longest) {
+  std::optional<std::uint32_t> window;
+  for (std::uint32_t k = 0; k < n.type.rank(); ++k) {
+    if (k == form.column || uses(form.a_subscripts, k) || !n.ranges[k].is_fixed()) continue;
+    if (n.ranges[k].offset < 2 || n.ranges[k].offset > longest) continue;
+    const bool moves = std::any_of(form.b_subscripts.begin(), form.b_subscripts.end(), [&](const Affine& axis) {
+      const auto along = [&](std::uint32_t s) { return coefficient(axis, s) != 0; };
+      return along(k) && std::any_of(form.sums.begin(), form.sums.end(), along);
+    });
+    if (moves) window = k;
+  }
+  return window;
 }
 
 double product_of(const Graph& g, const Shape& ranges) {
@@ -288,7 +303,7 @@ std::optional<Way> outer_way(Graph& g, const Node& n, const Factors& factors, in
 }
 
 // Vectors along index k, a sum that both operands have.
-std::optional<Way> inner_way(Graph& g, const Node& n, const Factors& factors, std::uint32_t k, int lanes) {
+std::optional<Way> inner_way(Graph& g, const Node& n, const Factors& factors, std::uint32_t k, const Isa& isa) {
   if (!holds_index(g, factors.left, k) || !holds_index(g, factors.right, k)) return std::nullopt;
   if (!lies_along(g, factors.left, k) && !lies_along(g, factors.right, k)) return std::nullopt;
   Way way;
@@ -299,8 +314,9 @@ std::optional<Way> inner_way(Graph& g, const Node& n, const Factors& factors, st
   way.a = *a;
   way.b = *b;
   const NodeId id = g.comprehension(n.type.rank(), n.ranges, Reduction::sum, g.apply(Fn::mul, {*a, *b}));
-  const auto form = inner_form(g, id);
+  const auto form = inner_form(g, id, isa);
   if (!form || form->along != k) return std::nullopt;
+  const int lanes = isa.lanes(n.type.dtype);
   const std::int64_t length = max_extent(g, n.ranges[k]);
   way.steps = product_of(g, n.ranges) / static_cast<double>(length) *
                   static_cast<double>((length + lanes - 1) / lanes) +
@@ -413,7 +429,7 @@ std::optional<Product> make_product(Graph& g, NodeId id, const Target& target) {
   const bool inner = !target.grid() && lanes > 1;
   std::optional<Way> best = outer_way(g, n, *factors, lanes);
   for (auto k = static_cast<std::uint32_t>(n.type.rank()); inner && k < n.ranges.size(); ++k) {
-    auto way = inner_way(g, n, *factors, k, lanes);
+    auto way = inner_way(g, n, *factors, k, target.isa);
     if (way && (!best || way->steps < best->steps)) best = std::move(way);
   }
   if (!best) return std::nullopt;
@@ -451,7 +467,7 @@ std::optional<ProductForm> product_form(const Graph& g, NodeId id, const Isa& is
   return form;
 }
 
-std::optional<ProductForm> inner_form(const Graph& g, NodeId id) {
+std::optional<ProductForm> inner_form(const Graph& g, NodeId id, const Isa& isa) {
   auto form = two_reads(g, id);
   if (!form) return std::nullopt;
   const Node& n = g[id];
@@ -469,6 +485,7 @@ std::optional<ProductForm> inner_form(const Graph& g, NodeId id) {
   }
   if (!column || !row) return std::nullopt;
   form->column = *column;
+  form->window = window_of(n, *form, isa.registers >= 32 ? 5 : 3);
   set_roles(*form, n.type.rank());
   return form;
 }

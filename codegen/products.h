@@ -29,6 +29,9 @@ struct ProductForm {
   std::optional<std::uint32_t> along;   // inner: the sum
   std::uint32_t column = 0;             // outer: the last free index; inner: the longest of b alone
   std::vector<std::uint32_t> rows;      // free indices of a alone
+  // Inner: a short index of b alone that moves a window over it: all its values go with each column, since what they
+  // read is nearly the same.
+  std::optional<std::uint32_t> window;
   std::vector<std::uint32_t> others;    // all other free indices
   std::vector<std::uint32_t> sums;      // reduction indices
   // The last sum is of two neighbours in a and in b, and the column runs along pairs of b.
@@ -36,7 +39,7 @@ struct ProductForm {
 };
 std::optional<ProductForm> product_form(const Graph&, NodeId, const Isa&);  // outer
 // Both a and b have a free index of their own, and a sum that is last and contiguous.
-std::optional<ProductForm> inner_form(const Graph&, NodeId);
+std::optional<ProductForm> inner_form(const Graph&, NodeId, const Isa&);
 
 // By what ways to compute a product are compared, beside vector operations:
 constexpr double lane_sum_steps = 6;  // of adding up the lanes of a vector

@@ -157,7 +157,7 @@ Form form_of(const Graph& g, NodeId id, const Target& target) {
   if (n.kind != NodeKind::comprehension || n.reduction == Reduction::none) return Form::pointwise;
   if (find_scatter(g, id, nullptr)) return Form::scatter;
   if (product_form(g, id, target.isa)) return Form::product;
-  if (!target.grid() && inner_form(g, id)) return Form::inner;
+  if (!target.grid() && inner_form(g, id, target.isa)) return Form::inner;
   return prefers_spread(g, n) ? Form::spread : Form::fold;
 }
 

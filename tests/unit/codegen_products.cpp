@@ -127,3 +127,55 @@ TEST_CASE("convolutions in all three directions, padded, strided, dilated") {
                      {{"n", 7}, {"m", 5}, {"k", 3}, {"rows", 2}}));
   check(cases);
 }
+
+TEST_CASE("gradients of windows' weights, vectors along the batch: short windows and long, strided, dilated, long sums") {
+  struct Shape {
+    int filters, channels, rows, columns, stride, dilation;
+    std::vector<std::int64_t> batches;
+  };
+  std::vector<EmittedCase> cases;
+  for (const Shape& s : {Shape{5, 3, 2, 3, 1, 1, {1, 15, 33}}, Shape{3, 7, 1, 5, 1, 2, {16, 31}}, Shape{6, 1, 4, 4, 2, 1, {1, 17, 40}},
+                         Shape{9, 2, 3, 2, 2, 3, {32}}, Shape{2, 1, 6, 7, 1, 1, {18}}}) {
+    const int h = 5, w = 4;
+    const std::string text = fmt::format(
+        "dim B <= 40\n"
+        "net f(x: f32[{1}, {6}, {7}, B] = \"x\", dy: f32[{0}, {8}, {9}, B] = \"dy\") -> dk: f32[{0}, {1}, {2}, {3}], "
+        "k: f32[{0}, {1}, {2}, {3}] {{\n"
+        "  K = parameter(\"K\", f32[{0}, {1}, {2}, {3}])\n"
+        "  dk[f in 0..{0}-1, c in 0..{1}-1, u in 0..{2}-1, v in 0..{3}-1] = sum[i in 0..{8}-1, j in 0..{9}-1, b in 0..B-1] "
+        "dy[f, i, j, b] * x[c, {4} * i + {5} * u, {4} * j + {5} * v, b]\n"
+        "  k[f in 0..{0}-1, c in 0..{1}-1, u in 0..{2}-1, v in 0..{3}-1] = K[f, c, u, v] - 0.125 * dk[f, c, u, v]\n}}\n",
+        s.filters, s.channels, s.rows, s.columns, s.stride, s.dilation, s.stride * (h - 1) + s.dilation * (s.rows - 1) + 1,
+        s.stride * (w - 1) + s.dilation * (s.columns - 1) + 1, h, w);
+    cases.push_back(of(fmt::format("{}x{} window, stride {}, dilation {}", s.rows, s.columns, s.stride, s.dilation), text));
+    for (const std::int64_t b : s.batches) cases.back().more_dims.push_back({{"B", b}});
+  }
+  EmittedCase blocks = of("long sums",
+                          "dim B <= 64\n"
+                          "net f(x: f32[3, 20, 21, B] = \"x\", dy: f32[2, 18, 19, B] = \"dy\") -> dk: f32[2, 3, 3, 3] {\n"
+                          "  dk[f in 0..1, c in 0..2, u in 0..2, v in 0..2] = sum[i in 0..17, j in 0..18, b in 0..B-1] "
+                          "dy[f, i, j, b] * x[c, i + u, j + v, b]\n}\n");
+  for (const std::int64_t b : {5, 64}) blocks.more_dims.push_back({{"B", b}});
+  cases.push_back(blocks);
+  check(cases);
+}
+
+TEST_CASE("what follows a convolution comes after all columns of an image row, the product kept by its kernel or stored") {
+  const auto text = [](bool stored, int columns) {
+    return fmt::format(
+        "dim B <= 40\n"
+        "net f(x: f32[3, 6, {0}, B] = \"x\", K: f32[{2}, 3, 3, 2] = \"K\", s: f32[{2}, 4, {1}, B] = \"s\") -> "
+        "z: f32[{2}, 4, {1}, B], w: f32[{2}, 4, {1}, B]{3} {{\n"
+        "  y[f in 0..{2}-1, i in 0..3, j in 0..{1}-1, b in 0..B-1] = sum[c in 0..2, u in 0..2, v in 0..1] "
+        "x[c, i + u, j + v, b] * K[f, c, u, v]\n"
+        "  z[f in 0..{2}-1, i in 0..3, j in 0..{1}-1, b in 0..B-1] = max(y[f, i, j, b], 0.0) * s[f, i, j, b]\n"
+        "  w[f in 0..{2}-1, i in 0..3, j in 0..{1}-1, b in 0..B-1] = z[f, i, j, b] + z[f, i, j, b]\n"
+        "{4}}}\n",
+        columns + 1, columns, 9, stored ? fmt::format(", p: f32[9, 4, {}, B]", columns) : "",
+        stored ? fmt::format("  p[f in 0..8, i in 0..3, j in 0..{}-1, b in 0..B-1] = y[f, i, j, b]\n", columns) : "");
+  };
+  std::vector<EmittedCase> cases = {of("kept by its kernel", text(false, 5)), of("stored", text(true, 5))};
+  for (EmittedCase& c : cases)
+    for (const std::int64_t b : {1, 37}) c.more_dims.push_back({{"B", b}});
+  check(cases);
+}
