@@ -16,7 +16,8 @@ namespace gradc {
 
 // How the sums of products are taken by register tiles.
 struct Tiling {
-  std::int64_t rows = 8;                            // of a tile whose vectors lie along the columns
+  std::int64_t rows = 6;                            // of a tile of four vectors along the columns
+  std::int64_t narrow_rows = 8;                     // of one of fewer, since columns are no more
   std::int64_t terms = 256;                         // of a long sum at once, about
   std::int64_t inner_rows = 4, inner_columns = 6;   // of a tile whose vectors lie along the sum, at most
   friend bool operator==(const Tiling&, const Tiling&) = default;
@@ -28,7 +29,7 @@ struct Isa {
   int registers;           // that hold vectors
   std::string_view flags;  // for GCC and Clang
   bool pairs = false;      // multiplies and adds pairs of bf16 (of a target without bf16: not used)
-  Tiling tiling = registers >= 32 ? Tiling{} : Tiling{.rows = 6, .inner_rows = 3, .inner_columns = 3};
+  Tiling tiling = registers >= 32 ? Tiling{} : Tiling{.narrow_rows = 6, .inner_rows = 3, .inner_columns = 3};
 
   int lanes(DType t) const { return std::max<int>(1, vector_bytes / static_cast<int>(loops::bytes_of(t))); }
   bool vectors() const { return lanes(DType::f32) > 1; }

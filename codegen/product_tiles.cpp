@@ -64,10 +64,12 @@ std::vector<Part> even_parts(std::int64_t extent, std::int64_t most) {
 }
 
 // Rows whose number is known: in equal tiles of a good size if there is one, the best first, else nearly so.
-std::vector<Part> row_parts(std::int64_t rows, const Isa& isa) {
+std::vector<Part> row_parts(std::int64_t rows, std::int64_t best, const Isa& isa) {
+  constexpr std::int64_t many = 24;  // of which few are in tiles that are not the best
+  if (rows > many && best != isa.tiling.narrow_rows) return even_parts(rows, best);
   std::vector<std::int64_t> good =
       many_registers(isa) ? std::vector<std::int64_t>{8, 12, 10, 9, 7, 11, 6} : std::vector<std::int64_t>{6, 4, 5};
-  good.insert(good.begin(), isa.tiling.rows);
+  good.insert(good.begin(), best);
   for (const std::int64_t size : good)
     if (rows % size == 0) return {{rows / size, size}};
   return even_parts(rows, many_registers(isa) ? 10 : 6);
@@ -81,6 +83,9 @@ class TileWriter {
 
  private:
   bool inner() const { return t_.form.along.has_value(); }
+  std::int64_t tile_rows() const {
+    return gradc::tile_rows(t_.form, t_.isa, t_.dtype, t_.most(t_.ranges[t_.form.column]));
+  }
   bool is_pair(std::uint32_t sum) const { return t_.form.pairs && sum == t_.form.sums.back(); }
   std::string own(std::string name) const { return tile_name(t_, std::move(name)); }
   std::string sum_name(std::uint32_t index) const;
@@ -360,7 +365,7 @@ Block TileWriter::sweep_rows(std::optional<std::int64_t> rows) {
   const Expr m = variable(own("m"), Type::integer);
   if (rows) {
     std::int64_t done = 0;
-    std::vector<Part> parts = inner() ? even_parts(*rows, tile().rows) : row_parts(*rows, t_.isa);
+    std::vector<Part> parts = inner() ? even_parts(*rows, tile().rows) : row_parts(*rows, tile_rows(), t_.isa);
     // The longer loop first: it is the one that threads can share.
     std::stable_sort(parts.begin(), parts.end(), [](const Part& a, const Part& b) { return a.count > b.count; });
     for (const Part& part : parts) {
@@ -386,7 +391,7 @@ Block TileWriter::sweep_rows(std::optional<std::int64_t> rows) {
   block.push_back({Let{own("m"), integer(0), true}});
   const std::vector<std::int64_t> heights =
       inner() ? std::vector<std::int64_t>{tile().rows, 1}
-              : std::vector<std::int64_t>{t_.isa.tiling.rows, 4, 1};
+              : std::vector<std::int64_t>{tile_rows(), tile_rows() < 8 ? 2 : 4, 1};
   for (std::int64_t height : heights) {
     For loop;
     loop.variable = own("m");
@@ -488,6 +493,11 @@ Kernel TileWriter::write(std::optional<std::int64_t> rows) {
 }
 
 }  // namespace
+
+std::int64_t tile_rows(const ProductForm& form, const Isa& isa, DType dtype, std::int64_t columns) {
+  if (form.along) return 2 * isa.tiling.inner_rows;
+  return columns >= 4 * isa.lanes(dtype) ? isa.tiling.rows : isa.tiling.narrow_rows;
+}
 
 std::string tile_name(const ProductTiles& tiles, std::string name) {
   const auto& dims = tiles.dim_names;

@@ -33,6 +33,10 @@ struct ProductTiles {
   std::function<std::int64_t(const Extent&)> most;        // of an extent, with its dim at the bound
 };
 
+// Rows computed at once where their number is known at run time only, of so many columns: of few registers' worth of
+// vectors, the more rows there are the fewer loads each multiply-add takes.
+std::int64_t tile_rows(const ProductForm&, const Isa&, DType, std::int64_t columns);
+
 // A sum of more terms is taken in blocks: it is worth it to read and write what was added so far once more.
 constexpr std::int64_t most_terms = 384;
 

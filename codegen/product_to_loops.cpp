@@ -63,11 +63,12 @@ std::int64_t rows_at_once(const Graph& g, const Node& n, const ProductForm& form
   const Extent& all = n.ranges[row];
   double terms = 1;
   for (std::uint32_t s : form.sums) terms *= static_cast<double>(max_extent(g, n.ranges[s]));
-  const std::int64_t quarter = form.along ? max_extent(g, all) / 4 / isa.tiling.rows : 4;
+  const std::int64_t tile = tile_rows(form, isa, n.type.dtype, max_extent(g, n.ranges[form.column]));
+  const std::int64_t quarter = form.along ? max_extent(g, all) / 4 / tile : 4;
   const std::int64_t most_tiles = std::clamp<std::int64_t>(quarter, 1, 4);
-  const std::int64_t tiles = std::clamp<std::int64_t>(some_of_nearest_cache / row_bytes / isa.tiling.rows, 1, most_tiles);
-  const std::int64_t rows = (terms > most_terms ? tiles : 1) * isa.tiling.rows;
-  return all.is_fixed() && all.offset <= rows + isa.tiling.rows ? all.offset : rows;
+  const std::int64_t tiles = std::clamp<std::int64_t>(some_of_nearest_cache / row_bytes / tile, 1, most_tiles);
+  const std::int64_t rows = (terms > most_terms ? tiles : 1) * tile;
+  return all.is_fixed() && all.offset <= rows + tile ? all.offset : rows;
 }
 
 std::int64_t own_bytes(const Graph& g, const Node& n, const ProductForm& form, const Isa& isa) {

@@ -30,7 +30,8 @@ struct Knob {
 };
 const std::vector<Knob>& knobs() {
   static const std::vector<Knob> all = {
-      {"rows", &Tiling::rows, {4, 5}, {6, 12}},
+      {"rows", &Tiling::rows, {4, 5}, {8, 12}},
+      {"narrow_rows", &Tiling::narrow_rows, {4, 5}, {6, 12}},
       {"terms", &Tiling::terms, {128, 512}, {128, 512}},
       {"inner_rows", &Tiling::inner_rows, {2, 4}, {3, 6}},
       {"inner_columns", &Tiling::inner_columns, {2, 4}, {4, 5}},

@@ -76,27 +76,19 @@ static void product(std::int64_t rows, const float* __restrict a, const float* _
       gradc::store(out + (m + 5) * 2, c5_0);
     }
   }
-  for (; m + 4 <= rows; m += 4) {
+  for (; m + 2 <= rows; m += 2) {
     {
       gradc::f32x2 c0_0 = {};
       gradc::f32x2 c1_0 = {};
-      gradc::f32x2 c2_0 = {};
-      gradc::f32x2 c3_0 = {};
       for (std::int64_t k = 0; k < 3; ++k) {
         const gradc::f32x2 b0 = gradc::pinned(gradc::load<gradc::f32x2>(b + k * 2));
         const float a0 = a[m * 3 + k];
         c0_0 += a0 * b0;
         const float a1 = a[(m + 1) * 3 + k];
         c1_0 += a1 * b0;
-        const float a2 = a[(m + 2) * 3 + k];
-        c2_0 += a2 * b0;
-        const float a3 = a[(m + 3) * 3 + k];
-        c3_0 += a3 * b0;
       }
       gradc::store(out + m * 2, c0_0);
       gradc::store(out + (m + 1) * 2, c1_0);
-      gradc::store(out + (m + 2) * 2, c2_0);
-      gradc::store(out + (m + 3) * 2, c3_0);
     }
   }
   for (; m < rows; ++m) {
@@ -205,48 +197,32 @@ static void product2(std::int64_t rows, const float* __restrict a, const float* 
       out[(m + 5) * 3 + 2] = c5_0;
     }
   }
-  for (; m + 4 <= rows; m += 4) {
+  for (; m + 2 <= rows; m += 2) {
     {
       gradc::f32x2 c0_0 = {};
       gradc::f32x2 c1_0 = {};
-      gradc::f32x2 c2_0 = {};
-      gradc::f32x2 c3_0 = {};
       for (std::int64_t k = 0; k < 2; ++k) {
         const gradc::f32x2 b0 = gradc::pinned(gradc::load<gradc::f32x2>(b + k * 3));
         const float a0 = a[m * 2 + k];
         c0_0 += a0 * b0;
         const float a1 = a[(m + 1) * 2 + k];
         c1_0 += a1 * b0;
-        const float a2 = a[(m + 2) * 2 + k];
-        c2_0 += a2 * b0;
-        const float a3 = a[(m + 3) * 2 + k];
-        c3_0 += a3 * b0;
       }
       gradc::store(out + m * 3, c0_0);
       gradc::store(out + (m + 1) * 3, c1_0);
-      gradc::store(out + (m + 2) * 3, c2_0);
-      gradc::store(out + (m + 3) * 3, c3_0);
     }
     {
       float c0_0 = 0.0f;
       float c1_0 = 0.0f;
-      float c2_0 = 0.0f;
-      float c3_0 = 0.0f;
       for (std::int64_t k = 0; k < 2; ++k) {
         const float b0 = b[k * 3 + 2];
         const float a0 = a[m * 2 + k];
         c0_0 += a0 * b0;
         const float a1 = a[(m + 1) * 2 + k];
         c1_0 += a1 * b0;
-        const float a2 = a[(m + 2) * 2 + k];
-        c2_0 += a2 * b0;
-        const float a3 = a[(m + 3) * 2 + k];
-        c3_0 += a3 * b0;
       }
       out[m * 3 + 2] = c0_0;
       out[(m + 1) * 3 + 2] = c1_0;
-      out[(m + 2) * 3 + 2] = c2_0;
-      out[(m + 3) * 3 + 2] = c3_0;
     }
   }
   for (; m < rows; ++m) {

@@ -48,7 +48,7 @@ TEST_CASE("a tiling is measured once, and after that it is known") {
   CHECK(tuning.text() == text);
 
   // What is kept is what is written for, whatever it is.
-  write_text(tuning.kept(), "rows 3, terms 256, inner_rows 2, inner_columns 2\n");
+  write_text(tuning.kept(), "rows 3, narrow_rows 3, terms 256, inner_rows 2, inner_columns 2\n");
   CHECK(tuning.run({"--tune"}).err == "");
   CHECK_THAT(tuning.text(), contains("m + 3 <= rows"));
   // Without --tune nothing is looked up.
@@ -59,8 +59,8 @@ TEST_CASE("a tiling is measured once, and after that it is known") {
 TEST_CASE("what is kept and is not understood is measured again") {
   const Tuning tuning;
   REQUIRE(tuning.run({"--tune"}).exit_code == 0);
-  for (const char* wrong : {"", "rows 0, terms 256, inner_rows 2, inner_columns 2\n",
-                            "rows 8, terms 256, inner_rows 2, inner_columns 2\nmore\n"}) {
+  for (const char* wrong : {"", "rows 0, narrow_rows 6, terms 256, inner_rows 2, inner_columns 2\n",
+                            "rows 8, narrow_rows 8, terms 256, inner_rows 2, inner_columns 2\nmore\n"}) {
     write_text(tuning.kept(), wrong);
     const Finished again = tuning.run({"--tune"});
     INFO(wrong << again.err);
