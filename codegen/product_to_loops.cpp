@@ -55,10 +55,9 @@ std::int64_t columns_of(const Graph& g, const Node& n, const ProductForm& form) 
 }
 
 // Rows that are computed before what follows them: few, which it finds in the nearest cache; or, where a long sum is
-// taken in blocks, some that share what a block reads of b, but a quarter of all, so that threads find parts; all, if
-// they are not many more.
+// taken in blocks, as many as a kernel may have for itself, which share what a block reads of b, but a quarter of all, so
+// that threads find parts; all, if they are not many more.
 std::int64_t rows_at_once(const Graph& g, const Node& n, const ProductForm& form, std::uint32_t row, const Isa& isa) {
-  constexpr std::int64_t some_of_nearest_cache = 16 << 10;
   const std::int64_t row_bytes = columns_of(g, n, form) * bytes_of(n.type.dtype);
   const Extent& all = n.ranges[row];
   double terms = 1;
@@ -66,7 +65,7 @@ std::int64_t rows_at_once(const Graph& g, const Node& n, const ProductForm& form
   const std::int64_t tile = tile_rows(form, isa, n.type.dtype, max_extent(g, n.ranges[form.column]));
   const std::int64_t quarter = form.along ? max_extent(g, all) / 4 / tile : 4;
   const std::int64_t most_tiles = std::clamp<std::int64_t>(quarter, 1, 4);
-  const std::int64_t tiles = std::clamp<std::int64_t>(some_of_nearest_cache / row_bytes / tile, 1, most_tiles);
+  const std::int64_t tiles = std::clamp<std::int64_t>(most_own_bytes / row_bytes / tile, 1, most_tiles);
   const std::int64_t rows = (terms > most_terms ? tiles : 1) * tile;
   return all.is_fixed() && all.offset <= rows + tile ? all.offset : rows;
 }
