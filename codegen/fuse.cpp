@@ -171,17 +171,31 @@ bool may_join(ReadNodes& sources, const Run& run, const StoredNode& s) {
   });
 }
 
+// True if the tensor may be computed before the run: neither needs what the other computes or overwrites.
+bool may_precede(ReadNodes& sources, const Run& run, const StoredNode& s) {
+  return std::none_of(run.members.begin(), run.members.end(), [&](const StoredNode& m) {
+    return sources.reads(s.node, m.node) || (overwrites(s) && sources.reads(m.node, s.home.target));
+  });
+}
+
+// The last run that the tensor can join, of those it need not come after.
+Run* run_for(ReadNodes& sources, std::vector<Run>& runs, const StoredNode& s) {
+  for (std::size_t k = runs.size(); k-- > 0;) {
+    if (may_join(sources, runs[k], s)) return &runs[k];
+    if (!may_precede(sources, runs[k], s)) return nullptr;
+  }
+  return nullptr;
+}
+
 std::vector<Run> runs_of(ReadNodes& sources, const KernelPlan& kernel) {
   const Graph& g = sources.graph();
   std::vector<Run> runs;
   for (const StoredNode& s : kernel.members) {
     const Node& n = g[s.node];
-    if (runs.empty() || !may_join(sources, runs.back(), s)) {
-      runs.push_back({{}, ranges_of(n), ranges_of(n).size()});
-    }
-    Run& run = runs.back();
-    run.members.push_back(s);
-    if (s.form != Form::pointwise) run.rank = n.type.rank();
+    Run* run = run_for(sources, runs, s);
+    if (!run) run = &runs.emplace_back(Run{{}, ranges_of(n), ranges_of(n).size()});
+    run->members.push_back(s);
+    if (s.form != Form::pointwise) run->rank = n.type.rank();
   }
   return runs;
 }

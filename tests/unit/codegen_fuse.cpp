@@ -1,0 +1,70 @@
+// codegen_fuse.cpp: which tensors are computed in the same loops: text, and numbers against the interpreter.
+#include <algorithm>
+#include <string>
+
+#include "codegen/compile.h"
+#include "codegen/loops_to_text.h"
+#include "tests/catch.h"
+#include "tests/emitted_cases.h"
+
+namespace {
+
+std::size_t count(const std::string& text, const std::string& word) {
+  std::size_t found = 0;
+  for (std::size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) ++found;
+  return found;
+}
+
+// Loops of the net, and arguments that it writes.
+struct Shape {
+  std::size_t loops = 0, kernels = 0;
+};
+Shape shape_of(const std::string& spec) {
+  const std::string text = gradc::kernels_to_text(gradc::lower(test::graph_of(spec), "f"), gradc::cpp_target());
+  return {count(text, "for ("), count(text, "static void ")};
+}
+
+// Rows of 40, of 7, then of 40 again, which need the first alone.
+const char* const around =
+    "net f(x: f32[5, 40] = \"x\", z: f32[5, 7] = \"z\") -> y: f32[5, 40], s: f32[5, 7], w: f32[5, 40], v: f32[5, 40] {\n"
+    "  y[i in 0..4, j in 0..39] = exp(x[i, j])\n"
+    "  s[i in 0..4, j in 0..6] = z[i, j] + x[i, 3]\n"
+    "  w[i in 0..4, j in 0..39] = y[i, j] + 1.0\n"
+    "  v[i in 0..4, j in 0..39] = w[i, j] * y[i, j]\n}\n";
+
+// The same, but what comes last needs what stands between.
+const char* const through =
+    "net f(x: f32[5, 40] = \"x\", z: f32[5, 7] = \"z\") -> y: f32[5, 40], s: f32[5, 7], w: f32[5, 40] {\n"
+    "  y[i in 0..4, j in 0..39] = exp(x[i, j])\n"
+    "  s[i in 0..4, j in 0..6] = z[i, j] + y[i, 3]\n"
+    "  w[i in 0..4, j in 0..39] = y[i, j] + s[i, 2]\n}\n";
+
+// A parameter is overwritten only after what stands between has read it.
+const char* const overwritten =
+    "step f(x: f32[5, 40] = \"x\") {\n"
+    "  W = parameter(\"W\", f32[5, 40])\n"
+    "  g[i in 0..4, j in 0..39] = exp(x[i, j])\n"
+    "  s[i in 0..4, j in 0..6] = W[i, j + 5] * W[i, 2]\n"
+    "  V[i in 0..4, j in 0..39] = W[i, j] - 0.5 * g[i, j]\n"
+    "  q = sum[i in 0..4, j in 0..6] s[i, j]\n"
+    "  r = sum[i in 0..4, j in 0..39] g[i, j]\n"
+    "  report q, r\n  W' = V\n}\n";
+
+}  // namespace
+
+TEST_CASE("a tensor joins the loops before the last where it needs nothing of what stands between") {
+  const Shape joined = shape_of(around);
+  CHECK(joined.kernels == 1);
+  CHECK(joined.loops == 3);
+  const Shape apart = shape_of(through);
+  CHECK(apart.kernels == 1);
+  CHECK(apart.loops == 4);
+}
+
+TEST_CASE("tensors that share loops are the interpreter's") {
+  std::vector<test::EmittedCase> cases;
+  cases.push_back({"around", test::graph_of(around), {}, 2});
+  cases.push_back({"through", test::graph_of(through), {}, 2});
+  cases.push_back({"overwritten", test::graph_of(overwritten), {}, 2});
+  for (const std::string& problem : test::run_emitted(std::move(cases))) FAIL_CHECK(problem);
+}
