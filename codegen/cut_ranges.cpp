@@ -71,6 +71,7 @@ struct Roots {
   void operator()(Store& s) const {
     visit(s.index);
     visit(s.value);
+    for (Expr& e : s.first) visit(e);
   }
   void operator()(If& s) const {
     visit(s.condition);

@@ -40,6 +40,7 @@ class Names {
     used.insert(s.buffer);
     add(s.index);
     add(s.value);
+    for (const Expr& e : s.first) add(e);
   }
   void add(const If& s) {
     add(s.condition);

@@ -10,9 +10,9 @@ namespace gradc {
 
 const std::vector<Isa>& isas() {
   static const std::vector<Isa> all = {
-      {"x86-64-v4-bf16", 64, 32, "-march=x86-64-v4 -mavx512bf16 -mprefer-vector-width=512", true},  // and AVX512_BF16
-      {"x86-64-v4", 64, 32, "-march=x86-64-v4 -mprefer-vector-width=512"},  // AVX-512
-      {"x86-64-v3", 32, 16, "-march=x86-64-v3"},                            // AVX2 and FMA
+      {"x86-64-v4-bf16", 64, 32, "-march=x86-64-v4 -mavx512bf16 -mprefer-vector-width=512", true, true},  // and AVX512_BF16
+      {"x86-64-v4", 64, 32, "-march=x86-64-v4 -mprefer-vector-width=512", true},  // AVX-512
+      {"x86-64-v3", 32, 16, "-march=x86-64-v3", true},                      // AVX2 and FMA
       {"x86-64-v2", 16, 16, "-march=x86-64-v2"},                            // SSE4.2
       {"armv8-a", 16, 32, "-march=armv8-a"},                                // NEON
       {"scalar", 4, 16, ""},                                                // one number at a time

@@ -28,6 +28,7 @@ struct Isa {
   int vector_bytes;        // of a register; 4: no vectors
   int registers;           // that hold vectors
   std::string_view flags;  // for GCC and Clang
+  bool masks = false;      // loads and stores the first few lanes of a vector
   bool pairs = false;      // multiplies and adds pairs of bf16 (of a target without bf16: not used)
   Tiling tiling = registers >= 32 ? Tiling{} : Tiling{.narrow_rows = 6, .inner_rows = 3, .inner_columns = 3};
 

@@ -54,7 +54,10 @@ class NamesOf {
     for (Expr& e : s.lane) visit(e);
   }
   void visit(Assign& s) { rename_(s.name), visit(s.value); }
-  void visit(Store& s) { rename_(s.buffer), visit(s.index), visit(s.value); }
+  void visit(Store& s) {
+    rename_(s.buffer), visit(s.index), visit(s.value);
+    for (Expr& e : s.first) visit(e);
+  }
   void visit(If& s) { visit(s.condition), visit(s.body); }
   void visit(Call& s) {
     for (Expr& e : s.args) visit(e);

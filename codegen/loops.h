@@ -114,6 +114,7 @@ struct Store {  // buffer[index] = value, or fn(buffer[index], value) if `accumu
   Expr value;
   bool accumulates = false;
   Fn fn = Fn::add;
+  std::vector<Expr> first = {};  // one or none: only so many of the value's lanes are stored
   friend bool operator==(const Store&, const Store&) = default;
 };
 struct If {  // the literal true: just a scope for registers

@@ -186,7 +186,9 @@ class KernelText {
         sum.args = {std::move(old), std::move(value)};
         value = std::move(sum);
       }
-      out_ += fmt::format("{}gradc::store({}, {});\n", indent, address(s.buffer, s.index), text(value));
+      const std::string to = address(s.buffer, s.index);
+      out_ += s.first.empty() ? fmt::format("{}gradc::store({}, {});\n", indent, to, text(value))
+                              : fmt::format("{}gradc::store_first({}, {}, {});\n", indent, to, text(s.first[0]), text(value));
       return;
     }
     const std::string place = fmt::format("{}[{}]", s.buffer, text(s.index));

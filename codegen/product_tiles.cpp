@@ -2,15 +2,19 @@
 //
 // Outer: n runs along contiguous elements of b and out, so vectors lie along n and elements of a are spread over
 // them. A long sum is taken in blocks, each over all rows and columns: what a block reads of b stays in a near cache,
-// where rows of b lie far apart. Inner: a sum runs along contiguous elements of both a and b, so vectors lie along it, and the lanes of each
-// sum are added up when it is complete, or at the end of a block of it. A short window that moves over b goes with each
-// column: what it reads of b is the same but for its ends. Both keep some twenty sums in registers: enough to hide the
-// latency of a multiply-add, and each value loaded serves several of them.
+// where rows of b lie far apart. Columns that fill no vector are the first lanes of one, where the processor has masks.
+// Inner: a sum runs along contiguous elements of both a and b, so vectors lie along it, and the lanes of each sum are
+// added up when it is complete, or at the end of a block of it. A short window that moves over b goes with each column:
+// what it reads of b is the same but for its ends. Both keep some twenty sums in registers: enough to hide the latency of
+// a multiply-add, and each value loaded serves several of them.
+//
+// Long because both forms share rows, blocks and sums.
 #include "codegen/product_tiles.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 
 #include "codegen/drop_unused.h"
 #include "codegen/exprs.h"
@@ -75,6 +79,12 @@ std::vector<Part> row_parts(std::int64_t rows, std::int64_t best, const Isa& isa
   return even_parts(rows, many_registers(isa) ? 10 : 6);
 }
 
+// A vector of a tile's columns: all its lanes, or the first so many.
+struct Vector {
+  int lanes;
+  std::optional<Expr> first;
+};
+
 class TileWriter {
  public:
   explicit TileWriter(const ProductTiles& tiles) : t_(tiles), lanes_(tiles.isa.lanes(tiles.dtype)) { choose_blocks(); }
@@ -100,7 +110,8 @@ class TileWriter {
   Block sweep_rows(std::optional<std::int64_t> rows);
   std::string block_name(const char* end) const { return own(sum_name(t_.form.sums[split_]) + end); }
   void append_columns(Block&, std::int64_t rows, const Expr& row);
-  void append_outer(Block&, std::int64_t rows, const Expr& row, int width, const Expr& column);
+  std::vector<Vector> vectors_of(std::int64_t width) const;
+  void append_outer(Block&, std::int64_t rows, const Expr& row, const std::vector<Vector>&, const Expr& column);
   void append_inner(Block&, std::int64_t rows, const Expr& row, std::int64_t columns, const Expr& column);
   void append_products(Block&, std::int64_t rows, const Expr& row, std::int64_t columns, const Expr& column,
                        std::optional<Expr> rest);
@@ -180,50 +191,63 @@ Block TileWriter::sums(std::size_t number, Block innermost) const {
 
 // ---------------------------------------------------------------- outer
 
-void TileWriter::append_outer(Block& block, std::int64_t rows, const Expr& row, int width,
+// So many columns: whole vectors, then the shortest that holds the rest.
+std::vector<Vector> TileWriter::vectors_of(std::int64_t width) const {
+  std::vector<Vector> vectors(static_cast<std::size_t>(width / lanes_), Vector{lanes_, {}});
+  const auto rest = static_cast<unsigned>(width % lanes_);
+  if (rest == 0) return vectors;
+  vectors.push_back({static_cast<int>(std::bit_ceil(rest)), {}});
+  if (!std::has_single_bit(rest)) vectors.back().first = integer(rest);
+  return vectors;
+}
+
+void TileWriter::append_outer(Block& block, std::int64_t rows, const Expr& row, const std::vector<Vector>& vectors,
                               const Expr& column) {
-  const int lanes = std::min(width, lanes_);
-  const int vectors = width / lanes;
   const Type type = type_of(t_.dtype);
-  for (std::int64_t r = 0; r < rows; ++r) {
-    for (int v = 0; v < vectors; ++v) {
-      Expr start = number(0, type);
-      start.lanes = lanes;
-      if (step_ > 0) start = load(own("out"), t_.dtype, at(t_.out, row, r, column, v * lanes, false), lanes);
-      block.push_back({Let{sum(r, v, lanes).name, std::move(start), true}});
-    }
-  }
-  Block body;
-  for (int v = 0; v < vectors; ++v) {
-    Expr from = at(t_.b, row, 0, column, v * lanes, true);
-    body.push_back({Let{own(fmt::format("b{}", v)),
-                        t_.form.pairs ? pairs(own("b"), std::move(from), lanes, false)
-                                      : load(own("b"), t_.dtype, std::move(from), lanes),
-                        false}});
-  }
-  for (std::int64_t r = 0; r < rows; ++r) {
-    const std::string a = own(fmt::format("a{}", r));
-    Expr from = at(t_.a, row, r, integer(0), 0, true);
-    body.push_back({Let{a, t_.form.pairs ? pairs(own("a"), std::move(from), lanes, true) : load(own("a"), t_.dtype, std::move(from)),
-                        false}});
-    for (int v = 0; v < vectors; ++v) {
-      if (t_.form.pairs) {
-        const Expr c = sum(r, v, lanes);
-        body.push_back({Assign{c.name, dot(c, variable(a, type, lanes), variable(own(fmt::format("b{}", v)), type, lanes))}});
-        continue;
+  const auto load_part = [&](const char* buffer, Expr from, const Vector& v) {
+    Expr e = load(own(buffer), t_.dtype, std::move(from), v.lanes);
+    if (v.first) e.args.push_back(*v.first);
+    return e;
+  };
+  const auto each = [&](const auto& body) {  // of the tile's sums
+    for (std::int64_t r = 0; r < rows; ++r) {
+      for (std::size_t v = 0; v < vectors.size(); ++v) {
+        const auto c = static_cast<std::int64_t>(v);
+        body(vectors[v], sum(r, c, vectors[v].lanes), at(t_.out, row, r, column, c * lanes_, false));
       }
-      Expr product =
-          apply(Fn::mul, {variable(a, type), variable(own(fmt::format("b{}", v)), type, lanes)}, type);
-      body.push_back({Accumulate{sum(r, v, lanes).name, Fn::add, std::move(product)}});
+    }
+  };
+  each([&](const Vector& v, const Expr& sum, const Expr& place) {
+    Expr start = number(0, type);
+    start.lanes = v.lanes;
+    if (step_ > 0) start = load_part("out", place, v);
+    block.push_back({Let{sum.name, std::move(start), true}});
+  });
+  Block body;
+  std::vector<Expr> b;
+  for (const Vector& v : vectors) {
+    b.push_back(variable(own(fmt::format("b{}", b.size())), type, v.lanes));
+    Expr from = at(t_.b, row, 0, column, static_cast<std::int64_t>(b.size() - 1) * lanes_, true);
+    body.push_back({Let{b.back().name, t_.form.pairs ? pairs(own("b"), std::move(from), lanes_, false)
+                                                     : load_part("b", std::move(from), v), false}});
+  }
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const Expr a = variable(own(fmt::format("a{}", r)), type, t_.form.pairs ? lanes_ : 1);
+    Expr from = at(t_.a, row, r, integer(0), 0, true);
+    body.push_back({Let{a.name, t_.form.pairs ? pairs(own("a"), std::move(from), lanes_, true)
+                                              : load(own("a"), t_.dtype, std::move(from)), false}});
+    for (std::size_t v = 0; v < vectors.size(); ++v) {
+      const Expr c = sum(r, static_cast<std::int64_t>(v), vectors[v].lanes);
+      if (t_.form.pairs) body.push_back({Assign{c.name, dot(c, a, b[v])}});
+      else body.push_back({Accumulate{c.name, Fn::add, apply(Fn::mul, {a, b[v]}, type)}});
     }
   }
   for (Stmt& s : sums(step_ > 0 ? split_ : 0, std::move(body))) block.push_back(std::move(s));
-  for (std::int64_t r = 0; r < rows; ++r) {
-    for (int v = 0; v < vectors; ++v) {
-      block.push_back({Store{own("out"), at(t_.out, row, r, column, v * lanes, false), sum(r, v, lanes),
-                             false, Fn::add}});
-    }
-  }
+  each([&](const Vector& v, const Expr& sum, const Expr& place) {
+    Store store{own("out"), place, sum, false, Fn::add};
+    if (v.first) store.first = {*v.first};
+    block.push_back({std::move(store)});
+  });
 }
 
 // ---------------------------------------------------------------- inner
@@ -313,7 +337,7 @@ void TileWriter::append_columns(Block& block, std::int64_t rows, const Expr& row
   const Expr n = variable(own("n"), Type::integer);
   auto append = [&](Block& to, std::int64_t width, const Expr& column) {
     if (inner()) return append_inner(to, rows, row, width * window(), column);
-    append_outer(to, rows, row, static_cast<int>(width), column);
+    append_outer(to, rows, row, vectors_of(width), column);
   };
   auto loop_of = [&](std::int64_t width, std::vector<Expr> begin, Expr end) {
     For loop;
@@ -326,14 +350,25 @@ void TileWriter::append_columns(Block& block, std::int64_t rows, const Expr& row
     block.push_back({std::move(loop)});
   };
   std::vector<std::int64_t> widths;  // of what is not known to divide
+  const bool masks = !inner() && t_.isa.masks;
   if (inner()) {
     widths = {tile().columns, 1};
   } else {
-    for (int width = vectors_for(rows, t_.isa) * lanes_; width > 0; width /= 2) widths.push_back(width);
+    for (int width = vectors_for(rows, t_.isa) * lanes_; width > 0; width = masks ? 0 : width / 2) widths.push_back(width);
   }
   if (!extent.is_fixed()) {
     block.push_back({Let{own("n"), integer(0), true}});
     for (std::int64_t width : widths) loop_of(width, {}, t_.extent(extent));
+    if (!masks) return;
+    For rest;  // a vector at a time, of which the last may be there in part
+    rest.variable = own("n");
+    rest.end = t_.extent(extent);
+    rest.step = lanes_;
+    rest.partial = true;
+    const Expr left = variable(own("left"), Type::integer);
+    rest.body.push_back({Let{left.name, apply(Fn::min, {loops::sub(rest.end, n), integer(lanes_)}, Type::integer), false}});
+    append_outer(rest.body, rows, row, {{lanes_, left}}, n);
+    block.push_back({std::move(rest)});
     return;
   }
   std::vector<Part> parts;
@@ -345,6 +380,7 @@ void TileWriter::append_columns(Block& block, std::int64_t rows, const Expr& row
       if (left / width > 0) parts.push_back({left / width, width});
       left %= width;
     }
+    if (left > 0) parts.push_back({1, left});
   }
   std::int64_t done = 0;
   for (const Part& part : parts) {

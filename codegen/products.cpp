@@ -284,7 +284,7 @@ struct Way {
 };
 
 // Vectors along the last free index, which one of the operands alone has.
-std::optional<Way> outer_way(Graph& g, const Node& n, const Factors& factors, int lanes) {
+std::optional<Way> outer_way(Graph& g, const Node& n, const Factors& factors, const Isa& isa) {
   const std::uint32_t column = static_cast<std::uint32_t>(n.type.rank()) - 1;
   const bool left = holds_index(g, factors.left, column);
   if (left == holds_index(g, factors.right, column)) return std::nullopt;
@@ -296,8 +296,9 @@ std::optional<Way> outer_way(Graph& g, const Node& n, const Factors& factors, in
   way.a = *a;
   way.b = *b;
   const std::int64_t columns = max_extent(g, n.ranges[column]);
-  way.steps = product_of(g, n.ranges) / static_cast<double>(columns) *
-                  static_cast<double>(vector_steps(columns, lanes)) +
+  const int lanes = isa.lanes(n.type.dtype);
+  const std::int64_t steps = isa.masks ? (columns + lanes - 1) / lanes : vector_steps(columns, lanes);
+  way.steps = product_of(g, n.ranges) / static_cast<double>(columns) * static_cast<double>(steps) +
               copy_steps * reordered(g, way.operands);
   return way;
 }
@@ -427,14 +428,14 @@ std::optional<Product> make_product(Graph& g, NodeId id, const Target& target) {
   if (!factors) return std::nullopt;
   const int lanes = target.isa.lanes(n.type.dtype);
   const bool inner = !target.grid() && lanes > 1;
-  std::optional<Way> best = outer_way(g, n, *factors, lanes);
+  std::optional<Way> best = outer_way(g, n, *factors, target.isa);
   for (auto k = static_cast<std::uint32_t>(n.type.rank()); inner && k < n.ranges.size(); ++k) {
     auto way = inner_way(g, n, *factors, k, target.isa);
     if (way && (!best || way->steps < best->steps)) best = std::move(way);
   }
   if (!best) return std::nullopt;
   if (inner && target.isa.pairs) {
-    const auto outer = outer_way(g, n, *factors, lanes);
+    const auto outer = outer_way(g, n, *factors, target.isa);
     auto way = outer ? paired_way(g, n, *outer, lanes) : std::nullopt;
     if (way && way->steps < best->steps) {
       way->operands.insert(way->operands.begin(), outer->operands.begin(), outer->operands.end());

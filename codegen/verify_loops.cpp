@@ -107,6 +107,8 @@ class KernelWalk {
   void statement(const Store& s) {
     expr(s.index);
     expr(s.value);
+    for (const Expr& e : s.first) expr(e);
+    require(s.first.empty() || (s.value.lanes > 1 && !s.accumulates), "'{}' takes lanes of what has none", s.buffer);
     if (s.accumulates) {
       touch(s.buffer, false);
       require(!bf16(s.buffer), "it adds to '{}', which would be rounded each time", s.buffer);

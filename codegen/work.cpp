@@ -45,11 +45,21 @@ class Walk {
     return w;
   }
 
+  // Those of a vector that hold something.
+  double lanes(const Expr& e) const {
+    if (e.kind == ExprKind::load && e.args.size() > 1 && e.args[1].kind == ExprKind::literal) return e.args[1].value;
+    const auto known = parts_.find(e.name);
+    double most = e.kind == ExprKind::variable && known != parts_.end() ? known->second : e.lanes;
+    for (const Expr& a : e.args)
+      if (a.lanes > 1) most = std::min(most, lanes(a));
+    return most;
+  }
+
   // Integers are positions, which cost little beside what they are positions of.
   double of(const Expr& e, bool vector) const {
     double cost = 0;
     for (const Expr& a : e.args) cost += of(a, vector);
-    const double each = e.lanes > 1 ? e.lanes : vector ? 1 : p_.alone;
+    const double each = e.lanes > 1 ? lanes(e) : vector ? 1 : p_.alone;
     switch (e.kind) {
       case ExprKind::load:
       case ExprKind::pairs:
@@ -80,16 +90,17 @@ class Walk {
   }
   Work statement(const Let& s, bool vector) {
     if (s.value.type == Type::integer) registers_[s.name] = extent(s.value);
+    if (s.value.lanes > 1) parts_[s.name] = lanes(s.value);
     return of_number(of(s.value, vector));
   }
   Work statement(const Lanes& s, bool vector) { return of_number(of(s.value, vector)); }
   Work statement(const Accumulate& s, bool vector) {
-    const double each = s.value.lanes > 1 ? s.value.lanes : vector ? 1 : p_.alone;
+    const double each = s.value.lanes > 1 ? lanes(s.value) : vector ? 1 : p_.alone;
     return of_number(of(s.value, vector) + each * p_.operation);
   }
   Work statement(const Assign& s, bool vector) { return of_number(of(s.value, vector)); }
   Work statement(const Store& s, bool vector) {
-    const double each = s.value.lanes > 1 ? s.value.lanes : vector ? 1 : p_.alone;
+    const double each = s.value.lanes > 1 ? lanes(s.value) : vector ? 1 : p_.alone;
     return of_number(of(s.index, vector) + of(s.value, vector) +
                      each * (s.accumulates ? 2 * p_.access + p_.operation : p_.access));
   }
@@ -115,6 +126,7 @@ class Walk {
   const std::map<std::string, Work>& called_;
   const Prices p_;
   std::map<std::string, Work> registers_;  // integers
+  std::map<std::string, double> parts_;    // vectors: the lanes that hold something
 };
 
 }  // namespace

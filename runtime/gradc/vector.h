@@ -42,16 +42,62 @@ inline __attribute__((always_inline)) V load(const T* from) {
   std::memcpy(&v, from, sizeof(V));
   return v;
 }
-// The first `count` of them, and zeros.
+template <class V, class T>
+inline __attribute__((always_inline)) void store(T* to, const V& v) {
+  std::memcpy(to, &v, sizeof(V));
+}
+
+// The first `count` lanes alone, of 1 to all: of the others nothing is read, and they are 0, or written. By masks where
+// there are some; the compilers' builtins, since their headers take longer to read than most networks to compile.
+#if defined(__AVX__)
+using i32x4 __attribute__((vector_size(16))) = int;
+using i32x8 __attribute__((vector_size(32))) = int;
+using i64x4 __attribute__((vector_size(32))) = long long;
+inline __attribute__((always_inline)) i32x4 first_of_4(std::int64_t count) {
+  return i32x4{0, 1, 2, 3} < static_cast<int>(count);
+}
+inline __attribute__((always_inline)) i32x8 first_of_8(std::int64_t count) {
+  return i32x8{0, 1, 2, 3, 4, 5, 6, 7} < static_cast<int>(count);
+}
+#endif
 template <class V, class T>
 inline __attribute__((always_inline)) V load_first(const T* from, std::int64_t count) {
+#if defined(__AVX512F__)
+  if constexpr (std::is_same_v<V, f32x16>)
+    return __builtin_ia32_loadups512_mask(from, V{}, static_cast<unsigned short>((1u << count) - 1));
+  if constexpr (std::is_same_v<V, f64x8>)
+    return __builtin_ia32_loadupd512_mask(from, V{}, static_cast<unsigned char>((1u << count) - 1));
+#endif
+#if defined(__AVX__)
+  if constexpr (std::is_same_v<V, f32x8>)
+    return __builtin_ia32_maskloadps256(reinterpret_cast<const V*>(from), first_of_8(count));
+  if constexpr (std::is_same_v<V, f32x4>)
+    return __builtin_ia32_maskloadps(reinterpret_cast<const V*>(from), first_of_4(count));
+  if constexpr (std::is_same_v<V, f64x4>)
+    return __builtin_ia32_maskloadpd256(reinterpret_cast<const V*>(from),
+                                        i64x4{0, 1, 2, 3} < static_cast<long long>(count));
+#endif
   V v = {};
   std::memcpy(&v, from, static_cast<std::size_t>(count) * sizeof(T));
   return v;
 }
 template <class V, class T>
-inline __attribute__((always_inline)) void store(T* to, const V& v) {
-  std::memcpy(to, &v, sizeof(V));
+inline __attribute__((always_inline)) void store_first(T* to, std::int64_t count, const V& v) {
+#if defined(__AVX512F__)
+  if constexpr (std::is_same_v<V, f32x16>)
+    return __builtin_ia32_storeups512_mask(to, v, static_cast<unsigned short>((1u << count) - 1));
+  if constexpr (std::is_same_v<V, f64x8>)
+    return __builtin_ia32_storeupd512_mask(to, v, static_cast<unsigned char>((1u << count) - 1));
+#endif
+#if defined(__AVX__)
+  if constexpr (std::is_same_v<V, f32x8>)
+    return __builtin_ia32_maskstoreps256(reinterpret_cast<V*>(to), first_of_8(count), v);
+  if constexpr (std::is_same_v<V, f32x4>)
+    return __builtin_ia32_maskstoreps(reinterpret_cast<V*>(to), first_of_4(count), v);
+  if constexpr (std::is_same_v<V, f64x4>)
+    return __builtin_ia32_maskstorepd256(reinterpret_cast<V*>(to), i64x4{0, 1, 2, 3} < static_cast<long long>(count), v);
+#endif
+  std::memcpy(to, &v, static_cast<std::size_t>(count) * sizeof(T));
 }
 
 // The same of floats stored in 16 bits.
@@ -67,10 +113,24 @@ inline __attribute__((always_inline)) V load(const bf16* from) {
   std::memcpy(&half, from, sizeof half);
   return reinterpret_cast<V>(__builtin_convertvector(half, typename Halves<V>::u32) << 16);
 }
+// There are masks for pairs of them; the last is read by itself, once more if it is in a pair.
+template <class V, int... Lane>
+inline __attribute__((always_inline)) typename Halves<V>::u16 first_halves(const bf16* from, std::int64_t count,
+                                                                           std::integer_sequence<int, Lane...>) {
+  using u16 = typename Halves<V>::u16;
+  using Number = std::uint16_t;
+#if defined(__AVX__)
+  const u16 last = (u16{static_cast<Number>(Lane)...} == static_cast<Number>(count - 1)) & (u16{} + from[count - 1].bits);
+  if constexpr (sizeof(u16) == 32)
+    return last | reinterpret_cast<u16>(__builtin_ia32_maskloadps256(reinterpret_cast<const f32x8*>(from), first_of_8(count / 2)));
+  if constexpr (sizeof(u16) == 16)
+    return last | reinterpret_cast<u16>(__builtin_ia32_maskloadps(reinterpret_cast<const f32x4*>(from), first_of_4(count / 2)));
+#endif
+  return u16{static_cast<Number>(Lane < count ? from[Lane].bits : 0)...};
+}
 template <class V>
 inline __attribute__((always_inline)) V load_first(const bf16* from, std::int64_t count) {
-  typename Halves<V>::u16 half = {};
-  std::memcpy(&half, from, static_cast<std::size_t>(count) * sizeof(bf16));
+  const auto half = first_halves<V>(from, count, std::make_integer_sequence<int, Halves<V>::lanes>());
   return reinterpret_cast<V>(__builtin_convertvector(half, typename Halves<V>::u32) << 16);
 }
 template <class V>
@@ -84,6 +144,11 @@ template <class V>
 inline __attribute__((always_inline)) void store(bf16* to, const V& v) {
   const auto half = __builtin_convertvector(narrow_bits(v), typename Halves<V>::u16);
   std::memcpy(to, &half, sizeof half);
+}
+template <class V>
+inline __attribute__((always_inline)) void store_first(bf16* to, std::int64_t count, const V& v) {
+  const auto half = __builtin_convertvector(narrow_bits(v), typename Halves<V>::u16);
+  std::memcpy(to, &half, static_cast<std::size_t>(count) * sizeof(bf16));
 }
 
 // A vector that several products use. No instruction: it keeps GCC from reading the memory it came from again

@@ -139,14 +139,14 @@ static void product2(std::int64_t rows, const float* __restrict a, const gradc::
   std::int64_t m = 0;
   for (; m + 6 <= rows; m += 6) {
     {
-      gradc::f32x2 c0_0 = {};
-      gradc::f32x2 c1_0 = {};
-      gradc::f32x2 c2_0 = {};
-      gradc::f32x2 c3_0 = {};
-      gradc::f32x2 c4_0 = {};
-      gradc::f32x2 c5_0 = {};
+      gradc::f32x4 c0_0 = {};
+      gradc::f32x4 c1_0 = {};
+      gradc::f32x4 c2_0 = {};
+      gradc::f32x4 c3_0 = {};
+      gradc::f32x4 c4_0 = {};
+      gradc::f32x4 c5_0 = {};
       for (std::int64_t k = 0; k < 2; ++k) {
-        const gradc::f32x2 b0 = gradc::pinned(gradc::load<gradc::f32x2>(b + k * 3));
+        const gradc::f32x4 b0 = gradc::pinned(gradc::load_first<gradc::f32x4>(b + k * 3, 3));
         const float a0 = a[m * 2 + k];
         c0_0 += a0 * b0;
         const float a1 = a[(m + 1) * 2 + k];
@@ -160,89 +160,38 @@ static void product2(std::int64_t rows, const float* __restrict a, const gradc::
         const float a5 = a[(m + 5) * 2 + k];
         c5_0 += a5 * b0;
       }
-      gradc::store(out + m * 3, c0_0);
-      gradc::store(out + (m + 1) * 3, c1_0);
-      gradc::store(out + (m + 2) * 3, c2_0);
-      gradc::store(out + (m + 3) * 3, c3_0);
-      gradc::store(out + (m + 4) * 3, c4_0);
-      gradc::store(out + (m + 5) * 3, c5_0);
-    }
-    {
-      float c0_0 = 0.0f;
-      float c1_0 = 0.0f;
-      float c2_0 = 0.0f;
-      float c3_0 = 0.0f;
-      float c4_0 = 0.0f;
-      float c5_0 = 0.0f;
-      for (std::int64_t k = 0; k < 2; ++k) {
-        const float b0 = gradc::wide(b[k * 3 + 2]);
-        const float a0 = a[m * 2 + k];
-        c0_0 += a0 * b0;
-        const float a1 = a[(m + 1) * 2 + k];
-        c1_0 += a1 * b0;
-        const float a2 = a[(m + 2) * 2 + k];
-        c2_0 += a2 * b0;
-        const float a3 = a[(m + 3) * 2 + k];
-        c3_0 += a3 * b0;
-        const float a4 = a[(m + 4) * 2 + k];
-        c4_0 += a4 * b0;
-        const float a5 = a[(m + 5) * 2 + k];
-        c5_0 += a5 * b0;
-      }
-      out[m * 3 + 2] = c0_0;
-      out[(m + 1) * 3 + 2] = c1_0;
-      out[(m + 2) * 3 + 2] = c2_0;
-      out[(m + 3) * 3 + 2] = c3_0;
-      out[(m + 4) * 3 + 2] = c4_0;
-      out[(m + 5) * 3 + 2] = c5_0;
+      gradc::store_first(out + m * 3, 3, c0_0);
+      gradc::store_first(out + (m + 1) * 3, 3, c1_0);
+      gradc::store_first(out + (m + 2) * 3, 3, c2_0);
+      gradc::store_first(out + (m + 3) * 3, 3, c3_0);
+      gradc::store_first(out + (m + 4) * 3, 3, c4_0);
+      gradc::store_first(out + (m + 5) * 3, 3, c5_0);
     }
   }
   for (; m + 2 <= rows; m += 2) {
     {
-      gradc::f32x2 c0_0 = {};
-      gradc::f32x2 c1_0 = {};
+      gradc::f32x4 c0_0 = {};
+      gradc::f32x4 c1_0 = {};
       for (std::int64_t k = 0; k < 2; ++k) {
-        const gradc::f32x2 b0 = gradc::pinned(gradc::load<gradc::f32x2>(b + k * 3));
+        const gradc::f32x4 b0 = gradc::pinned(gradc::load_first<gradc::f32x4>(b + k * 3, 3));
         const float a0 = a[m * 2 + k];
         c0_0 += a0 * b0;
         const float a1 = a[(m + 1) * 2 + k];
         c1_0 += a1 * b0;
       }
-      gradc::store(out + m * 3, c0_0);
-      gradc::store(out + (m + 1) * 3, c1_0);
-    }
-    {
-      float c0_0 = 0.0f;
-      float c1_0 = 0.0f;
-      for (std::int64_t k = 0; k < 2; ++k) {
-        const float b0 = gradc::wide(b[k * 3 + 2]);
-        const float a0 = a[m * 2 + k];
-        c0_0 += a0 * b0;
-        const float a1 = a[(m + 1) * 2 + k];
-        c1_0 += a1 * b0;
-      }
-      out[m * 3 + 2] = c0_0;
-      out[(m + 1) * 3 + 2] = c1_0;
+      gradc::store_first(out + m * 3, 3, c0_0);
+      gradc::store_first(out + (m + 1) * 3, 3, c1_0);
     }
   }
   for (; m < rows; ++m) {
     {
-      gradc::f32x2 c0_0 = {};
+      gradc::f32x4 c0_0 = {};
       for (std::int64_t k = 0; k < 2; ++k) {
-        const gradc::f32x2 b0 = gradc::pinned(gradc::load<gradc::f32x2>(b + k * 3));
+        const gradc::f32x4 b0 = gradc::pinned(gradc::load_first<gradc::f32x4>(b + k * 3, 3));
         const float a0 = a[m * 2 + k];
         c0_0 += a0 * b0;
       }
-      gradc::store(out + m * 3, c0_0);
-    }
-    {
-      float c0_0 = 0.0f;
-      for (std::int64_t k = 0; k < 2; ++k) {
-        const float b0 = gradc::wide(b[k * 3 + 2]);
-        const float a0 = a[m * 2 + k];
-        c0_0 += a0 * b0;
-      }
-      out[m * 3 + 2] = c0_0;
+      gradc::store_first(out + m * 3, 3, c0_0);
     }
   }
 }
