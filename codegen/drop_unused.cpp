@@ -63,15 +63,17 @@ class Names {
   std::set<std::string> used;
 };
 
-bool drop(Block& block, const std::set<std::string>& used) {
+// A name stands in its own block alone; another of that name may be used in the block beside it.
+bool drop(Block& block) {
+  const std::set<std::string> used = used_names(block);
   const std::size_t dropped = std::erase_if(block, [&](const Stmt& s) {
     const auto* let = std::get_if<Let>(&s.it);
     return let && !let->changes && !used.contains(let->name);
   });
   bool any = dropped > 0;
   for (Stmt& s : block) {
-    if (auto* loop = std::get_if<For>(&s.it)) any = drop(loop->body, used) || any;
-    if (auto* choice = std::get_if<If>(&s.it)) any = drop(choice->body, used) || any;
+    if (auto* loop = std::get_if<For>(&s.it)) any = drop(loop->body) || any;
+    if (auto* choice = std::get_if<If>(&s.it)) any = drop(choice->body) || any;
   }
   return any;
 }
@@ -85,7 +87,7 @@ std::set<std::string> used_names(const Block& block) {
 }
 
 void drop_unused(Block& block) {
-  while (drop(block, used_names(block))) {
+  while (drop(block)) {
   }
 }
 

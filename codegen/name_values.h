@@ -8,7 +8,7 @@
 
 namespace gradc {
 
-// W read with its axes exchanged is W_transposed; drelu where it passes the relu is drelu_masked; the
+// W read with its axes exchanged is W_transposed; dh where a condition lets it pass is dh_masked; the
 // sum behind logits is logits_sum. Only labels change.
 void name_values(Graph&, const std::vector<FunctionPlan>&);
 

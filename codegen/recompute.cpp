@@ -236,7 +236,7 @@ class Recomputing {
     return std::min(before, static_cast<std::size_t>(backward - t_.units.begin()));
   }
 
-  // "relu" becomes "relu_again", then "relu_again2", …
+  // "h" becomes "h_again", then "h_again2", …
   std::string name_again(const std::string& name) const {
     std::set<std::string> taken;
     for (const Buffer& b : m_.buffers) taken.insert(b.name);

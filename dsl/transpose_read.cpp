@@ -495,13 +495,13 @@ NodeId transpose(Graph& g, Read read) {
     ScalarId& position = subscripts.back();
     if (skipped != 0) position = g.apply(Fn::add, {position, g.literal(static_cast<double>(skipped), DType::i32)});
     if (at->fills_phases()) {
-      interleaved[d] = Extent(count * s);
+      interleaved.back() = Extent(count * s);
       continue;
     }
     const ScalarId stride = g.literal(static_cast<double>(s), DType::i32);
     const ScalarId phase = g.apply(Fn::mod, {position, stride});
     position = g.apply(Fn::floor_div, {position, stride});
-    interleaved[d] = Extent(count);
+    interleaved.back() = Extent(count);
     ScalarId computed = g.apply(Fn::eq, {phase, g.literal(0, DType::i32)});
     if (at->u) {
       computed = g.apply(Fn::lt, {phase, g.literal(static_cast<double>(at->window), DType::i32)});

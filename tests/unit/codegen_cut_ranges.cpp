@@ -140,6 +140,15 @@ TEST_CASE("names of conditions are looked through, and what nothing reads any mo
         loop_text("i", "0", "3", "y[i] = x[0];") + " " + loop_text("i", "3", "40", "y[i] = x[i - 3];"));
 }
 
+TEST_CASE("a name that nothing in its block reads is gone, though a block beside it reads another of that name") {
+  const auto reads = [](const Expr& value) {
+    return loop("i", integer(40), {let("t", x(at("i"))), store(at("i"), value)});
+  };
+  const Expr t = variable("t", Type::f32);
+  CHECK(cut({reads(select(compare(Fn::lt, at("i"), integer(0)), t, f32(1))), reads(t)}) ==
+        loop_text("i", "0", "40", "y[i] = 1.0f;") + " " + loop_text("i", "0", "40", "const float t = x[i]; y[i] = t;"));
+}
+
 TEST_CASE("edges of a plane have no conditions within") {
   const auto inside = [](const std::string& v) {
     return apply(Fn::logical_and, {compare(Fn::ge, at(v), integer(1)), compare(Fn::lt, at(v), integer(19))}, Type::boolean);

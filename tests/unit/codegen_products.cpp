@@ -49,12 +49,13 @@ TEST_CASE("products at the edges of every tile, sizes chosen at run time") {
       "net f(x: f32[B, K] = \"x\", y: f32[K, N] = \"y\", w: f32[5, N] = \"w\") -> z: f32[B, N], dw: f32[5, N], "
       "s: f32[B, 37], wide: f32[B, 70] {\n"
       "  p = parameter(\"p\", f32[9, 37])\n"
+      "  q2 = parameter(\"q2\", f32[37, 70])\n"
       "  t[i in 0..B-1, j in 0..N-1] = sum[k in 0..K-1] x[i, k] * y[k, j]\n"
       "  z[i in 0..B-1, j in 0..N-1] = t[i, j] + w[3, j]\n"
       "  dw[a in 0..4, j in 0..N-1] = sum[i in 0..B-1] x[i, 0] * z[i, j] * w[a, j]\n"
       "  q[a in 0..8, i in 0..B-1] = x[i, 0] + cast(a, f32)\n"
       "  s[i in 0..B-1, j in 0..36] = sum[a in 0..8] q[a, i] * p[a, j]\n"
-      "  wide = s |> dense(70)\n}\n";
+      "  wide[i in 0..B-1, j in 0..69] = sum[k in 0..36] s[i, k] * q2[k, j]\n}\n";
   EmittedCase c = of("run-time sizes", text);
   const std::int64_t sizes[][3] = {{1, 1, 1}, {2, 3, 5}, {7, 8, 9}, {8, 32, 20}, {9, 33, 1},
                                    {15, 31, 2}, {16, 63, 3}, {17, 64, 4}, {33, 17, 7}};
