@@ -511,7 +511,7 @@ NodeId transpose(Graph& g, Read read) {
     inside = inside.valid() ? g.apply(Fn::logical_and, {inside, computed}) : computed;
   }
   const NodeId phases = Transposer(g, read).run();
-  if (read.axes == whole) return phases;
+  if (read.axes == whole && !inside.valid()) return phases;
   NodeId rows = phases;
   if (interleaved != read.axes) {
     Node rows_of_all;
