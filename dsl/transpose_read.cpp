@@ -7,6 +7,8 @@
 // Variables are numbered: first the axes a of A, then the indices (I, R) of y, then remainders made
 // by floor divisions. Each equation is φ_d - a_d = 0. Solving one for an index removes that index;
 // what the solution may violate (range, divisibility) becomes a guard.
+//
+// Long because the phases of a stride and what solves the equations are two halves of one transposition.
 #include "dsl/transpose_read.h"
 
 #include <algorithm>
