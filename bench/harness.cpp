@@ -85,17 +85,11 @@ Run prepare(const gradc::Model& model, const std::string& function, std::vector<
   for (std::int32_t k = 0; k < run.function.input_count; ++k) {
     const gradc::Tensor& t = run.function.inputs[k];
     const auto stream = static_cast<std::uint32_t>(k);
-    Memory memory(bytes_of(t, run.dims), 0);
-    for (std::size_t i = 0; i < count_of(t, run.dims); ++i) {
-      if (t.dtype == gradc::DType::f32) {
-        put(memory, i, gradc::random_normal(seed, 0, stream, i));
-      } else if (t.dtype == gradc::DType::i32) {
-        const float u = gradc::random_uniform(seed, 0, stream, i);
-        put(memory, i, static_cast<std::int32_t>(u * static_cast<float>(t.limit > 0 ? t.limit : 2)));
-      } else {
-        fail(std::string("input ") + t.name + " is neither f32 nor i32");
-      }
-    }
+    if (t.dtype != gradc::DType::f32 && t.dtype != gradc::DType::i32)
+      fail(std::string("input ") + t.name + " is neither f32 nor i32");
+    Memory memory = input(t, run.dims, stream);
+    for (std::size_t i = 0; t.dtype == gradc::DType::f32 && i < count_of(t, run.dims); ++i)
+      put(memory, i, gradc::random_normal(seed, 0, stream, i));
     write(folder + "/input." + t.name + ".bin", memory.data(), memory.size);
     inputs += (k == 0 ? "" : ", ") + json_entry(t, shape_of(t, run.dims));
     run.inputs.push_back(std::move(memory));

@@ -137,11 +137,11 @@ class Cutter {
   // A name and what it is at least and at most, in terms of those before it.
   struct Known {
     std::string name;
-    Linear least, most;
+    LinearForm least, most;
   };
 
   // The least (sign -1) or largest value of the form; none if some name may be anything.
-  std::optional<std::int64_t> extreme(Linear f, int sign) const {
+  std::optional<std::int64_t> extreme(LinearForm f, int sign) const {
     for (auto it = known_.rbegin(); it != known_.rend() && is_small(f); ++it) {
       const std::int64_t factor = f.factor(it->name);
       if (factor == 0) continue;
@@ -155,16 +155,16 @@ class Cutter {
     }
     return f.constant;
   }
-  bool never_negative(const Linear& f) const {
+  bool never_negative(const LinearForm& f) const {
     const auto least = extreme(f, -1);
     return least && *least >= 0;
   }
-  bool always_negative(const Linear& f) const {
+  bool always_negative(const LinearForm& f) const {
     const auto most = extreme(f, 1);
     return most && *most < 0;
   }
 
-  std::optional<bool> decided(const Comparison& c) const {
+  std::optional<bool> decided(const LinearCondition& c) const {
     if (c.equation) {
       if (always_negative(c.form) || always_negative(plus({}, c.form, -1))) return c.negated;
       if (never_negative(c.form) && never_negative(plus({}, c.form, -1))) return !c.negated;
@@ -188,7 +188,7 @@ class Cutter {
       return true;
     }
     if (e.kind != ExprKind::apply) return settled;
-        if (const auto c = comparison(e)) {
+    if (const auto c = comparison(e)) {
       const auto value = decided(*c);
       if (!value) return settled;
       if (e.type == Type::boolean) {
@@ -295,7 +295,7 @@ class Cutter {
       out.push_back({std::move(loop)});
       return;
     }
-    std::vector<Linear> ends = starts(loop, *begin, *end);
+    std::vector<LinearForm> ends = starts(loop, *begin, *end);
     ends.push_back(*end);
     const std::size_t size = size_of(loop.body) * (ends.size() - 1);
     if (size > room_) {
@@ -304,8 +304,8 @@ class Cutter {
       room_ -= size;
     }
     std::vector<For> ranges;
-    Linear from = *begin;
-    for (const Linear& to : ends) {
+    LinearForm from = *begin;
+    for (const LinearForm& to : ends) {
       For range = loop;
       if (ends.size() > 1) {
         range.begin = {to_expr(from)};
@@ -324,7 +324,7 @@ class Cutter {
     }
     for (For& range : ranges) {
       if (!has_effect(range.body)) continue;
-      const Linear first = *linear(range.begin[0]), last = *linear(range.end);
+      const LinearForm first = *linear(range.begin[0]), last = *linear(range.end);
       if (ends.size() > 1 && first.factors.empty() && last == plus(first, 1)) {  // one position: no loop
         literals_[loop.variable] = integer(first.constant);
         block(range.body);
@@ -348,13 +348,13 @@ class Cutter {
   }
 
   // The first positions of the ranges but the first, ascending.
-  std::vector<Linear> starts(For& loop, const Linear& begin, const Linear& end) {
+  std::vector<LinearForm> starts(For& loop, const LinearForm& begin, const LinearForm& end) {
     if (loop.step != 1 || loop.partial || loop.kind == LoopKind::unrolled || loop.kind == LoopKind::once) return {};
-    std::vector<Linear> found;
+    std::vector<LinearForm> found;
     for_each_expr(loop.body, [&](const Expr& e) {
       const auto c = comparison(e);
       if (!c) return;
-      for (const Linear& at : changes(*c, loop.variable)) add_start(found, at, begin, end);
+      for (const LinearForm& at : changes(*c, loop.variable)) add_start(found, at, begin, end);
     });
     if (found.size() + 1 > most_ranges) return {};
     const auto extent = extreme(plus(end, begin, -1), 1);
@@ -363,16 +363,16 @@ class Cutter {
     return found;
   }
 
-  bool at_most(const Linear& a, const Linear& b) const { return never_negative(plus(b, a, -1)); }
+  bool at_most(const LinearForm& a, const LinearForm& b) const { return never_negative(plus(b, a, -1)); }
 
   // If it lies between the ends, and where it lies among the others is known.
-  void add_start(std::vector<Linear>& found, const Linear& at, const Linear& begin, const Linear& end) const {
+  void add_start(std::vector<LinearForm>& found, const LinearForm& at, const LinearForm& begin, const LinearForm& end) const {
     if (!at_most(begin, at) || !at_most(at, end) || at_most(at, begin) || at_most(end, at)) return;
     auto place = found.begin();
     while (place != found.end() && at_most(*place, at)) {
       if (*place++ == at) return;
     }
-    if (std::all_of(place, found.end(), [&](const Linear& later) { return at_most(at, later); })) found.insert(place, at);
+    if (std::all_of(place, found.end(), [&](const LinearForm& later) { return at_most(at, later); })) found.insert(place, at);
   }
 
   const Sizes& sizes_;

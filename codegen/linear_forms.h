@@ -15,7 +15,7 @@ namespace gradc {
 constexpr std::int64_t largest_position = std::int64_t{1} << 30;
 
 // constant + Σ factor · name
-struct Linear {
+struct LinearForm {
   std::int64_t constant = 0;
   std::map<std::string, std::int64_t> factors = {};
 
@@ -23,28 +23,28 @@ struct Linear {
     const auto it = factors.find(name);
     return it == factors.end() ? 0 : it->second;
   }
-  friend bool operator==(const Linear&, const Linear&) = default;
+  friend bool operator==(const LinearForm&, const LinearForm&) = default;
 };
 
-bool is_small(const Linear&);  // its numbers are positions
+bool is_small(const LinearForm&);  // its numbers are positions
 
-Linear plus(Linear a, const Linear& b, std::int64_t times = 1);
-Linear plus(Linear a, std::int64_t constant);
+LinearForm plus(LinearForm a, const LinearForm& b, std::int64_t times = 1);
+LinearForm plus(LinearForm a, std::int64_t constant);
 
 // None if it is none, or its numbers are not small.
-std::optional<Linear> linear(const loops::Expr&);
-loops::Expr to_expr(const Linear&);
+std::optional<LinearForm> linear(const loops::Expr&);
+loops::Expr to_expr(const LinearForm&);
 
 // A comparison of integers: form < 0, or form = 0, or the contrary. The least and the largest of two are chosen by one.
-struct Comparison {
-  Linear form;
+struct LinearCondition {
+  LinearForm form;
   bool equation = false;
   bool negated = false;
 };
-std::optional<Comparison> comparison(const loops::Expr&);
+std::optional<LinearCondition> comparison(const loops::Expr&);
 
 // Where the comparison may change along the variable: each position is the first that comes out otherwise. None where
 // they are no linear forms.
-std::vector<Linear> changes(const Comparison&, const std::string& variable);
+std::vector<LinearForm> changes(const LinearCondition&, const std::string& variable);
 
 }  // namespace gradc

@@ -5,6 +5,9 @@
 
 namespace gradc {
 
+// The largest integer that is not above a / b, for b other than 0.
+constexpr std::int64_t floor_divided(std::int64_t a, std::int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0) ? 1 : 0); }
+
 // x + factor · y.
 Affine plus(const Affine& x, const Affine& y, std::int64_t factor = 1);
 Affine affine_of(const Extent&);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "dsl/bounds.h"
 #include "dsl/elaboration.h"
 
 namespace gradc {
@@ -116,16 +117,15 @@ bool as_linear(const Graph& g, ScalarId id, Linear& out) {
 Linear floor_divided(const Graph& g, const Linear& l, std::int64_t by, bool upwards) {
   const bool exact = std::all_of(l.dims.begin(), l.dims.end(),
                                  [&](const auto& term) { return term.second % by == 0; });
-  auto floored = [&](std::int64_t c) { return c / by - (c % by != 0 && c < 0 ? 1 : 0); };
   if (exact) {
     Linear out = l;
-    out.constant = floored(l.constant);
+    out.constant = gradc::floor_divided(l.constant, by);
     for (auto& [dim, c] : out.dims) c /= by;
     return out;
   }
   bool overflow = l.overflow;
-  Linear out = upwards ? constant(floored(-smallest(g, plus({}, l, -1), overflow)))
-                       : constant(floored(smallest(g, l, overflow)));
+  Linear out = upwards ? constant(gradc::floor_divided(-smallest(g, plus({}, l, -1), overflow), by))
+                       : constant(gradc::floor_divided(smallest(g, l, overflow), by));
   out.overflow = overflow;
   return out;
 }

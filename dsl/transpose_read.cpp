@@ -400,8 +400,6 @@ std::optional<Strided> strided(const Graph& g, const Read& read, std::uint32_t a
   return result;
 }
 
-std::int64_t floor_of(std::int64_t a, std::int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
-
 // The one read of the cotangent that names the window's index, if it is a factor of it and leaves its tensor where that
 // leaves the window: zero outside of the tensor is zero outside of the window.
 ScalarId window_factor(const Graph& g, ScalarId root, std::uint32_t u, const Extent& window) {
@@ -490,7 +488,7 @@ NodeId transpose(Graph& g, Read read) {
     interleaved.push_back(whole[d]);
     if (!at) continue;
     const std::int64_t s = at->stride, p = -at->offset, length = whole[d].offset;
-    const std::int64_t first = floor_of(p, s), count = floor_of(length - 1 + p, s) - first + 1;
+    const std::int64_t first = floor_divided(p, s), count = floor_divided(length - 1 + p, s) - first + 1;
     take_phases(g, read, *at, first, count);
     if (at->u) ++axis;
     const std::int64_t skipped = p - first * s;

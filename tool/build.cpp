@@ -75,10 +75,7 @@ std::optional<std::string> compile_variant(Session& session, const VariantSource
                  {"-I", runtime.include, "-I", directory, "-c", directory + "/" + variant.file, "-o", object});
   const HostResult result = run_program(command);
   if (result.status == 0) return object;
-  std::fwrite(result.output.data(), 1, result.output.size(), stderr);
-  code = fail(session, exit_host,
-              fmt::format("the host compiler '{}' failed with status {} for --isa={}; $CXX chooses another", command[0],
-                          result.status, variant.isa.name));
+  code = fail_host(session, result, command[0], fmt::format(" for --isa={}", variant.isa.name));
   return std::nullopt;
 }
 
@@ -147,10 +144,7 @@ int compile_binary(Session& session, const BuildArguments& options, const Compil
   const HostResult result = run_program(command);
   if (result.status != 0) {
     fs::remove(unfinished, ignored);
-    std::fwrite(result.output.data(), 1, result.output.size(), stderr);
-    return fail(session, exit_host,
-                fmt::format("the host compiler '{}' failed with status {}; $CXX chooses another",
-                            command[0], result.status));
+    return fail_host(session, result, command[0]);
   }
   fs::rename(unfinished, output, ignored);
   if (ignored) {

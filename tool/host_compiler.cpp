@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -115,6 +116,12 @@ HostResult run_program(const std::vector<std::string>& arguments) {
   }
   result.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   return result;
+}
+
+int fail_host(const Session& session, const HostResult& result, const std::string& compiler, const std::string& what) {
+  std::fwrite(result.output.data(), 1, result.output.size(), stderr);
+  return fail(session, exit_host, fmt::format("the host compiler '{}' failed with status {}{}; $CXX chooses another", compiler,
+                                              result.status, what));
 }
 
 TemporaryDirectory::TemporaryDirectory() {

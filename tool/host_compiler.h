@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "codegen/isa.h"
+#include "tool/verbs.h"
 
 namespace gradc {
 
@@ -31,6 +32,9 @@ std::vector<std::string> host_compiler();
 std::vector<std::string> host_flags(const Isa* = nullptr);
 
 HostResult run_program(const std::vector<std::string>& arguments);
+
+// Prints what the host compiler said and that it failed, with `what` it was compiling for; returns the exit code for that.
+int fail_host(const Session&, const HostResult&, const std::string& compiler, const std::string& what = "");
 
 // A new directory of our own in $TMPDIR, removed with what it holds when the value dies.
 class TemporaryDirectory {

@@ -163,8 +163,7 @@ class Tuner {
                                (folder / "measure.cpp").string(), "-pthread", "-o", program.path});
     const HostResult result = run_program(words);
     if (result.status == 0) return true;
-    std::fwrite(result.output.data(), 1, result.output.size(), stderr);
-    said(exit_host, fmt::format("the host compiler '{}' failed with status {}; $CXX chooses another", words[0], result.status));
+    code_ = fail_host(session_, result, words[0]);
     return false;
   }
 
