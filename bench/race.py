@@ -44,8 +44,8 @@ def least(row, machine, flops, folder):
     moments = model["state_size"] if row.optimizer and row.optimizer[0] == "adam" else 0
     moved = inputs + (2 if row.optimizer else 1) * (model["parameters_size"] + moments)
     held = model["parameters_size"] + model["state_size"] + model["workspace_size"] + inputs
-    level = next(name for name, size in [("read_l1", 32 << 10), ("read_l2", 1 << 20), ("read_l3", 32 << 20),
-                                         ("read_dram", 1 << 62)] if held <= size)
+    levels = zip(["read_l1", "read_l2", "read_l3"], machine["caches"])
+    level = next((name for name, size in levels if held <= size), "read_dram")
     return moved, max(flops / machine["fma_f32"], moved / machine[level])
 
 
