@@ -33,7 +33,7 @@ def work(gradc, row, function=None):
 
 def least(row, machine, flops, folder):
     """Bytes that move at least (parameters and moments in and out, inputs in), and the least time: all FLOPs at the
-    peak, or these bytes once through the memory that all of the step fits in."""
+    peak, or these bytes once, as many as a level of memory holds at that level's rate."""
     model = json.loads((folder / "model.json").read_text())
     inputs = 0
     for entry in model["inputs"]:
@@ -43,10 +43,11 @@ def least(row, machine, flops, folder):
         inputs += size
     moments = model["state_size"] if row.optimizer and row.optimizer[0] == "adam" else 0
     moved = inputs + (2 if row.optimizer else 1) * (model["parameters_size"] + moments)
-    held = model["parameters_size"] + model["state_size"] + model["workspace_size"] + inputs
-    levels = zip(["read_l1", "read_l2", "read_l3"], machine["caches"])
-    level = next((name for name, size in levels if held <= size), "read_dram")
-    return moved, max(flops / machine["fma_f32"], moved / machine[level])
+    seconds, left = 0.0, moved
+    for name, size in zip(("read_l1", "read_l2", "read_l3", "read_dram"), (*machine["caches"], left)):
+        seconds += min(left, size) / machine[name]
+        left -= min(left, size)
+    return moved, max(flops / machine["fma_f32"], seconds)
 
 
 def environment(threads):
