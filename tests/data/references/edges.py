@@ -12,16 +12,18 @@ import numpy as np
 import optax
 import torch
 import torch.nn.functional as F
-from activations import pointwise
+from activations import dense, pointwise, rounded, torch_dense, torch_rounded
 from cases import case
+from convolutions import convs, depthwise, transposed
 from losses import (cosine, gaussian_nll, info_nce, integer_ce, sigmoid_ce, ssim, torch_ce, torch_cosine, torch_gaussian_nll,
                     torch_variation, variation)
+from metrics import confusion, torch_confusion
 from metrics import top_k as top_k_accuracy
 from networks import (attend, group_norms, instance_norm, layer_norm, multi_head, rms_norm, torch_attend, torch_layer_norm,
                       torch_multi_head, torch_rms_norm)
-from pooling import windows
-from recurrent import ctcs
-from shapes import top_k
+from pooling import adaptive, bilinear, nearest, windows
+from recurrent import ctcs, gru_cells, log_sum, lstm_cells, rnn_cells, step_at, torch_log_sum
+from shapes import padded, scatter, top_k
 from training import batch_norm, torch_batch_norm
 
 T = "edges"
@@ -32,6 +34,21 @@ points = np.array([-inf, -80, -1, -0.0, 0, 1, 80, inf, nan])
 def edge(name, reference, peer, out="y", ours=None, differ=(), params=None, state=None, **inputs):
     case(T, f"try_edge_{name}", reference, peer, out, unit=True, second=False, ours=ours, differ=differ, params=params,
          state=state, **{k: np.asarray(v) for k, v in inputs.items()})
+
+
+# Without sums that would be ∞ - ∞.
+reverse_gradient = jax.custom_vjp(lambda x: x)
+reverse_gradient.defvjp(lambda x: (x, None), lambda _, dy: (-dy,))
+
+
+class ReverseGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(_, x):
+        return x.clone()
+
+    @staticmethod
+    def backward(_, dy):
+        return -dy
 
 
 # ---- of elements ----
@@ -51,6 +68,9 @@ for name, (function, peer) in {
 slopes = {"prelu1.slope": np.array([0.25, 0.5, 2])}
 edge("prelu", lambda x, s: jnp.where(x > 0, x, s * x), F.prelu, x=[[0.0, -0.0, 0.0], [inf, -inf, nan]], params=slopes,
      ours={"dx": [[0.25, 0.5, 2], [1, 0.5, 2]], "dtry_edge_prelu.prelu1.slope": [0, -inf, nan]}, differ=(JAX,))
+
+edge("straight_through", rounded, torch_rounded, x=points)
+edge("gradient_reversal", reverse_gradient, lambda x: ReverseGradient.apply(x), x=points)
 
 # ---- rows, ties, orders ----
 
@@ -83,6 +103,77 @@ edge("argsort", lambda x: jnp.argsort(x), lambda x: x.argsort(stable=True), x=un
 edge("top_k", lambda x: jax.lax.top_k(x, 2)[0], lambda x: top_k(2)[1](x)[0],
      x=[[1.0, 0, 1, 1], [inf, -inf, 0, inf], [-inf, -inf, -inf, -inf], [1, nan, -1, nan]], differ=(PyTorch,))
 edge("cumulative_sum", lambda x: jnp.cumsum(x, -1), lambda x: x.cumsum(-1), x=[[1.0, inf, 1], [inf, -inf, 1], [0, nan, 1]])
+
+# ---- sums of products, and what has weights ----
+
+
+def layer(name, K, biases):
+    return {f"{name}1.K": np.asarray(K, float), f"{name}1.b": np.zeros(biases)}
+
+
+edge("dense", dense, torch_dense, x=[[inf, 1], [nan, 1], [0, 0]], params={"dense1.W": np.array([[0.0, 1], [1, 1]]),
+     "dense1.b": np.zeros(2)})
+edge("batched_product", jnp.matmul, torch.matmul, a=[[inf, 1], [1, 0]], b=[[0.0, 1], [1, inf]])
+edge("conv1d", *convs(1, pad=1), x=[[[inf, 1, 1, 1, nan, 1]]], params=layer("conv1d", [[[1, 0, 1]]], 1))
+edge("conv1d_of_an_infinite_kernel", *convs(1, pad=1), x=[[[1.0, 1, 1]]], params=layer("conv1d", [[[inf, 1, 1]]], 1),
+     ours={"y": [[[nan, inf, inf]]], "dx": [[[inf, inf, nan]]]}, differ=(JAX, PyTorch))
+edge("conv2d", *convs(2, pad=1), x=[[[[inf, 1, 1], [1, 1, 1]]]], params=layer("conv2d", [[[[0, 1, 1], [1, 0, 1], [1, 1, 1]]]], 1))
+edge("conv3d", *convs(3, pad=1), x=[[[[[inf, 1], [1, 1]]]]], params=layer("conv3d", np.arange(27).reshape(1, 1, 3, 3, 3) % 2, 1))
+edge("grouped_conv1d", *convs(1, pad=1, groups=2), x=[[[inf, 1, 1], [1, 1, 1]]],
+     params=layer("grouped_conv1d", [[[1, 0, 1]], [[1, 1, 1]]], 2), ours={"y": [[[nan, inf, 1], [2, 3, 2]]]}, differ=(JAX,))
+edge("depthwise_conv1d", *depthwise(2, 1, pad=1), x=[[[nan, 1, 1], [1, 1, inf]]],
+     params=layer("depthwise_conv1d", [[1, 0, 1], [1, 1, 1]], 2), ours={"y": [[[nan, nan, 1], [2, inf, inf]]]}, differ=(JAX,))
+edge("transposed_conv1d", *transposed(3, 2, 0, n=1), x=[[[inf, 1, nan]]], params=layer("transposed_conv1d", [[[1, 0, 1]]], 1),
+     ours={"y": [[[inf, nan, inf, nan, nan, nan, nan]]]}, differ=(JAX, PyTorch))
+edge("global_average_pool", lambda x: jnp.mean(x, -1), lambda x: x.mean(-1), x=[[[inf, 1]], [[inf, -inf]], [[nan, 1]]])
+edge("adaptive_average_pool2d", *adaptive("average", 1, 3), x=[[[[inf, 1, 1, 1, nan]]]])
+edge("adaptive_max_pool2d", *adaptive("max", 1, 3), x=[[[[1.0, 1, 0, nan, 2], [1, 0, 0, 1, 2]]]],
+     ours={"dx": [[[[1, 0, 0, 2, 0], [0, 0, 0, 0, 0]]]]}, differ=(JAX,))
+edge("upsample_nearest2d", *nearest(2), x=[[[[inf, 1, nan]]]])
+edge("upsample_bilinear2d", *bilinear(2, 8), x=[[[[inf, 1, 1, 1]]]], differ=(PyTorch,))
+edge("resize_bilinear", *bilinear(1, 3), x=[[[[inf, 1, 1, 1, 1]]]], differ=(PyTorch,))
+edge("glu", lambda x: jax.nn.glu(x), lambda x: F.glu(x), x=[[inf, 0], [1, -inf], [inf, -inf], [1, inf], [nan, -80]])
+
+
+def turned(cos, sin, stack):
+    return lambda x: stack([x[:, 0] * cos(1.0 * np.arange(2)) - x[:, 1] * sin(1.0 * np.arange(2)),
+                            x[:, 1] * cos(1.0 * np.arange(2)) + x[:, 0] * sin(1.0 * np.arange(2))], -1)
+
+
+edge("rotary", turned(np.cos, np.sin, jnp.stack), turned(lambda a: torch.cos(torch.tensor(a)), lambda a: torch.sin(torch.tensor(a)),
+                                                        torch.stack), x=[[inf, 1], [nan, 1]])
+
+# ---- what is moved, or looked up ----
+
+edge("pad2d", *padded(1, 0.5), x=[[nan, 1]])
+edge("concat", lambda x, z: jnp.concatenate([x, z], -1), lambda x, z: torch.cat([x, z], -1), x=[[nan, inf], [1, 2]], z=[[1.0], [nan]])
+edge("concat_channels", lambda x, z: jnp.concatenate([x, z], 1), lambda x, z: torch.cat([x, z], 1), x=[[[nan, inf]]], z=[[[1.0, 2]]])
+edge("stack", lambda x, z: jnp.stack([x, z], -1), lambda x, z: torch.stack([x, z], -1), x=[nan, inf, 1], z=[1.0, 2, nan])
+edge("take", lambda x, i: x[i], lambda x, i: F.embedding(i, x), x=[[nan, 1], [2, inf], [3, 4]], ids=[2, 0, 2, 2])
+edge("embedding", lambda i, E: E[i], lambda i, E: F.embedding(i, E), ids=[2, 0, 2],
+     params={"embedding1.E": np.array([[nan, 1], [2, inf], [3, 4]])})
+edge("scatter_add", *scatter(4), x=[[1.0], [inf], [nan], [2]], ids=[0, 1, 3, 0])
+edge("one_hot", lambda l, x: jax.nn.one_hot(l, 3, dtype=x.dtype) * x, "it refuses classes that there are not", label=[-1, 3, 1, 0],
+     x=np.ones((4, 3)))
+reach = lambda where: lambda n, x: where(np.arange(3) < np.asarray(n)[:, None], x)  # noqa: E731
+edge("padding_mask", reach(lambda k, x: jnp.where(k, x, 0)), reach(lambda k, x: torch.where(torch.tensor(k), x, 0.0)),
+     length=[-1, 0, 2, 5], x=[[nan, 1, 1], [1, 1, 1], [1, 1, nan], [inf, 1, 1]])
+edge("step_at", step_at, lambda x, n: step_at(x, n.numpy()), x=[[[1.0], [2], [3]], [[1], [2], [3]], [[nan], [2], [3]], [[nan], [2], [3]]],
+     length=[-1, 9, 2, 1])
+
+# ---- along time ----
+
+by_zero = "ours multiplies what stands for the input by ones and zeros"
+edge("rnn_cells", rnn_cells, by_zero, "h", a=[[[inf], [0]], [[-inf], [1]], [[nan], [0]]], U=[[0.0]])
+gates = lambda i, f, g, o: [i, f, g, o]  # noqa: E731
+edge("lstm_cells", lambda a, U: lstm_cells(a, U)[0], by_zero, "h",
+     a=[[gates(inf, inf, inf, inf), gates(-inf, inf, 1, inf)], [gates(-inf, -inf, 1, 0), gates(80, 80, 80, -80)],
+        [gates(0, 0, nan, 0), gates(0, -inf, 0, 0)]], U=[[0.0, 0, 0, 0]])
+edge("gru_cells", gru_cells, by_zero, "h", a=[[[inf, -inf, inf], [0, inf, 1]], [[-inf, 80, 1], [0, -80, -inf]],
+     [[nan, 0, 0], [0, -inf, 0]]], U=[[0.0, 0, 0]], v=[0.0, 0, 0])
+edge("log_sum_exp3", log_sum, torch_log_sum, a=[0.0, 1000, -inf, inf, nan, -inf], b=[0.0, -1000, 0, 0, 0, -inf],
+     c=[0.0, 0, 0, 0, 0, -inf], ours={"y": [math.log(3), 1000, math.log(2), nan, nan, nan], "da": [1 / 3, 1, 0, nan, nan, nan],
+     "db": [1 / 3, 0, 0.5, nan, nan, nan], "dc": [1 / 3, 0, 0.5, nan, nan, nan]}, differ=(JAX, PyTorch))
 
 # ---- losses ----
 
@@ -171,6 +262,9 @@ def ctc_with_floor(logits, labels, frames, letters):
 edge("ctc_that_does_not_fit", ctc_with_floor, ctcs(False)[1], "loss", logits=np.zeros((1, 2, 3)), labels=[[1, 1]], frames=[2],
      letters=[2], differ=(PyTorch,))
 
+edge("ctc_of_one_frame", *ctcs(False), "loss", logits=[[[1000.0, 0]], [[0, 1000]], [[0, 0]]], labels=[[1], [1], [1]], frames=[1, 1, 1],
+     letters=[1, 1, 0])
+
 # ---- metrics ----
 
 edge("accuracy_of_ties", lambda z, l: jnp.mean((jnp.argmax(z, -1) == l).astype(z.dtype)),
@@ -185,6 +279,8 @@ edge("r_squared_of_constants", r2, r2, "r", y=[1.0, 2], t=[1.0, 1])
 edge("r_squared_of_one", r2, r2, "r", y=[1.0], t=[1.0])
 edge("perplexity", lambda z, l: jnp.exp(jnp.mean(integer_ce(z, l))), lambda z, l: torch.exp(torch_ce(z, l)), "p",
      z=[[0.0, -80], [0, 0]], label=[1, 0])
+
+edge("confusion_of_ties", confusion, torch_confusion, "m", z=[[1.0, 1], [1, 1], [nan, 1], [0, inf]], label=[0, 1, 0, 1])
 
 # ---- norms ----
 
