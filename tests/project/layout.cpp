@@ -42,7 +42,7 @@ std::set<std::string> operator_names() {
   for (const fs::path& path : prelude) {
     if (path.filename() == "shapes.nn") continue;  // to sort or to split is everyone's
     for (const std::string& line : lines_of(read_text(source_root() / path)))
-      for (const std::string keyword : {"op ", "layer ", "optimizer "})
+      for (const std::string keyword : {"op ", "custom op ", "layer ", "optimizer "})
         if (line.rfind(keyword, 0) == 0)
           names.insert(line.substr(keyword.size(), line.find('(') - keyword.size()));
   }

@@ -174,6 +174,107 @@ program {
   CHECK_THAT(refused.err, contains("step 'train' has not run yet"));
 }
 
+TEST_CASE("steps of a program take turns, in any order and as often as it says") {
+  // Update k of a step adds k to its number: a step that was interrupted goes on counting where it was.
+  const Workplace place;
+  write_text(place.path() / "turns.nn", R"(dim B <= 4
+net first() -> y: f32[] { param n: f32[] ~ zeros
+  y = n }
+net second() -> y: f32[] { param n: f32[] ~ zeros
+  y = n }
+net numbers(x: f32[B]) -> y: f32[B, 2] { y[b, k in 0..1] = select(k == 0, first(), second()) + 0 * x[b] }
+step one(x: f32[B]) { loss = -first() * (mean[b] x[b])
+  minimize loss using sgd(lr = t)
+  report loss }
+step two(x: f32[B]) { loss = -second() * (mean[b] x[b])
+  minimize loss using sgd(lr = t)
+  report loss }
+program {
+  data d = values(x = [1, 1, 1, 1, 1, 1])
+  data e = values(x = [0])
+  fit  one on d for 2 epochs batch 2
+  show numbers on e
+  fit  two on d for 1 epochs batch 3
+  fit  one on d for 1 epochs batch 2
+  fit  two on d for 3 epochs batch 4
+  fit  one on d for 1 epochs batch 4
+  show numbers on e
+}
+)");
+  const Finished built = place.gradc({"build", "--binary", "turns.nn"});
+  INFO(built.err);
+  REQUIRE(built.exit_code == 0);
+  const Finished ran = run_program({(place.path() / "turns").string()}, {place.path(), {}});
+  INFO(ran.out << ran.err);
+  REQUIRE(ran.exit_code == 0);
+  std::vector<std::vector<int>> shown;
+  std::istringstream lines(ran.out);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.rfind("    ", 0) != 0) continue;
+    std::istringstream numbers(line);
+    shown.emplace_back();
+    for (int n = 0; numbers >> n;) shown.back().push_back(n);
+  }
+  // 2 · 3 updates are 1 + … + 6; then 9 and two times 1 make 11, and 2 + 3 · 2 make 8.
+  CHECK(shown == std::vector<std::vector<int>>{{21, 0}, {66, 36}});
+}
+
+TEST_CASE("a program goes on from parts of what another one learnt, and scores by rank") {
+  const Workplace place;
+  write_text(place.path() / "first.nn", R"(dim B <= 8
+net encode(x: f32[B, 1]) -> h: f32[B, 2] {
+  param W: f32[1, 2] ~ [[1, 2]]
+  h[b, o] = sum[i] x[b, i] * W[i, o]
+}
+net decode(h: f32[B, 2]) -> y: f32[B] {
+  param w: f32[2] ~ [3, 4]
+  y[b] = sum[i] h[b, i] * w[i]
+}
+program { save "first.safetensors" }
+)");
+  write_text(place.path() / "second.nn", R"(dim B <= 8
+net features(x: f32[B, 1]) -> h: f32[B, 2] {
+  param W: f32[1, 2] ~ zeros
+  h[b, o] = sum[i] x[b, i] * W[i, o]
+}
+net tell(x: f32[B, 1]) -> z: f32[B] {
+  h = features(x)
+  param w: f32[2] ~ ones
+  z[b] = sum[i] h[b, i] * w[i]
+}
+step tune(x: f32[B, 1], t: f32[B]) {
+  loss = mse(tell(x), t)
+  minimize loss over tell except features using sgd(lr = 0.1)
+  report loss
+}
+program {
+  data d = values(x = [[1], [2], [2], [3]], t = [0, 0, 1, 1])
+  load  "first.safetensors" with encode -> features
+  show  tell on d
+  score roc_auc of tell against t on d
+  fit   tune on d for 1 epochs batch 4
+  show  features on d for 1 examples
+}
+)");
+  std::string said;
+  for (const std::string name : {"first", "second"}) {
+    const Finished built = place.gradc({"build", "--binary", name + ".nn"});
+    INFO(built.err);
+    REQUIRE(built.exit_code == 0);
+    const Finished ran = run_program({(place.path() / name).string()}, {place.path(), {}});
+    INFO(ran.out << ran.err);
+    REQUIRE(ran.exit_code == 0);
+    said = ran.out;
+  }
+  INFO(said);
+  CHECK_THAT(said, contains("loaded first.safetensors with encode -> features: features.W; not used of the file: decode.w; "
+                            "as they were: tell.w\n"));
+  CHECK_THAT(said, contains("  z [4]\n    3 6 6 9\n"));  // (1 + 2) x
+  // Of the four pairs of a 1 and a 0, 6 and 6 are equal.
+  CHECK_THAT(said, contains("score roc_auc 0.875 "));
+  CHECK_THAT(said, contains("  h [1, 2]\n    1 2\n"));  // what a minimize leaves out stays
+}
+
 TEST_CASE("a program draws other numbers for every batch that it tests, and the same every time") {
   // Of batches of one, whose draws would all be the same number if they were those of the first.
   const Workplace place;

@@ -157,6 +157,15 @@ TEST_CASE("a minimize is over nets, layers and single parameters, with exception
   Elaborated all;
   elaborate_well(all, over("minimize l except a using sgd(0.1)"));
   CHECK(minimized_names(all, 0) == std::vector<std::string>{"h.c.w", "g.b.w"});
+  // A net with those that it calls, and without.
+  auto within = [&](const std::string& minimize) {
+    return nets + "net both(x: f32[2]) -> y { y = g(h(x)) |> d: times }\nstep s(x: f32[2]) { y = both(x)\n l = sum[i] y[i]\n " + minimize + " }";
+  };
+  Elaborated whole, apart;
+  elaborate_well(whole, within("minimize l over both using sgd(0.1)"));
+  CHECK(minimized_names(whole, 0) == std::vector<std::string>{"h.a.w", "h.c.w", "g.a.w", "g.b.w", "both.d.w"});
+  elaborate_well(apart, within("minimize l over both except g, h.a using sgd(0.1)"));
+  CHECK(minimized_names(apart, 0) == std::vector<std::string>{"h.c.w", "both.d.w"});
   CHECK_THAT(messages(over("minimize l over g.q using sgd(0.1)")), test::contains("nothing-to-minimize"));
   CHECK_THAT(messages(over("minimize l except g.q using sgd(0.1)")), test::contains("nothing-to-minimize"));
 }
@@ -195,6 +204,24 @@ TEST_CASE("a norm over all parameters, by hand") {
   CHECK(inner.at("g.w") == Approx(-3 - 4.5));
   CHECK(inner.at("s.g.w.m") == Approx(4));
   CHECK(inner.at("s.g.w.inner.inner.v") == Approx(4.5));
+}
+
+TEST_CASE("groups of parameters learn at rates of their own, in one step") {
+  Elaborated e;
+  elaborate_well(e, "net g() -> y { param w: f32[] ~ zeros\n param v: f32[] ~ zeros\n param u: f32[] ~ zeros\n y = 3 * w + 4 * v + 5 * u }\n"
+                    "step s(x: f32[]) { l = g()\n minimize l over g.w using sgd(lr = 0.1)\n"
+                    " minimize l over g except g.w, g.u using sgd(lr = step_decay(t, 0.01, every = 1, factor = 0.5))\n report l }");
+  differentiate(e.spec.graph);
+  Environment env;
+  env.values = {{"s.x", {{}, {0}}}};
+  run(e.spec.graph, function(e, "init"), env);
+  for (; env.step < 2; ++env.step) {
+    env.values["s.step"] = {{}, {static_cast<double>(env.step)}};
+    run(e.spec.graph, function(e, "s"), env);
+  }
+  CHECK(env.values.at("g.w").data[0] == Approx(-2 * 0.1 * 3));
+  CHECK(env.values.at("g.v").data[0] == Approx(-(0.01 + 0.005) * 4));
+  CHECK(env.values.at("g.u").data[0] == 0);
 }
 
 TEST_CASE("an optimizer run every third time") {
