@@ -98,7 +98,12 @@ function(gradc_add_network target)
     $<$<CXX_COMPILER_ID:GNU,Clang,AppleClang>:-ffp-contract=fast -fno-math-errno -fno-trapping-math>
     $<$<AND:$<CXX_COMPILER_ID:GNU,Clang,AppleClang>,$<NOT:$<CONFIG:Debug>>>:-O3>)
   if(ARG_NATIVE)
-    target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU,Clang,AppleClang>:-march=native>)
+    # Tuned for some processors with AVX-512, compilers take vectors of half that length; others ignore the option.
+    set(wide)
+    if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
+      set(wide -mprefer-vector-width=512)
+    endif()
+    target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU,Clang,AppleClang>:-march=native ${wide}>)
   elseif(isa_count EQUAL 1)
     get_property(flags GLOBAL PROPERTY GRADC_ISA_${ARG_ISA})
     target_compile_options(${target} PRIVATE ${flags})

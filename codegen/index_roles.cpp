@@ -233,6 +233,16 @@ bool runs_along(const std::vector<Affine>& subscripts, std::uint32_t index) {
   return std::all_of(subscripts.begin(), subscripts.end() - 1, [&](const Affine& a) { return coefficient(a) == 0; });
 }
 
+bool runs_along(const Graph& g, const Scalar& read, std::uint32_t index) {
+  const auto moves = [&](ScalarId subscript) {
+    const auto indices = indices_of(g, subscript);
+    return std::binary_search(indices.begin(), indices.end(), index);
+  };
+  Affine last;
+  return !read.args.empty() && std::none_of(read.args.begin(), read.args.end() - 1, moves) &&
+         as_affine(g, read.args.back(), last) && index < last.coefficients.size() && last.coefficients[index] == 1;
+}
+
 Affine end_of(const Affine& a, const Shape& ranges, int sign) {
   Affine end = a;
   end.coefficients.clear();

@@ -26,8 +26,7 @@ bool makes_vectors(const Graph& g, ScalarId body, std::uint32_t index) {
       return std::binary_search(indices.begin(), indices.end(), index);
     });
     if (!moves) return;
-    const auto subscripts = affine_subscripts(g, read);
-    (subscripts && runs_along(*subscripts, index) ? along : across) = true;
+    (runs_along(g, read, index) ? along : across) = true;
   });
   return along && !across;
 }

@@ -78,7 +78,11 @@ std::vector<std::string> host_flags(const Isa* isa) {
   // ISO mode turns the contraction of a * b + c off in GCC; the emitted loops are written for it.
   std::vector<std::string> flags = {"-std=c++17", "-O3", "-ffp-contract=fast", "-fno-math-errno",
                                     "-fno-trapping-math"};
-  std::istringstream words(isa ? std::string(isa->flags) : "-march=native");
+  // Compilers take shorter vectors than there are for what has no intrinsics, when they tune for some of the processors.
+  const bool wide = host_isa().vector_bytes == 64;
+  std::istringstream words(isa    ? std::string(isa->flags)
+                           : wide ? "-march=native -mprefer-vector-width=512"
+                                  : "-march=native");
   for (std::string word; words >> word;) flags.push_back(word);
   return flags;
 }

@@ -135,15 +135,17 @@ GRADC_BOTH inline float round(float x) { return ::nearbyintf(x); }
 
 GRADC_BOTH inline float exp(float x) {
   using namespace math_detail;
-  // Beyond these the result is infinite or 0 anyway; NaN passes both.
+  // Beyond these the result is infinite or 0 anyway; NaN passes both. What ends as 0 is 1 times 0, since a product that
+  // falls below all floats takes some processors a hundred times as long, and masked scores are such arguments.
+  const bool vanishes = x < -104.0f;
   float y = x > 89.0f ? 89.0f : x;
-  y = y < -104.0f ? -104.0f : y;
+  y = vanishes ? 0.0f : y;
   const Reduced q = reduce(y);
   const float p = (exp_tail(q.r) + q.r) + 1.0f;
   // In two factors, since 2^n alone may not be a float. For NaN any n will do.
   const auto n = static_cast<std::int32_t>(y == y ? q.n : 0.0f);
   const std::int32_t half = n / 2;
-  return p * power_of_two(half) * power_of_two(n - half);
+  return p * power_of_two(half) * (vanishes ? 0.0f : power_of_two(n - half));
 }
 
 GRADC_BOTH inline float expm1(float x) {
