@@ -340,35 +340,45 @@ bool reads_in_place(const Graph& g, NodeId id, NodeId target) {
   return in_place;
 }
 
-// Updates computed right into what they are the next value of: target by node.
-using Overwriters = std::map<NodeId, NodeId>;
-
-// True if the value can be written over its target while the old one is still needed by others: nobody
-// who reads the old one needs the new one first, or waits for it because of another such update.
-bool may_overwrite(const Graph& g, NodeId owner, NodeId target, const std::vector<NodeId>& order,
-                   const Overwriters& others, ReadNodes& sources) {
-  if (sources.reads(owner, target) && !reads_in_place(g, owner, target)) return false;
-  std::unordered_set<NodeId> after{owner};
-  auto waits = [&](NodeId id) {
-    const auto& from = sources.of(id);
-    if (std::any_of(from.begin(), from.end(), [&](NodeId f) { return after.contains(f); })) return true;
-    const auto other = others.find(id);
-    return other != others.end() && std::any_of(after.begin(), after.end(), [&](NodeId reader) {
-             return sources.reads(reader, other->second);
-           });
-  };
-  for (bool grown = true; grown;) {
-    grown = false;
-    for (NodeId id : order) {
-      if (!is_computed(g[id]) || after.contains(id) || !waits(id)) continue;
-      if (sources.reads(id, target)) return false;
-      after.insert(id);
-      // What waits for data stands later in the order, what waits for an overwriting may not.
-      grown = !others.empty();
-    }
+// What has to wait for what in a function, some of whose values are computed over what they are the next value of.
+class Waiting {
+ public:
+  Waiting(const Graph& g, const std::vector<NodeId>& order) : g_(g), sources_(g) {
+    for (NodeId id : order) add(id);
   }
-  return true;
-}
+
+  void add(NodeId id) {
+    if (!is_computed(g_[id])) return;
+    for (NodeId source : sources_.of(id)) readers_[source].push_back(id);
+  }
+
+  void overwrite(NodeId owner, NodeId target) { overwriters_[target].push_back(owner); }
+
+  // True if the value can be written over its target while the old one is still needed by others: nobody
+  // who reads the old one needs the new one first, or waits for it because of another such update.
+  bool may_overwrite(NodeId owner, NodeId target) {
+    if (sources_.reads(owner, target) && !reads_in_place(g_, owner, target)) return false;
+    std::vector<NodeId> after{owner};
+    std::unordered_set<NodeId> seen{owner};
+    for (std::size_t k = 0; k < after.size(); ++k) {
+      const auto wait = [&](const std::vector<NodeId>& others) {
+        for (NodeId id : others)
+          if (seen.insert(id).second) after.push_back(id);
+      };
+      if (k > 0 && sources_.reads(after[k], target)) return false;
+      if (const auto it = readers_.find(after[k]); it != readers_.end()) wait(it->second);
+      for (NodeId source : sources_.of(after[k]))
+        if (const auto it = overwriters_.find(source); it != overwriters_.end()) wait(it->second);
+    }
+    return true;
+  }
+
+ private:
+  const Graph& g_;
+  ReadNodes sources_;
+  std::unordered_map<NodeId, std::vector<NodeId>> readers_;      // by what they read
+  std::unordered_map<NodeId, std::vector<NodeId>> overwriters_;  // by target
+};
 
 std::vector<NodeId> now(const Partitioner& p, const std::vector<Output>& outputs) {
   std::vector<NodeId> nodes;
@@ -475,9 +485,7 @@ FunctionPlan plan_step(Graph& g, Partitioner& p, const Function& f, FunctionPlan
   plan.forward_count = plan.stored.size();
   if (!updates) return plan;
 
-  auto order = topological_order(g, everything);
-  Overwriters overwriters;
-  ReadNodes sources(g);
+  Waiting waiting(g, topological_order(g, everything));
   for (const Update& u : f.updates) {
     const NodeId value = p.now(u.value);
     if (value == u.target) continue;
@@ -487,11 +495,11 @@ FunctionPlan plan_step(Graph& g, Partitioner& p, const Function& f, FunctionPlan
     NodeId owner = storage_of(g, value);
     if (!homes.is_free(owner) || g[owner].kind == NodeKind::recurrence) {
       owner = homes.fresh_copy(value);
-      order.push_back(owner);
+      waiting.add(owner);
     }
-    if (may_overwrite(g, owner, u.target, order, overwriters, sources)) {
+    if (waiting.may_overwrite(owner, u.target)) {
       homes.put(owner, home);
-      overwriters.emplace(owner, u.target);
+      waiting.overwrite(owner, u.target);
     } else {
       homes.place_copy(owner, home);
     }
