@@ -15,6 +15,11 @@ namespace {
 
 bool is_linear(Fn fn) { return fn == Fn::add || fn == Fn::sub || fn == Fn::mul; }
 
+bool is_comparison(Fn fn) {
+  return fn == Fn::min || fn == Fn::max || fn == Fn::lt || fn == Fn::ge || fn == Fn::gt || fn == Fn::le || fn == Fn::eq ||
+         fn == Fn::ne;
+}
+
 }  // namespace
 
 LinearForm plus(LinearForm a, const LinearForm& b, std::int64_t times) {
@@ -71,9 +76,10 @@ Expr to_expr(const LinearForm& f) {
 }
 
 std::optional<LinearCondition> comparison(const Expr& e) {
-  if (e.kind != ExprKind::apply || e.args.size() != 2) return std::nullopt;
-  const auto a = linear(e.args[0]), b = linear(e.args[1]);
-  if (!a || !b) return std::nullopt;
+  if (e.kind != ExprKind::apply || !is_comparison(e.fn)) return std::nullopt;
+  const auto a = linear(e.args[0]);
+  const auto b = a ? linear(e.args[1]) : std::nullopt;
+  if (!b) return std::nullopt;
   const LinearForm difference = plus(*a, *b, -1);
   switch (e.fn) {
     case Fn::min:
