@@ -31,6 +31,9 @@ std::vector<std::string> break_statements(const std::vector<Statement>& statemen
   style.ColumnLimit = static_cast<unsigned>(columns) + 2;  // two for the function around them
   style.DerivePointerAlignment = false;
   style.SortIncludes = {};
+  // Each would be a pass over the text by itself, and find nothing.
+  style.FixNamespaceComments = false;
+  style.SortUsingDeclarations = clang::format::FormatStyle::SUD_Never;
   const std::string between = std::string(mark) + "\n";
   std::string text = "void f() {\n";
   for (const Statement& s : statements) {
