@@ -167,6 +167,7 @@ class Lexer {
 
   // Reported, and read as what was meant.
   bool mistaken_symbol() {
+    if (is_name_char(text_[at_])) return false;
     if (starts_with("!=") && peek(2) != '=') return false;
     for (const Mistake& m : mistakes) {
       if (m.written[0] != text_[at_] || !starts_with(m.written)) continue;

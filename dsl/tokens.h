@@ -1,7 +1,9 @@
 // tokens.h: the words of a spec with their places, as text_to_ast reads them.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,13 +25,29 @@ inline constexpr std::string_view fixed_tokens[] = {
     "over",   "param", "program", "recur",  "report",   "state", "step", "using",
 };
 
+// The fixed tokens by what they begin with, as chains of places in fixed_tokens: nearly every word is none of them.
+struct TokenChains {
+  static constexpr std::uint8_t none = 255;
+  std::array<std::uint8_t, 128> first{};
+  std::array<std::uint8_t, std::size(fixed_tokens)> next{};
+};
+inline constexpr TokenChains token_chains = [] {
+  TokenChains chains;
+  chains.first.fill(TokenChains::none);
+  for (std::size_t k = std::size(fixed_tokens); k-- > 0;) {
+    std::uint8_t& first = chains.first[static_cast<std::size_t>(fixed_tokens[k][0])];
+    chains.next[k] = first;
+    first = static_cast<std::uint8_t>(k);
+  }
+  return chains;
+}();
+
 // The kind of a symbol or reserved word; `name` if it is neither.
 constexpr TokenKind token_kind(std::string_view spelling) {
-  int kind = static_cast<int>(TokenKind::first_fixed);
-  for (std::string_view fixed : fixed_tokens) {
-    if (!spelling.empty() && fixed[0] == spelling[0] && fixed == spelling) return static_cast<TokenKind>(kind);
-    ++kind;
-  }
+  const auto begin = static_cast<unsigned char>(spelling.empty() ? '\0' : spelling[0]);
+  if (begin >= token_chains.first.size()) return TokenKind::name;
+  for (std::uint8_t k = token_chains.first[begin]; k != TokenChains::none; k = token_chains.next[k])
+    if (fixed_tokens[k] == spelling) return static_cast<TokenKind>(static_cast<int>(TokenKind::first_fixed) + k);
   return TokenKind::name;
 }
 
