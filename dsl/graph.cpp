@@ -341,8 +341,8 @@ std::vector<NodeId> reads_of(const Graph& g, ScalarId root) {
   std::vector<NodeId> found;
   SeenScalars seen;
   auto visit = [&](auto&& self, ScalarId id) -> void {
-    if (!seen.insert(id)) return;
     const Scalar& s = g[id];
+    if ((s.args.empty() && s.kind != ScalarKind::read) || !seen.insert(id)) return;
     if (s.kind == ScalarKind::read &&
         std::find(found.begin(), found.end(), s.tensor) == found.end()) {
       found.push_back(s.tensor);

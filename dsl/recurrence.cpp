@@ -9,15 +9,16 @@
 #include <unordered_set>
 
 #include "dsl/check.h"
+#include "dsl/seen_scalars.h"
 
 namespace gradc {
 namespace {
 
-void collect_reads(const Graph& g, ScalarId id, std::unordered_set<ScalarId>& seen,
-                   std::vector<ScalarId>& reads) {
-  if (!seen.insert(id).second) return;
-  if (g[id].kind == ScalarKind::read) reads.push_back(id);
-  for (ScalarId a : g[id].args) collect_reads(g, a, seen, reads);
+void collect_reads(const Graph& g, ScalarId id, SeenScalars& seen, std::vector<ScalarId>& reads) {
+  const Scalar& s = g[id];
+  if ((s.args.empty() && s.kind != ScalarKind::read) || !seen.insert(id)) return;
+  if (s.kind == ScalarKind::read) reads.push_back(id);
+  for (ScalarId a : s.args) collect_reads(g, a, seen, reads);
 }
 
 class LoopFinder {
@@ -64,7 +65,7 @@ class LoopFinder {
   void add_step(NodeId id) {
     const Node& n = g[id];
     std::vector<ScalarId> reads;
-    std::unordered_set<ScalarId> seen;
+    SeenScalars seen;
     collect_reads(g, n.body, seen, reads);
     std::optional<std::size_t> of;
     std::optional<std::uint32_t> time;

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <optional>
-#include <unordered_set>
 
 #include "dsl/bounds.h"
+#include "dsl/seen_scalars.h"
 #include "dsl/simplify_scalar.h"
 
 namespace gradc {
@@ -14,7 +14,7 @@ Trusted trusted_subscripts(const Graph& g, const std::vector<NodeId>& nodes) {
   Trusted trusted;
   for (NodeId id : nodes) {
     if (!g[id].body.valid()) continue;
-    std::unordered_set<ScalarId> seen;
+    SeenScalars seen;
     std::vector<ScalarId> stack{g[id].body};
     while (!stack.empty()) {
       const Scalar& s = g[stack.back()];
@@ -29,7 +29,7 @@ Trusted trusted_subscripts(const Graph& g, const std::vector<NodeId>& nodes) {
       // Behind a condition only the condition is certain to be evaluated.
       const std::size_t certain = s.fn == Fn::select ? 1 : s.args.size();
       for (std::size_t k = 0; k < std::min(certain, s.args.size()); ++k) {
-        if (seen.insert(s.args[k]).second) stack.push_back(s.args[k]);
+        if (seen.insert(s.args[k])) stack.push_back(s.args[k]);
       }
     }
   }
