@@ -9,6 +9,7 @@
 #include <unordered_set>
 
 #include "dsl/recurrence.h"
+#include "dsl/seen_scalars.h"
 #include "dsl/share_work.h"
 #include "dsl/simplify_scalar.h"
 #include "dsl/simplify_sum.h"
@@ -23,7 +24,8 @@ constexpr int broadcast_cost = 8;      // what may be computed again for every r
 
 class Pass {
  public:
-  explicit Pass(Graph& graph) : g(graph) {
+  // `settled`: what passes before this one have found of bodies.
+  Pass(Graph& graph, std::unordered_map<ScalarId, Settled>& settled) : g(graph), settled_(settled) {
     std::vector<NodeId> roots;
     for (const Function& f : g.functions) {
       for (NodeId id : roots_of(f)) roots.push_back(id);
@@ -35,6 +37,7 @@ class Pass {
       if (g[id].kind != NodeKind::gradient) continue;
       gradient_pending_ = true;
       barriers_.insert(g[id].wrt);
+      peeks_alike_ = peeks_alike_ && g[g[id].wrt].kind != NodeKind::comprehension;
     }
     for (const Function& f : g.functions) {
       for (const Minimize& m : f.minimizes) roots.push_back(m.loss);
@@ -98,7 +101,7 @@ class Pass {
     n.body = moved(n.body);
     merge_sums(n);
     n.body = inlined(n, n.body);
-    n.body = simplify_scalar(g, n.body, {n.ranges, peek_, !gradient_pending_});
+    n.body = simplify_scalar(g, n.body, {n.ranges, peek_, !gradient_pending_, peeks_alike_ ? &settled_ : nullptr});
     NodeId result = g.add(std::move(n));
     if (g[result].reduction == Reduction::none) {
       result = stabilize(g, result, peek_, gradient_pending_);
@@ -190,10 +193,10 @@ class Pass {
   ScalarId inlined(const Node& n, ScalarId body) {
     std::vector<ScalarId> reads;
     std::unordered_map<NodeId, int> sites;
-    std::unordered_set<ScalarId> seen;
+    SeenScalars seen;
     auto find = [&](auto&& self, ScalarId id) -> void {
-      if (!seen.insert(id).second) return;
       const Scalar& s = g[id];
+      if ((s.args.empty() && s.kind != ScalarKind::read) || !seen.insert(id)) return;
       for (ScalarId a : s.args) self(self, a);
       if (s.kind != ScalarKind::read) return;
       reads.push_back(id);
@@ -311,6 +314,8 @@ class Pass {
   std::unordered_set<NodeId> barriers_, new_barriers_;
   std::unordered_map<NodeId, std::vector<Equation>> equations_;  // of a recurrence, those it needs
   bool gradient_pending_ = false;
+  bool peeks_alike_ = true;  // in all passes: no value that could be looked into has to stay as it is
+  std::unordered_map<ScalarId, Settled>& settled_;
   Trusted trusted_;
   Peek peek_;
   std::unordered_map<NodeId, NodeId> mapped_;
@@ -320,11 +325,12 @@ class Pass {
 }  // namespace
 
 void simplify(Graph& g) {
+  std::unordered_map<ScalarId, Settled> settled;
   // What is shared last may let the passes do more; it settles in a round or two.
   for (int round = 0; round < 3; ++round) {
     bool pending = true;
     for (int pass = 0; pass < most_passes; ++pass) {
-      Pass p(g);
+      Pass p(g, settled);
       pending = p.gradient_pending();
       if (!p.run()) break;
     }

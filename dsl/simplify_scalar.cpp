@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <unordered_set>
 
 #include "dsl/bounds.h"
 #include "dsl/check.h"
 #include "dsl/polynomial.h"
+#include "dsl/seen_scalars.h"
 
 namespace gradc {
 
@@ -17,16 +17,14 @@ namespace {
 // Walks what `id` is made of, each scalar once; subscripts too.
 template <class Visit>
 void for_each_scalar(const Graph& g, ScalarId id, Visit&& visit) {
-  std::unordered_set<ScalarId> seen{id};
-  std::vector<ScalarId> stack{id};
-  while (!stack.empty()) {
-    const ScalarId top = stack.back();
-    stack.pop_back();
-    visit(g[top]);
-    for (ScalarId a : g[top].args) {
-      if (seen.insert(a).second) stack.push_back(a);
-    }
-  }
+  SeenScalars seen;
+  const auto walk = [&](const auto& self, ScalarId at) -> void {
+    if (!seen.insert(at)) return;
+    const Scalar& s = g[at];
+    visit(s);
+    for (ScalarId a : s.args) self(self, a);
+  };
+  walk(walk, id);
 }
 
 bool is_literal(const Scalar& s) {
@@ -38,16 +36,27 @@ class Simplifier {
   Simplifier(Graph& graph, const ScalarContext& context) : g(graph), context_(context) {}
 
   ScalarId run(ScalarId root) {
+    if (is_settled(root)) return root;
     ScalarId id = local(root);
     for (int round = 0; round < 4; ++round) {
       const ScalarId next = collect(id);
-      if (next == id) break;
+      if (next == id) {
+        if (context_.settled) context_.settled->insert_or_assign(id, Settled{context_.ranges, context_.remove_detach});
+        break;
+      }
       id = next;
     }
     return id;
   }
 
  private:
+  bool is_settled(ScalarId root) const {
+    if (!context_.settled) return false;
+    const auto it = context_.settled->find(root);
+    return it != context_.settled->end() && it->second.ranges == context_.ranges &&
+           it->second.remove_detach == context_.remove_detach;
+  }
+
   // Rules at every scalar, arguments first, until none applies.
   ScalarId local(ScalarId id) {
     if (g[id].args.empty() && g[id].kind != ScalarKind::size) return id;
@@ -264,7 +273,7 @@ class Simplifier {
       ScalarId result = at;
       if (is_arithmetic(g, at)) {
         const ScalarId candidate = local(collected(g, at));
-        if (effort(candidate) < effort(at)) result = candidate;
+        if (candidate != at && effort(candidate) < effort(at)) result = candidate;
       }
       if (result == at) {
         Scalar s = g[at];

@@ -8,11 +8,19 @@
 
 namespace gradc {
 
+// Where a scalar was found to be as simple as it gets.
+struct Settled {
+  Shape ranges;
+  bool remove_detach = false;
+};
+
 // What the scalar stands in.
 struct ScalarContext {
   Shape ranges;                // of the indices, for proofs about subscripts and conditions
   Peek peek;                   // see rewrite_rules.h
   bool remove_detach = false;  // after differentiation it is the identity
+  // What is known, and learnt, of scalars by the callers with the same `peek`; none: nothing.
+  std::unordered_map<ScalarId, Settled>* settled = nullptr;
 };
 
 ScalarId simplify_scalar(Graph&, ScalarId, const ScalarContext&);
