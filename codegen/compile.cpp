@@ -40,6 +40,7 @@ struct Work {
   std::string header = {}, source = {}, main = {};
   std::vector<Variant> variants = {};  // instead of the module, whose kernels are then of no use
   std::vector<VariantSource> variant_sources = {};
+  LegalNodes legal = {};  // of the graph
 };
 
 void stabilize(Work& w) {
@@ -90,19 +91,19 @@ std::string loops(const Work& w) { return loops_to_listing(w.module, w.options.t
 std::string memory(const Work& w) { return memory_to_text(w.module); }
 std::string text(const Work& w) { return w.header + "\n" + w.source; }
 
-void legal_graph(const Work& w, const char* stage) { verify(w.graph, stage); }
-void legal_plans(const Work& w, const char* stage) { verify(w.graph, w.plans, stage); }
-void legal_kernels(const Work& w, const char* stage) { verify(w.graph, w.plans, w.kernels, stage); }
-void legal_loops(const Work& w, const char* stage) { verify(w.module, false, stage); }
-void legal_memory(const Work& w, const char* stage) { verify(w.module, true, stage); }
-void any_text(const Work&, const char*) {}
+void legal_graph(Work& w, const char* stage) { verify(w.graph, stage, w.legal); }
+void legal_plans(Work& w, const char* stage) { verify(w.graph, w.plans, stage, w.legal); }
+void legal_kernels(Work& w, const char* stage) { verify(w.graph, w.plans, w.kernels, stage); }
+void legal_loops(Work& w, const char* stage) { verify(w.module, false, stage); }
+void legal_memory(Work& w, const char* stage) { verify(w.module, true, stage); }
+void any_text(Work&, const char*) {}
 
 struct Stage {
   const char* name;    // the word of --dump-after
   const char* result;  // the word of --emit; that of the last stage is the target's name
   void (*run)(Work&);
   std::string (*show)(const Work&);
-  void (*verify)(const Work&, const char* stage);
+  void (*verify)(Work&, const char* stage);
 };
 
 // The text and its graph are there already (tool/load.cpp): a spec may have errors.

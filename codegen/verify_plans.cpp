@@ -6,7 +6,6 @@
 #include <set>
 
 #include "dsl/check.h"
-#include "dsl/verify.h"
 
 namespace gradc {
 namespace {
@@ -51,7 +50,7 @@ class Walk {
 
 }  // namespace
 
-void verify(const Graph& g, const std::vector<FunctionPlan>& plans, const char* stage) {
+void verify(const Graph& g, const std::vector<FunctionPlan>& plans, const char* stage, LegalNodes& legal) {
   std::vector<NodeId> all;
   for (const FunctionPlan& plan : plans) {
     Walk walk(g, plan, stage);
@@ -60,7 +59,7 @@ void verify(const Graph& g, const std::vector<FunctionPlan>& plans, const char* 
       all.push_back(s.node);
     }
   }
-  verify(g, all, stage);
+  verify(g, all, stage, legal);
 }
 
 void verify(const Graph& g, const std::vector<FunctionPlan>& plans,

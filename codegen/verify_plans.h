@@ -5,12 +5,13 @@
 
 #include "codegen/fuse.h"
 #include "codegen/partition.h"
+#include "dsl/verify.h"
 
 namespace gradc {
 
 // Aborts (GRADC_CHECK) naming `stage` unless every tensor stands after what it reads, once, and is
 // itself legal.
-void verify(const Graph&, const std::vector<FunctionPlan>&, const char* stage);
+void verify(const Graph&, const std::vector<FunctionPlan>&, const char* stage, LegalNodes&);
 
 // The same for kernels: they compute all of the plan's tensors, each after what it reads, and no
 // parameter or state is read where its next value has taken its place.

@@ -17,7 +17,9 @@ namespace {
 
 class Verifier {
  public:
-  Verifier(const Graph& graph, const char* stage) : g(graph), stage_(stage) {}
+  Verifier(const Graph& graph, const char* stage, LegalNodes& legal) : g(graph), stage_(stage), legal_(legal) {
+    legal_.resize(g.node_count());
+  }
 
   void run() {
     std::vector<NodeId> roots;
@@ -31,7 +33,10 @@ class Verifier {
 
   std::vector<NodeId> run(const std::vector<NodeId>& roots) {
     std::vector<NodeId> order = topological_order(g, roots);
-    for (NodeId id : order) check_node(id);
+    for (NodeId id : order) {
+      if (!legal_[id.value]) check_node(id);
+      legal_[id.value] = true;
+    }
     return order;
   }
 
@@ -298,6 +303,7 @@ class Verifier {
 
   const Graph& g;
   const char* stage_;
+  LegalNodes& legal_;
   std::string place_;  // what is looked at, unless it is a node
   NodeId node_ = {};
   const Shape* ranges_ = nullptr;
@@ -307,11 +313,16 @@ class Verifier {
 }  // namespace
 
 void verify(const Graph& g, const char* stage) {
-  Verifier(g, stage).run();
+  LegalNodes none;
+  verify(g, stage, none);
 }
 
-void verify(const Graph& g, const std::vector<NodeId>& nodes, const char* stage) {
-  Verifier(g, stage).run(nodes);
+void verify(const Graph& g, const char* stage, LegalNodes& legal) {
+  Verifier(g, stage, legal).run();
+}
+
+void verify(const Graph& g, const std::vector<NodeId>& nodes, const char* stage, LegalNodes& legal) {
+  Verifier(g, stage, legal).run(nodes);
 }
 
 }  // namespace gradc

@@ -12,7 +12,11 @@ namespace gradc {
 // zero_outside or guarded by a select, gradient losses are scalars, updates match their targets.
 void verify(const Graph&, const char* stage);
 
+// Nodes, by number, that were found legal by themselves: they never change, so they need not be looked at again.
+using LegalNodes = std::vector<bool>;
+void verify(const Graph&, const char* stage, LegalNodes&);
+
 // The same for these nodes and what they need.
-void verify(const Graph&, const std::vector<NodeId>&, const char* stage);
+void verify(const Graph&, const std::vector<NodeId>&, const char* stage, LegalNodes&);
 
 }  // namespace gradc

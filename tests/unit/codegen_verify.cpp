@@ -160,20 +160,21 @@ TEST_CASE("faults in the memory of a function are named") {
 
 TEST_CASE("faults in plans are named") {
   Graph g = test::graph_of(text);
+  LegalNodes legal;
   std::vector<FunctionPlan> plans = partition(g, cpp_target());
   schedule(g, plans, cpp_target());
   std::vector<std::vector<KernelPlan>> kernels;
   for (const FunctionPlan& plan : plans) kernels.push_back(fuse(g, plan));
-  CHECK(complaint([&] { verify(g, plans, "stage"), verify(g, plans, kernels, "stage"); }).empty());
+  CHECK(complaint([&] { verify(g, plans, "stage", legal), verify(g, plans, kernels, "stage"); }).empty());
 
   std::size_t step = 0;
   while (plans[step].entry != Entry::step) ++step;
   auto broken = plans;
   std::reverse(broken[step].stored.begin(), broken[step].stored.end());
-  check_says(complaint([&] { verify(g, broken, "stage"); }), "not computed yet");
+  check_says(complaint([&] { verify(g, broken, "stage", legal); }), "not computed yet");
   broken = plans;
   broken[step].stored.push_back(broken[step].stored[0]);
-  check_says(complaint([&] { verify(g, broken, "stage"); }), "computed twice");
+  check_says(complaint([&] { verify(g, broken, "stage", legal); }), "computed twice");
 
   auto wrong = kernels;
   wrong[step].pop_back();
