@@ -5,6 +5,7 @@
 //
 //     for i …                    one nest: its first loop that is long enough, or two that are together
 //     for m < 40, for m < 43 …   tiles of two heights: the longer loop; the last part computes the other
+//     for m, rows = min(24, …)   several tiles at a time, of which the last of a part are fewer
 //     m = 0; for m …, for m …    tiles of rows whose number is known at run time: from where m begins to where it ends
 //     for j …, for k for j …     columns that are set, then added to: the loops along them
 //     transpose(…)               its rows
@@ -38,7 +39,8 @@ bool independent(const For& loop) {
 }
 
 std::int64_t granule(const For& loop) {
-  return loop.kind == LoopKind::vector ? std::max(vector_granule, loop.step) : loop.step;
+  if (loop.kind == LoopKind::vector) return std::max(vector_granule, loop.step);
+  return loop.granule > 0 ? loop.granule : loop.step;
 }
 
 struct Uses {
@@ -161,6 +163,16 @@ class Cutter {
   bool cut_loop(For& loop) {
     Expr extent = std::exchange(loop.end, end());
     loop.begin = {begin()};
+    // A step of a part ends with the part: rows = min(24, end - m).
+    const Expr left = loops::sub(extent, variable(loop.variable, Type::integer));
+    bool ends = loop.granule == 0;
+    for (Stmt& s : loop.body) {
+      auto* let = std::get_if<Let>(&s.it);
+      if (ends || !let || let->value.kind != ExprKind::apply || let->value.fn != Fn::min || let->value.args[1] != left) continue;
+      let->value.args[1] = loops::sub(end(), variable(loop.variable, Type::integer));
+      ends = true;
+    }
+    GRADC_CHECK(ends, "a loop whose steps may be cut says how long each is");
     return finish(std::move(extent), granule(loop));
   }
 

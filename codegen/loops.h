@@ -81,6 +81,7 @@ struct For {
   LoopKind kind = LoopKind::serial;
   std::vector<Stmt> body;
   bool partial = false;
+  std::int64_t granule = 0;  // a part of a partial step may begin at any multiple of it; 0: at a step
   friend bool operator==(const For&, const For&) = default;
 };
 struct Let {  // a register; `changes`: it is an accumulator

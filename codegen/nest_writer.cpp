@@ -46,10 +46,10 @@ void NestWriter::open(const std::string& name, std::uint32_t number, const Exten
 }
 
 void NestWriter::open(const std::string& name, Expr begin, Expr end, std::int64_t step,
-                      LoopKind kind, bool partial) {
+                      LoopKind kind, bool partial, std::int64_t granule) {
   loop_names_.insert(name);
   Scope scope;
-  scope.loop = {name, {std::move(begin)}, std::move(end), step, kind, {}, partial};
+  scope.loop = {name, {std::move(begin)}, std::move(end), step, kind, {}, partial, granule};
   scopes_.push_back(std::move(scope));
 }
 

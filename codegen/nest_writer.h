@@ -43,7 +43,7 @@ class NestWriter {
   // Opens a loop from 0 to the extent and binds index `number` to its variable.
   void open(const std::string& name, std::uint32_t number, const Extent&, loops::LoopKind);
   void open(const std::string& variable, loops::Expr begin, loops::Expr end, std::int64_t step,
-            loops::LoopKind, bool partial = false);
+            loops::LoopKind, bool partial = false, std::int64_t granule = 0);
   void close();
   std::size_t depth() const { return scopes_.size() - 1; }
   loops::Expr extent(const Extent&);

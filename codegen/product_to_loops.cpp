@@ -268,7 +268,9 @@ void ProductWriter::write() {
       const std::string block = k_.nest.names().fresh(name + "0");
       Expr begin = integer(0), rows = count;
       if (!whole) {
-        k_.nest.open(block, integer(0), count, some, LoopKind::parallel, true);
+        const std::int64_t tile =
+            tile_rows(tiles_.form, k_.context.isa, n_.type.dtype, max_extent(k_.g, n_.ranges[tiles_.form.column]));
+        k_.nest.open(block, integer(0), count, some, LoopKind::parallel, true, exact ? 0 : tile);
         begin = variable(block, Type::integer);
         rows = integer(some);
         if (!exact) {

@@ -183,7 +183,7 @@ const std::string runtime = std::string("-I") + GRADC_SOURCE_DIR + "/runtime";
 std::vector<std::string> flags_for(const gradc::Isa& isa) {
   const gradc::Isa& here = gradc::host_isa();
   const bool x86 = isa.name.starts_with("x86") || isa.flags.empty();
-  if (isa.name == here.name || !x86 || isa.vector_bytes > here.vector_bytes) return {"-march=native"};
+  if (isa.name == here.name || !x86 || isa.vector_bytes > here.vector_bytes) return native_flags();
   std::vector<std::string> flags;
   std::istringstream words{std::string(isa.flags)};
   for (std::string word; words >> word;) flags.push_back(word);

@@ -28,6 +28,9 @@ struct RunOptions {
 // LC_ALL=C.UTF-8.
 Finished run_program(const std::vector<std::string>& command, const RunOptions& = {});
 
+// For this machine's processor. clang 19 warns of what it finds out itself where there is AVX10.
+inline std::vector<std::string> native_flags() { return {"-march=native", "-Wno-invalid-feature-combination"}; }
+
 // A fresh folder that goes away with it.
 class TemporaryFolder {
  public:

@@ -45,6 +45,12 @@ std::vector<std::string> write_networks(const std::vector<fs::path>& specs, cons
   return names;
 }
 
+const std::vector<std::string> optimised = [] {
+  std::vector<std::string> flags = native_flags();
+  flags.emplace_back("-O1");
+  return flags;
+}();
+
 Finished run(const fs::path& folder, const std::vector<std::string>& command) {
   RunOptions options;
   options.directory = folder;
@@ -115,8 +121,8 @@ TEST_CASE("networks with enough work for several threads give the same bits with
   const auto names = write_networks({folder.path() / "odd.nn", source / "bench/specs/lenet.nn"}, gradc::cpp_target(),
                                     folder.path());
   CHECK(read_text(folder.path() / "odd.cpp").find("gradc::together") != std::string::npos);
-  require_equal(compare(folder.path(), names, "g++", {"-O1", "-march=native"}, addresses, "neighbour"));
-  require_equal(compare(folder.path(), names, "clang++-19", {"-O1", "-march=native"}, races));
+  require_equal(compare(folder.path(), names, "g++", optimised, addresses, "neighbour"));
+  require_equal(compare(folder.path(), names, "clang++-19", optimised, races));
 }
 
 TEST_CASE("networks that store values as bf16 give the same bits in any number of parts, and without races") {
@@ -126,7 +132,7 @@ TEST_CASE("networks that store values as bf16 give the same bits in any number o
   target.bf16 = true;
   const auto names = write_networks({folder.path() / "odd.nn", source / "tests/golden/affine.nn"}, target, folder.path());
   CHECK(read_text(folder.path() / "odd.cpp").find("gradc::bf16* __restrict") != std::string::npos);
-  require_equal(compare(folder.path(), names, "g++", {"-O1", "-march=native"}, races));
+  require_equal(compare(folder.path(), names, "g++", optimised, races));
   // In pairs.
   const TemporaryFolder even;
   write_text(even.path() / "even.nn", std::string("dim B <= 24\n"
@@ -135,7 +141,7 @@ TEST_CASE("networks that store values as bf16 give the same bits in any number o
   target.isa = *gradc::isa_named("x86-64-v4-bf16");
   const auto pairs = write_networks({even.path() / "even.nn"}, target, even.path());
   CHECK(read_text(even.path() / "even.cpp").find("gradc::dot(") != std::string::npos);
-  require_equal(compare(even.path(), pairs, "g++", {"-O1", "-march=native"}, races));
+  require_equal(compare(even.path(), pairs, "g++", optimised, races));
 }
 
 TEST_CASE("a wait that is missing is a race that is found") {
