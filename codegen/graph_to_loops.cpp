@@ -6,8 +6,10 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <unordered_map>
 #include <utility>
 
+#include "codegen/kernel_formulas.h"
 #include "codegen/kernel_to_grid.h"
 #include "codegen/kernel_to_loops.h"
 #include "codegen/loops_to_text.h"
@@ -74,7 +76,8 @@ class ModuleBuilder {
   std::string kernel_name(const FunctionPlan&, const KernelPlan&, const std::set<NodeId>& registers);
   std::optional<std::string> place(const KernelPlan&) const;
   std::string short_name(NodeId) const;
-  std::uint32_t share(Kernel, const std::function<std::string()>& name);
+  std::uint32_t share(Kernel, const std::function<void(Kernel&)>& describe);
+  const Kernel& micro_kernel(const ProductTiles&, std::optional<std::int64_t> rows);
   void set_dims(loops::Function&) const;
 
   Graph& g_;
@@ -83,7 +86,13 @@ class ModuleBuilder {
   std::vector<std::string> dim_names_;  // by DimId: those of the module, then the times of loops
   Names names_;  // of the emitted namespace: kernels and tables
   std::map<NodeId, std::uint32_t> leaves_;  // parameters, states, constants
-  std::map<std::string, std::uint32_t> shared_;  // text of a kernel → its number
+  std::unordered_map<std::string, std::uint32_t> shared_;  // text of a kernel → its number
+  struct MicroKernel {
+    ProductTiles tiles;  // without its functions, which are those of whoever asked first
+    std::optional<std::int64_t> rows;
+    std::uint32_t kernel = 0;
+  };
+  std::vector<MicroKernel> micro_kernels_;
 };
 
 std::uint32_t ModuleBuilder::add_buffer(const std::string& name, const std::string& spec_name,
@@ -142,18 +151,31 @@ std::string ModuleBuilder::short_name(NodeId id) const {
   return identifier((gradient ? "d" : "") + last_part(name));
 }
 
-// A kernel of the same text, if there is one, else this one under a new name.
-std::uint32_t ModuleBuilder::share(Kernel kernel, const std::function<std::string()>& name) {
+// A kernel of the same text, if there is one, else this one once it is described: by a name and a comment.
+std::uint32_t ModuleBuilder::share(Kernel kernel, const std::function<void(Kernel&)>& describe) {
   kernel.name = "kernel";
-  const auto comment = std::exchange(kernel.comment, {});
-  const std::string text = kernel_to_text(kernel, options_.target);
-  if (auto it = shared_.find(text); it != shared_.end()) return it->second;
-  const auto number = static_cast<std::uint32_t>(module_.kernels.size());
-  kernel.name = name();
-  kernel.comment = comment;
+  const auto [it, added] =
+      shared_.try_emplace(kernel_to_text(kernel, options_.target), static_cast<std::uint32_t>(module_.kernels.size()));
+  if (!added) return it->second;
+  describe(kernel);
   module_.kernels.push_back(std::move(kernel));
-  shared_.emplace(text, number);
-  return number;
+  return it->second;
+}
+
+const Kernel& ModuleBuilder::micro_kernel(const ProductTiles& tiles, std::optional<std::int64_t> rows) {
+  for (const MicroKernel& known : micro_kernels_)
+    if (known.rows == rows && same_kernel(known.tiles, tiles)) return module_.kernels[known.kernel];
+  Kernel kernel = product_tiles(tiles, rows);
+  const std::string name = std::exchange(kernel.name, {});
+  const std::vector<std::string> comment = std::exchange(kernel.comment, {});
+  const std::uint32_t number = share(std::move(kernel), [&](Kernel& made) {
+    made.name = names_.fresh(name);
+    made.comment = comment;
+  });
+  micro_kernels_.push_back({tiles, rows, number});
+  micro_kernels_.back().tiles.extent = nullptr;
+  micro_kernels_.back().tiles.most = nullptr;
+  return module_.kernels[number];
 }
 
 std::string ModuleBuilder::kernel_name(const FunctionPlan& plan, const KernelPlan& kernel,
@@ -373,20 +395,19 @@ void ModuleBuilder::add(const FunctionPlan& plan, const std::vector<KernelPlan>&
         },
         [&](std::uint32_t b) { return module_.buffers[b].element(); },
         [&](NodeId id) { return short_name(id); },
-        [&](Kernel shared) {
-          const std::string stem = shared.name;
-          return module_.kernels[share(std::move(shared), [&] { return names_.fresh(stem); })].name;
+        [&](const ProductTiles& tiles, std::optional<std::int64_t> rows) -> const Kernel& {
+          return micro_kernel(tiles, rows);
         }};
     WrittenKernel written = grid ? kernel_to_grid(context, kernel, registers, options_.target)
                                  : kernel_to_loops(context, kernel, registers);
-    if (const auto where = place(kernel)) {
-      written.kernel.comment.push_back(*where);
-      written.kernel.place = *where;
-    }
+    const auto where = place(kernel);
+    if (where) written.kernel.place = *where;
     loops::Function& f = kernel.forward || !two ? forward : backward;
     f.draws = f.draws || written.kernel.draws;
-    const std::uint32_t at = share(std::move(written.kernel), [&] {
-      return kernel_name(plan, kernel, registers);
+    const std::uint32_t at = share(std::move(written.kernel), [&](Kernel& made) {
+      made.name = kernel_name(plan, kernel, registers);
+      made.comment = kernel_formulas(context, kernel, registers);
+      if (where) made.comment.push_back(*where);
     });
     const auto needed = std::count_if(kernel.members.begin(), kernel.members.end(), [&](auto& m) {
       return std::any_of(plan.stored.begin(), plan.stored.begin() + forward_count,

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "codegen/kernel_writer.h"
 #include "dsl/scalar_to_text.h"
 
 namespace gradc {
@@ -73,7 +74,7 @@ class Formulas {
     const Node& n = g_[id];
     std::vector<ScalarText> indices;
     std::string free, bound;
-    const std::vector<std::string> words = k_.index_names(id);
+    const std::vector<std::string>& words = k_.index_names(id);
     for (std::uint32_t i = 0; i < words.size(); ++i) {
       const std::string& index = words[i];
       indices.push_back({index});
@@ -136,6 +137,9 @@ class Formulas {
 
 }  // namespace
 
-std::vector<std::string> kernel_formulas(const KernelWriter& k) { return Formulas(k).lines(); }
+std::vector<std::string> kernel_formulas(const LoopContext& context, const KernelPlan& plan,
+                                         const std::set<NodeId>& in_registers) {
+  return Formulas(KernelWriter(context, plan, in_registers)).lines();
+}
 
 }  // namespace gradc

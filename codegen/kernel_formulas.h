@@ -4,11 +4,11 @@
 #include <string>
 #include <vector>
 
-#include "codegen/kernel_writer.h"
+#include "codegen/kernel_to_loops.h"
 
 namespace gradc {
 
 // A line per member in index notation, then the shapes; none longer than fits behind "// ".
-std::vector<std::string> kernel_formulas(const KernelWriter&);
+std::vector<std::string> kernel_formulas(const LoopContext&, const KernelPlan&, const std::set<NodeId>& in_registers);
 
 }  // namespace gradc

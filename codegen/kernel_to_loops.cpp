@@ -9,7 +9,6 @@
 #include "codegen/exprs.h"
 #include "codegen/folds.h"
 #include "codegen/index_roles.h"
-#include "codegen/kernel_formulas.h"
 #include "codegen/kernel_writer.h"
 #include "codegen/lane_loops.h"
 #include "codegen/nest_writer.h"
@@ -86,7 +85,12 @@ std::vector<std::string> own_index_names(const Graph& g, NodeId id) {
 
 }  // namespace
 
-std::vector<std::string> KernelWriter::index_names(NodeId id) const {
+const std::vector<std::string>& KernelWriter::index_names(NodeId id) const {
+  const auto known = index_names_.find(id);
+  return known != index_names_.end() ? known->second : index_names_.emplace(id, make_index_names(id)).first->second;
+}
+
+std::vector<std::string> KernelWriter::make_index_names(NodeId id) const {
   // The first member names the loops that all share, the first of a run the others.
   const NodeId first = plan.members[0].node;
   const std::size_t shared = plan.runs.empty() ? g[first].type.rank() : plan.shared;
@@ -103,7 +107,7 @@ std::vector<std::string> KernelWriter::index_names(NodeId id) const {
   for (const Bound& b : arguments) taken.insert(b.argument.name);
   for (const StoredNode& s : plan.members) taken.insert(context.short_name(s.node));
   if (leader != first) {
-    const std::vector<std::string> outer = index_names(first);
+    const std::vector<std::string>& outer = index_names(first);
     for (std::size_t k = 0; k < std::min({shared, names.size(), outer.size()}); ++k) {
       taken.insert(names[k] = outer[k]);
       settled[k] = true;
@@ -414,7 +418,6 @@ Expr KernelWriter::draw(NodeId id) {
 
 WrittenKernel KernelWriter::finish() {
   WrittenKernel result;
-  result.kernel.comment = kernel_formulas(*this);
   result.kernel.body = nest.take();
   for (const std::string& dim : context.dim_names) {
     auto& counts = result.kernel.counts;  // the times of several loops may have one name

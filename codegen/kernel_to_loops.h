@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "codegen/fuse.h"
 #include "codegen/isa.h"
 #include "codegen/loops.h"
+#include "codegen/product_tiles.h"
 
 namespace gradc {
 
@@ -22,11 +24,12 @@ struct LoopContext {
   std::function<std::uint32_t(NodeId)> buffer;        // of a stored node, leaf
   std::function<loops::Element(std::uint32_t)> element;  // of a buffer
   std::function<std::string(NodeId)> short_name;      // what a person would call it inside a kernel
-  std::function<std::string(loops::Kernel)> share;    // name of an equal kernel of the module, added if new
+  // That of the module for such a product and so many rows, added if new.
+  std::function<const loops::Kernel&(const ProductTiles&, std::optional<std::int64_t> rows)> micro_kernel;
 };
 
 struct WrittenKernel {
-  loops::Kernel kernel;                // without name; the comment holds the formulas and shapes
+  loops::Kernel kernel;                // without name and comment
   std::vector<std::uint32_t> buffers;  // one per argument
 };
 

@@ -1,6 +1,7 @@
 // kernel_writer.h: what the writers of the several forms of kernels work on.
 #pragma once
 
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -21,7 +22,7 @@ struct KernelWriter {
 
   void bind(NodeId, bool written);
   // A name for each index of a member: what its loop is called, so that members in the same loop agree.
-  std::vector<std::string> index_names(NodeId) const;
+  const std::vector<std::string>& index_names(NodeId) const;
   std::string index_name(NodeId id, std::uint32_t index) const { return index_names(id)[index]; }
   void store(NodeId, loops::Expr value);  // at the node's own indices
   bool stores_bf16(NodeId) const;
@@ -38,6 +39,10 @@ struct KernelWriter {
   std::vector<Bound> arguments;
   std::vector<loops::Array> arrays;
   bool draws = false;
+
+ private:
+  std::vector<std::string> make_index_names(NodeId) const;
+  mutable std::map<NodeId, std::vector<std::string>> index_names_;  // those that were asked for
 };
 
 }  // namespace gradc

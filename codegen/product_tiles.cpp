@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <tuple>
 
 #include "codegen/drop_unused.h"
 #include "codegen/exprs.h"
@@ -543,6 +544,15 @@ std::string tile_name(const ProductTiles& tiles, std::string name) {
 
 Kernel product_tiles(const ProductTiles& tiles, std::optional<std::int64_t> rows) {
   return TileWriter(tiles).write(rows);
+}
+
+// All that the writer looks at; the two dims' names and instructions are those of the module.
+bool same_kernel(const ProductTiles& x, const ProductTiles& y) {
+  const auto form = [](const ProductTiles& t) {
+    return std::tie(t.ranges, t.form.sums, t.form.along, t.form.column, t.form.window, t.form.pairs, t.row, t.dtype, t.a_bf16,
+                    t.b_bf16, t.out_bf16);
+  };
+  return form(x) == form(y) && x.a == y.a && x.b == y.b && x.out == y.out;
 }
 
 }  // namespace gradc

@@ -17,6 +17,7 @@ namespace gradc {
 struct Linear {
   std::vector<loops::Expr> factors;  // by index number
   loops::Expr constant;
+  friend bool operator==(const Linear&, const Linear&) = default;
 };
 
 // out[m, n] = Σ[k, l, …] a[m, k, l, …] · b[k, l, …, n], rows m and columns n; all other free indices are fixed.
@@ -29,7 +30,7 @@ struct ProductTiles {
   std::optional<std::uint32_t> row;  // the index that makes the rows, if there is one
   Linear a, b, out;
   std::vector<std::string> dim_names;                     // by DimId
-  std::function<loops::Expr(const Extent&)> extent;       // inside the kernel that calls this one
+  std::function<loops::Expr(const Extent&)> extent;       // by the names of the dims
   std::function<std::int64_t(const Extent&)> most;        // of an extent, with its dim at the bound
 };
 
@@ -46,5 +47,8 @@ std::string tile_name(const ProductTiles&, std::string name);
 // The kernel, for so many rows, or for a number it takes as its count "rows". It takes the addresses of the first
 // elements, a, b and out.
 loops::Kernel product_tiles(const ProductTiles&, std::optional<std::int64_t> rows);
+
+// True if the kernels of the two, which are of one module, are certainly the same for any number of rows.
+bool same_kernel(const ProductTiles&, const ProductTiles&);
 
 }  // namespace gradc

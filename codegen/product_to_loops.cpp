@@ -189,8 +189,11 @@ Expr ProductWriter::outer_position(const Linear& l, std::optional<Expr> row) {
 }
 
 void ProductWriter::call(const Expr& row, std::optional<std::int64_t> fixed_rows, const Expr& rows) {
-  Kernel kernel = product_tiles(tiles_, fixed_rows);
+  // Its sizes are counts of this kernel too.
+  for (const Extent& e : n_.ranges) k_.nest.extent(e);
+  const Kernel& kernel = k_.context.micro_kernel(tiles_, fixed_rows);
   Call c;
+  c.kernel = kernel.name;
   for (const std::string& count : kernel.counts) {
     c.args.push_back(count == tile_name(tiles_, "rows") ? rows : variable(count, Type::integer));
   }
@@ -204,7 +207,6 @@ void ProductWriter::call(const Expr& row, std::optional<std::int64_t> fixed_rows
     in_rows = loops::add(std::move(in_rows), loops::mul(k_.nest.index_value(i), tiles_.out.factors[i]));
   c.args.push_back(rows_.empty() ? pointer(k_.nest.argument(id_), outer_position(tiles_.out, row))
                                  : pointer(rows_, std::move(in_rows)));
-  c.kernel = k_.context.share(std::move(kernel));
   k_.nest.emit(std::move(c));
   for (std::size_t k = 0; k < joined_.size(); ++k) k_.nest.close();
 }
