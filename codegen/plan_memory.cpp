@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <random>
 #include <set>
 
 #include "dsl/check.h"
@@ -18,6 +19,7 @@ constexpr std::int64_t alignment = 64;
 
 // Of looking for a better plan, which ends where one takes this much more than the least there could be.
 constexpr int rounds = 30;
+constexpr std::size_t most_exchanges = 3000, most_comparisons = 10'000'000;  // the latter of lives with one another
 constexpr double enough = 1.005;
 
 // From the first to the last call that touches it, both included.
@@ -60,8 +62,31 @@ Places place(const std::vector<Life>& lives, const std::vector<std::size_t>& ord
   return places;
 }
 
+// In orders that differ from the last one which was no worse in the place of one buffer: of those that end highest, or any.
+// Deterministic.
+Places exchanged(const std::vector<Life>& lives, std::vector<std::size_t> order, Places best, std::int64_t least) {
+  std::mt19937 random(1);
+  const auto any = [&](std::size_t count) { return static_cast<std::ptrdiff_t>(random() % count); };
+  const std::size_t count = std::min(most_exchanges, most_comparisons / (lives.size() * lives.size()));
+  for (std::size_t n = 0; n < count && best.peak > least; ++n) {
+    std::vector<std::size_t> next = order, highest;
+    for (std::size_t k = 0; k < lives.size(); ++k)
+      if (best.offsets[k] + lives[k].bytes == best.peak) highest.push_back(k);
+    const auto moved = n % 2 == 0 ? next.begin() + any(next.size())
+                                  : std::find(next.begin(), next.end(), highest[static_cast<std::size_t>(any(highest.size()))]);
+    const std::size_t buffer = *moved;
+    next.erase(moved);
+    next.insert(next.begin() + any(order.size()), buffer);
+    Places places = place(lives, next);
+    if (places.peak > best.peak) continue;
+    best = std::move(places);
+    order = std::move(next);
+  }
+  return best;
+}
+
 // The largest first; where that leaves gaps, other orders are tried, and what ends highest is moved to the front, round
-// after round.
+// after round; then single buffers are moved in the best of these orders.
 Places best_places(const std::vector<Life>& lives, std::int64_t lower_bound) {
   std::vector<std::size_t> order(lives.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
@@ -79,18 +104,24 @@ Places best_places(const std::vector<Life>& lives, std::int64_t lower_bound) {
       sorted([&](const Life& life) { return life.bytes * length(life); }),
       sorted([&](const Life& life) { return length(life); }),
   };
+  const auto least = static_cast<std::int64_t>(enough * static_cast<double>(lower_bound));
   Places best;
   for (std::vector<std::size_t> next : starts) {
     for (int round = 0; round < rounds; ++round) {
-      const Places places = place(lives, next);
-      if (best.peak == 0 || places.peak < best.peak) best = places;
-      if (static_cast<double>(best.peak) <= enough * static_cast<double>(lower_bound)) return best;
-      std::stable_partition(next.begin(), next.end(), [&](std::size_t k) {
-        return places.offsets[k] + lives[k].bytes == places.peak;
-      });
+      Places places = place(lives, next);
+      const std::int64_t peak = places.peak;
+      const auto ends_highest = [&](std::size_t k) { return places.offsets[k] + lives[k].bytes == peak; };
+      std::vector<std::size_t> after = next;
+      std::stable_partition(after.begin(), after.end(), ends_highest);
+      if (best.peak == 0 || peak < best.peak) {
+        best = std::move(places);
+        order = next;
+      }
+      if (best.peak <= least) return best;
+      next = std::move(after);
     }
   }
-  return best;
+  return exchanged(lives, order, std::move(best), least);
 }
 
 // Marks the calls that are the first to write a buffer where another type is at other times.

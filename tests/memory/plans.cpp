@@ -26,7 +26,7 @@ std::optional<gradc::loops::Module> planned(const fs::path& path, const gradc::T
 
 }  // namespace
 
-TEST_CASE("no workspace of an example or benchmark is 3 % larger than what is alive at once") {
+TEST_CASE("no workspace of an example or benchmark is 1.5 % larger than what is alive at once") {
   int plans = 0;
   for (const char* folder : {"examples", "bench/specs"}) {
     for (const std::string& name : names_in(source / folder)) {
@@ -38,7 +38,7 @@ TEST_CASE("no workspace of an example or benchmark is 3 % larger than what is al
           INFO(name << " for " << target.name << ", " << m.function << ": " << m.peak << " bytes planned, "
                     << m.lower_bound << " alive at once");
           CHECK(m.peak >= m.lower_bound);
-          CHECK(static_cast<double>(m.peak) <= 1.03 * static_cast<double>(m.lower_bound));
+          CHECK(static_cast<double>(m.peak) <= 1.015 * static_cast<double>(m.lower_bound));
           ++plans;
         }
       }
