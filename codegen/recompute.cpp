@@ -16,6 +16,7 @@
 namespace gradc {
 
 using namespace loops;
+using namespace tasks;
 
 namespace {
 
@@ -55,18 +56,27 @@ class Recomputing {
     for (std::size_t u = 0; u < t_.units.size(); ++u) t_.tasks[u].repeatable_before = repeatable_before(u);
   }
 
+  FunctionTasks tasks() const {
+    FunctionTasks result{originals_[0].spec_name, {}, t_.values, t_.tasks};
+    for (const Unit& unit : t_.units) result.names.push_back(m_.kernels[call(unit, unit.first).kernel].name);
+    return result;
+  }
+
   // Whether its workspace fits now.
   bool fit(std::int64_t limit) {
     if (planned() <= limit) return true;
     std::int64_t wanted = limit;
     for (int k = 0; k < attempts && wanted > 0; ++k) {
-      const Schedule schedule = schedule_within(t_.values, t_.tasks, wanted);
-      apply(schedule);
-      const std::int64_t peak = planned();
-      if (peak <= limit) return true;
-      undo();
-      if (schedule.peak > wanted) return false;
-      wanted = std::min(wanted, schedule.peak) - (peak - limit);
+      std::int64_t next = 0;
+      for (const Schedule& schedule : schedules_within(t_.values, t_.tasks, wanted)) {
+        if (schedule.peak > wanted) break;
+        apply(schedule);
+        const std::int64_t peak = planned();
+        if (peak <= limit) return true;
+        undo();
+        next = std::max(next, schedule.peak - (peak - limit));
+      }
+      wanted = next;
     }
     return false;
   }
@@ -332,13 +342,34 @@ void report(const Module& module, const loops::Function& f, Recomputing& recompu
                                       : fmt::format("memory is planned for {}: with a smaller bound it takes less", dims)});
 }
 
+// Each function, or both halves of a net.
+std::vector<std::vector<std::uint32_t>> schedules_of(const Module& module) {
+  std::vector<std::vector<std::uint32_t>> result;
+  for (std::uint32_t k = 0; k < module.functions.size(); ++k) {
+    if (module.functions[k].entry == Entry::backward) {
+      result.back().push_back(k);
+    } else {
+      result.push_back({k});
+    }
+  }
+  return result;
+}
+
 }  // namespace
+
+std::vector<FunctionTasks> tasks_of(const Module& module) {
+  Module copy = module;
+  std::vector<FunctionTasks> result;
+  for (const auto& parts : schedules_of(module)) {
+    const Entry entry = module.functions[parts[0]].entry;
+    if (entry == Entry::forward || entry == Entry::step) result.push_back(Recomputing(copy, parts).tasks());
+  }
+  return result;
+}
 
 void recompute(Module& module, std::int64_t limit, Diagnostics& diagnostics) {
   if (limit == 0) return;
-  for (std::uint32_t k = 0; k < module.functions.size(); ++k) {
-    std::vector<std::uint32_t> parts{k};
-    if (k + 1 < module.functions.size() && module.functions[k + 1].entry == Entry::backward) parts.push_back(++k);
+  for (const auto& parts : schedules_of(module)) {
     Recomputing recomputing(module, parts);
     if (!recomputing.fit(limit)) report(module, module.functions[parts[0]], recomputing, limit, diagnostics);
   }

@@ -11,7 +11,7 @@
 #include <map>
 #include <optional>
 
-namespace gradc {
+namespace gradc::tasks {
 namespace {
 
 constexpr std::size_t nowhere = static_cast<std::size_t>(-1);
@@ -36,8 +36,8 @@ struct Way {
 
 class Search {
  public:
-  Search(const std::vector<Value>& values, const std::vector<Task>& tasks, std::int64_t limit, double power)
-      : values_(values), tasks_(tasks), limit_(limit), power_(power), producer_(values.size(), nowhere) {
+  Search(const std::vector<Value>& values, const std::vector<Task>& tasks, std::int64_t limit, double power, bool early)
+      : values_(values), tasks_(tasks), limit_(limit), power_(power), early_(early), producer_(values.size(), nowhere) {
     std::vector<int> writers(values.size());
     for (std::size_t t = 0; t < tasks.size(); ++t) {
       for (std::size_t v : tasks[t].writes) {
@@ -173,23 +173,24 @@ class Search {
       if (bytes(now, k) == 0) continue;
       for (std::size_t n = 0; n + 1 < view.touches[k].size(); ++n) {
         const std::size_t from = view.touches[k][n], to = view.touches[k][n + 1];
-        if (view.full[to] == view.full[from + 1]) continue;
-        for (const bool fits : {false, true}) {
-          for (std::size_t depth : {0, 1, 2, 3, 5, 8, 13, 1000}) {
-            auto chain = chain_for(view, k, from, to, {depth, fits, false});
-            if (!chain) break;
-            const bool deeper = chain->cut;
-            double more = 0;
-            for (const Run& run : chain->runs) more += tasks_[run.task].cost;
-            if (would_share(view, *chain)) {
-              Chain sharing = *chain;
-              sharing.way.share = true;
-              const Schedule then = applied(now, sharing);
-              consider(sharing, lives.excess - lives_of(then).excess, added(then) - cost);
+        for (const std::size_t at : places_for(view, k, from, to)) {
+          for (const bool fits : {false, true}) {
+            for (std::size_t depth : {0, 1, 2, 3, 5, 8, 13, 1000}) {
+              auto chain = chain_for(view, k, from, at, {depth, fits, false});
+              if (!chain) break;
+              const bool deeper = chain->cut;
+              double more = 0;
+              for (const Run& run : chain->runs) more += tasks_[run.task].cost;
+              if (would_share(view, *chain)) {
+                Chain sharing = *chain;
+                sharing.way.share = true;
+                const Schedule then = applied(now, sharing);
+                consider(sharing, lives.excess - lives_of(then).excess, added(then) - cost);
+              }
+              const double gain = lives.excess - excess_with(view, *chain);
+              consider(*chain, gain, more);
+              if (!deeper) break;
             }
-            const double gain = lives.excess - excess_with(view, *chain);
-            consider(*chain, gain, more);
-            if (!deeper) break;
           }
         }
       }
@@ -200,9 +201,33 @@ class Search {
     return true;
   }
 
-  std::optional<Chain> chain_for(const View& view, std::size_t instance, std::size_t from, std::size_t to,
+  // Runs before which an instance that is let go of after `from` may be made again for `to`: that itself, and earlier ones,
+  // where there is room again, an input is about to go or what makes it can be repeated for the last time.
+  std::vector<std::size_t> places_for(const View& view, std::size_t instance, std::size_t from, std::size_t to) const {
+    const auto full = [&](std::size_t t) { return view.full[t + 1] > view.full[t]; };
+    std::vector<std::size_t> places = {to};
+    const std::size_t producer = producer_[view.s.value_of[instance]];
+    if (producer == nowhere) return {};
+    for (std::size_t t = from + 2; early_ && t < to; ++t) {
+      const Run& run = view.s.runs[t];
+      const bool last_time = !run.again && run.task == tasks_[producer].repeatable_before;
+      if (last_time || (full(t - 1) && !full(t))) places.push_back(t);
+    }
+    for (const std::size_t v : tasks_[producer].reads) {
+      for (const std::size_t k : view.instances_of[v]) {
+        const std::size_t last = view.lives.last[k];
+        if (early_ && view.lives.first[k] != nowhere && last > from && last + 1 < to) places.push_back(last + 1);
+      }
+    }
+    std::sort(places.begin(), places.end(), std::greater<>());  // of equal moves the first counts
+    places.erase(std::unique(places.begin(), places.end()), places.end());
+    std::erase_if(places, [&](std::size_t at) { return view.full[at] == view.full[from + 1]; });
+    return places;
+  }
+
+  std::optional<Chain> chain_for(const View& view, std::size_t instance, std::size_t from, std::size_t at,
                                  const Way& way) const {
-    Chain chain{instance, from, to, way, original_at(view.s, to), {}, {}, {}, {}};
+    Chain chain{instance, from, at, way, original_at(view.s, at), {}, {}, {}, {}};
     if (!compute(view, chain, view.s.value_of[instance], 0)) return std::nullopt;
     return chain;
   }
@@ -388,21 +413,25 @@ class Search {
   const std::vector<Task>& tasks_;
   const std::int64_t limit_;
   const double power_;  // of what a move gains, beside what it costs
+  const bool early_;    // also makes values again earlier than just before they are read
   std::vector<std::size_t> producer_;
 };
 
 }  // namespace
 
-Schedule schedule_within(const std::vector<Value>& values, const std::vector<Task>& tasks, std::int64_t limit) {
-  std::optional<Schedule> best;
-  for (const double power : {1.0, 0.5, 2.0}) {
-    Schedule found = Search(values, tasks, limit, power).run();
-    const bool fits = found.peak <= limit;
-    const bool better = !best || (fits ? best->peak > limit || found.added < best->added : found.peak < best->peak);
-    if (better) best = std::move(found);
-    if (best->added == 0 && best->peak <= limit) break;
+std::vector<Schedule> schedules_within(const std::vector<Value>& values, const std::vector<Task>& tasks, std::int64_t limit) {
+  std::vector<Schedule> found;
+  for (const bool early : {false, true}) {
+    for (const double power : {1.0, 0.5, 2.0}) {
+      found.push_back(Search(values, tasks, limit, power, early).run());
+      if (found.back().added == 0 && found.back().peak <= limit) break;
+    }
   }
-  return *best;
+  std::stable_sort(found.begin(), found.end(), [&](const Schedule& a, const Schedule& b) {
+    const bool fits = a.peak <= limit, other = b.peak <= limit;
+    return fits != other ? fits : fits ? a.added < b.added : a.peak < b.peak;
+  });
+  return found;
 }
 
-}  // namespace gradc
+}  // namespace gradc::tasks

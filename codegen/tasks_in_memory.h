@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace gradc {
+namespace gradc::tasks {
 
 // A value is written by one task; those that several write are not to be computed again, nor is what needs them early.
 struct Value {
@@ -33,8 +33,8 @@ struct Schedule {
   double added = 0;                   // cost of what runs again
 };
 
-// The tasks in their order, with as cheap repetitions as it finds for the peak to stay within the limit; if it does not
-// get there, with the smallest peak it got to. Deterministic.
-Schedule schedule_within(const std::vector<Value>&, const std::vector<Task>&, std::int64_t limit);
+// The tasks in their order, with as cheap repetitions as several searches find for the peak to stay within the limit: the
+// cheapest first; those that do not get there last, by the peak they got to. Never none. Deterministic.
+std::vector<Schedule> schedules_within(const std::vector<Value>&, const std::vector<Task>&, std::int64_t limit);
 
-}  // namespace gradc
+}  // namespace gradc::tasks

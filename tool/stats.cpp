@@ -7,6 +7,7 @@
 #include <set>
 
 #include "codegen/compile.h"
+#include "codegen/recompute.h"
 #include "codegen/signatures.h"
 #include "codegen/work.h"
 #include "tool/compile_spec.h"
@@ -36,6 +37,7 @@ struct Limited {
   std::string function;
   std::int64_t without = 0, with = 0;        // peak workspace
   double flops_without = 0, flops_added = 0;  // with every dim at its bound; on a grid those of idle threads too
+  FunctionTasks tasks;                        // of which some are run again
 };
 
 // What storing values as bf16 saves.
@@ -143,10 +145,12 @@ std::vector<Narrowed> narrowed(const loops::Module& without, const loops::Module
 
 std::vector<Limited> compare(const loops::Module& without, const loops::Module& with) {
   std::vector<Limited> result;
+  std::vector<FunctionTasks> all = tasks_of(without);
   for (std::size_t k = 0; k < without.memory.size(); ++k) {
     const std::string& function = without.memory[k].function;
     const double before = flops(without, function);
-    result.push_back({function, without.memory[k].peak, with.memory[k].peak, before, flops(with, function) - before});
+    result.push_back({function, without.memory[k].peak, with.memory[k].peak, before, flops(with, function) - before,
+                      std::move(all[k])});
   }
   return result;
 }
@@ -254,6 +258,26 @@ void print_text(const Spec& spec, const Stats& stats, const DimSizes& dims) {
       grouped(2 * total.macs));
 }
 
+// What could have been run again instead: tasks in their order, and the values by which they depend on each other.
+nlohmann::ordered_json values_json(const FunctionTasks& of) {
+  auto json = nlohmann::ordered_json::array();
+  for (const tasks::Value& value : of.values) json.push_back({{"bytes", value.bytes}, {"in_workspace", value.original > 0}});
+  return json;
+}
+
+nlohmann::ordered_json tasks_json(const FunctionTasks& of) {
+  auto json = nlohmann::ordered_json::array();
+  for (std::size_t t = 0; t < of.all.size(); ++t) {
+    const tasks::Task& task = of.all[t];
+    json.push_back({{"kernel", of.names[t]},
+                    {"cost", task.cost},
+                    {"reads", task.reads},
+                    {"writes", task.writes},
+                    {"repeatable_before", task.repeatable_before}});
+  }
+  return json;
+}
+
 void print_json(const Spec& spec, const Stats& stats, const DimSizes& dims) {
   nlohmann::ordered_json json;
   json["name"] = spec.name;
@@ -311,7 +335,9 @@ void print_json(const Spec& spec, const Stats& stats, const DimSizes& dims) {
                                {"peak_without", l.without},
                                {"peak", l.with},
                                {"flops_without", std::llround(l.flops_without)},
-                               {"flops_added", std::llround(l.flops_added)}});
+                               {"flops_added", std::llround(l.flops_added)},
+                               {"values", values_json(l.tasks)},
+                               {"tasks", tasks_json(l.tasks)}});
   json["parameter_bytes"] = stats.parameter_bytes;
   json["state_bytes"] = stats.state_bytes;
   json["workspace_bytes"] = stats.workspace_bytes;

@@ -1,7 +1,9 @@
 // recompute.cpp: networks within limits of memory: what they compute, and what they say where there is no way.
 #include <fmt/format.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "catch.h"
 #include "codegen/compile.h"
@@ -161,6 +163,15 @@ TEST_CASE("within a limit emitted code does what the interpreter does, and stats
     CHECK(row["peak"] <= row["peak_without"]);
     CHECK((row["flops_added"] > 0) == (row["peak_without"] > 450000));
     CHECK(row["flops_added"] < row["flops_without"]);
+    double cost = 0;
+    std::set<std::size_t> written;
+    for (const auto& task : row["tasks"]) {
+      if (task["cost"] > 1) cost += task["cost"].get<double>();
+      for (const std::size_t value : task["reads"]) CHECK(written.contains(value));
+      for (const std::size_t value : task["writes"]) written.insert(value);
+    }
+    CHECK(std::llround(cost) == row["flops_without"]);
+    CHECK(written.size() == row["values"].size());
     repeated += row["flops_added"] > 0;
   }
   CHECK(repeated > 0);

@@ -9,7 +9,7 @@
 #include "catch.h"
 #include "codegen/tasks_in_memory.h"
 
-using namespace gradc;
+using namespace gradc::tasks;
 
 namespace {
 
@@ -137,12 +137,12 @@ TEST_CASE("tasks run again cost hardly more than they must") {
   double sum = 0, worst = 0, found_in_all = 0, best_in_all = 0;
   for (int trial = 0; trial < 60; ++trial) {
     const Problem p = chain(4 + trial % 5, random, trial % 3 == 0, trial % 2 == 0);
-    const std::int64_t without = schedule_within(p.values, p.tasks, std::int64_t{1} << 40).peak;
+    const std::int64_t without = schedules_within(p.values, p.tasks, std::int64_t{1} << 40)[0].peak;
     for (std::int64_t limit = without - 1; limit > 0; limit -= std::max<std::int64_t>(1, without / 10)) {
       const double best = least_cost(p, limit);
       if (best < 0) break;
       ++problems;
-      const Schedule s = schedule_within(p.values, p.tasks, limit);
+      const Schedule s = schedules_within(p.values, p.tasks, limit)[0];
       const auto [cost, peak] = taken(p, s);
       CHECK(cost == s.added);
       CHECK(peak == s.peak);
@@ -172,11 +172,25 @@ TEST_CASE("a task that overwrites what another reads ends its repetitions") {
   // a is needed first and last; what makes it can no longer be repeated once b is written over its operand.
   const std::vector<Value> values = {{8, 8}, {8, 8}, {8, 8}, {8, 8}};
   std::vector<Task> tasks = {{{}, {0}, 1, 4}, {{}, {1}, 1, 4}, {{1}, {2}, 1, 4}, {{2, 0}, {3}, 1, 4}};
-  CHECK(schedule_within(values, tasks, 24).added == 0);
+  CHECK(schedules_within(values, tasks, 24)[0].added == 0);
   tasks = {{{}, {0}, 1, 5}, {{}, {1}, 1, 5}, {{1}, {2}, 1, 5}, {{2}, {3}, 1, 5}, {{3, 0}, {}, 1, 5}};
-  CHECK(schedule_within(values, tasks, 16).peak == 16);
-  CHECK(schedule_within(values, tasks, 16).added == 1);
+  CHECK(schedules_within(values, tasks, 16)[0].peak == 16);
+  CHECK(schedules_within(values, tasks, 16)[0].added == 1);
   tasks[0].repeatable_before = 3;
-  CHECK(schedule_within(values, tasks, 16).peak == 24);
-  CHECK(schedule_within(values, tasks, 16).added == 0);
+  CHECK(schedules_within(values, tasks, 16)[0].peak == 24);
+  CHECK(schedules_within(values, tasks, 16)[0].added == 0);
+}
+
+TEST_CASE("a value is made again early where that is no longer possible when it is read") {
+  // Gone while the third task runs; what makes it can't be repeated after the fourth, and the fifth reads it.
+  const std::vector<Value> values = {{8, 8}, {16, 16}, {8, 8}, {8, 8}};
+  const std::vector<Task> tasks = {{{}, {0}, 1, 3}, {{}, {1}, 1, 5}, {{1}, {2}, 1, 5}, {{2}, {3}, 1, 5}, {{0, 3}, {}, 1, 5}};
+  CHECK(schedules_within(values, tasks, 24)[0].peak == 24);
+  CHECK(schedules_within(values, tasks, 24)[0].added == 1);
+  // Gone while the fourth task runs; the fifth leaves no room for what it is made of, and the sixth reads it.
+  const std::vector<Value> others = {{16, 16}, {8, 8}, {8, 8}, {8, 8}, {16, 16}};
+  const std::vector<Task> later = {{{}, {0}, 1, 6},     {{0}, {1}, 1, 6}, {{}, {2}, 1, 6},
+                                   {{0, 2}, {3}, 1, 6}, {{3}, {4}, 1, 6}, {{1, 4}, {}, 1, 6}};
+  CHECK(schedules_within(others, later, 32)[0].peak == 32);
+  CHECK(schedules_within(others, later, 32)[0].added == 1);
 }
