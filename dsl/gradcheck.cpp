@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <random>
 
 #include "dsl/custom_gradients.h"
@@ -12,6 +13,7 @@
 #include "dsl/differentiate.h"
 #include "dsl/interpret.h"
 #include "dsl/random_environment.h"
+#include "dsl/round_otherwise.h"
 
 namespace gradc {
 namespace {
@@ -99,12 +101,53 @@ std::string place_of(std::int64_t element, const std::vector<std::int64_t>& shap
   return "[" + text + "]";
 }
 
+// By how much rounding moves the root of mean square of each of `roots`, at most, in double precision: so much as it moves in
+// single precision, where that is much more than what the interpreter itself rounds, times the units of the one over those
+// of the other. Sums that cancel inside count with what they add up.
+class Rounding {
+ public:
+  Rounding(const Graph& g, std::vector<NodeId> roots, const Environment& environment)
+      : g_(g), roots_(std::move(roots)), environment_(environment) {}
+
+  double of(std::size_t root) {
+    if (moves_.empty()) compute();
+    return moves_[root];
+  }
+
+ private:
+  void compute() {
+    Graph g = g_;
+    Function f;
+    for (NodeId id : roots_) f.outputs.push_back({"", id});
+    g.functions = {f};
+    const std::vector<Array> values = interpret(g, roots_, environment_);
+    for (const Array& value : values) moves_.push_back(0x1p-24 * root_mean_square(value.data));
+    for (const Graph& other : rounded_otherwise(g)) {
+      std::vector<NodeId> roots;
+      for (const Output& o : other.functions[0].outputs) roots.push_back(o.node);
+      std::vector<Array> moved = interpret(other, roots, environment_);
+      for (std::size_t k = 0; k < moved.size(); ++k) {
+        for (std::size_t e = 0; e < moved[k].data.size(); ++e) moved[k].data[e] -= values[k].data[e];
+        const double by = root_mean_square(moved[k].data);
+        if (std::isfinite(by)) moves_[k] = std::max(moves_[k], by);
+      }
+    }
+    for (double& moves : moves_) moves *= 0x1p-29;
+  }
+
+  const Graph& g_;
+  std::vector<NodeId> roots_;
+  const Environment& environment_;
+  std::vector<double> moves_;  // once one was asked for
+};
+
 // The loss as a function of one variable, all else fixed.
 struct Slope {
   const Graph& g;
   NodeId loss;
   Environment environment;
   std::string variable;
+  Rounding& rounding;  // of the loss
   std::vector<double> start = environment.values.at(variable).data;
   double base = at({}, 0);
 
@@ -119,6 +162,13 @@ struct Slope {
   }
 };
 
+constexpr double farther = 100;  // times the step: where differences are taken if those nearest don't decide
+
+// What differences say of a slope, and by how much that may be off.
+struct Estimate {
+  double slope = 0, blur = 0;
+};
+
 class Comparison {
  public:
   Comparison(const GradcheckOptions& o, GradientCheck& r, Slope& s)
@@ -126,30 +176,27 @@ class Comparison {
 
   void compare(const std::vector<double>& direction, double symbolic, const std::string& place) {
     ++result.compared;
-    const double scale = std::max({std::abs(symbolic), result.norm, 1e-12});
+    // Nothing is relative to nothing, but to a number so small that any error is large.
+    const double scale = std::max({std::abs(symbolic), result.norm, 1e-300});
     const double h = options.step;
     const double ahead = slope.at(direction, h), behind = slope.at(direction, -h);
     double numeric = (ahead - behind) / (2 * h);
     double error = std::abs(symbolic - numeric) / scale;
     if (!(error <= options.tolerance)) {
-      // Farther apart the loss rounds away less; two distances cancel what the curve bends.
-      const double far = 100 * h;
-      const double once = slope.at(direction, far) - slope.at(direction, -far);
-      const double twice = slope.at(direction, 2 * far) - slope.at(direction, -2 * far);
-      const double better = (8 * once - twice) / (12 * far);
-      const double better_error = excess(symbolic - better, far) / scale;
-      error = excess(symbolic - numeric, h) / scale;
-      if (better_error <= options.tolerance) {
-        error = better_error;
-        numeric = better;
-      } else if (!(error <= options.tolerance)) {
+      const double lost = slope.rounding.of(0);
+      const Estimate best = sharpest(direction, {numeric, lost / h});
+      numeric = best.slope;
+      error = std::max(0.0, std::abs(symbolic - numeric) - best.blur) / scale;
+      if (!(error <= options.tolerance)) {
         const double right = (ahead - slope.base) / h, left = (slope.base - behind) / h;
+        const double bend = std::max(0.0, std::abs(right - left) - 4 * lost / h);
         const double steepest = std::max({std::abs(right), std::abs(left), scale});
-        if (excess(right - left, h) > 1e-3 * steepest) {  // a smooth loss bends by its curvature times 1e-6
+        if (bend > 1e-3 * steepest) {  // a smooth loss bends by its curvature times 1e-6
           ++result.kinks;
           return;
         }
       }
+      result.blur = std::max(result.blur, best.blur);
     }
     if (!(error <= result.error)) {
       result.error = error;
@@ -160,10 +207,19 @@ class Comparison {
   }
 
  private:
-  // How much of a difference is not explained by the rounding of the loss.
-  double excess(double difference, double h) const {
-    const double rounding = 1e-15 * std::max(std::abs(slope.base), 1e-3) / h;
-    return std::max(0.0, std::abs(difference) - rounding);
+  // The sharper of `near` and what is seen farther apart, where the loss rounds away less and bends more. Two distances cancel
+  // what the curve bends, up to its fourth power; by how much the next two say something else is what remains of that, or
+  // a kink on the way.
+  Estimate sharpest(const std::vector<double>& direction, const Estimate& near) {
+    const double far = farther * options.step;
+    double differences[3];
+    for (int k = 0; k < 3; ++k) {
+      const double distance = far * (1 << k);
+      differences[k] = (slope.at(direction, distance) - slope.at(direction, -distance)) / (2 * distance);
+    }
+    const double first = (4 * differences[0] - differences[1]) / 3, second = (4 * differences[1] - differences[2]) / 3;
+    const double blur = 1.5 * slope.rounding.of(0) / far + std::abs(first - second);
+    return blur < near.blur ? Estimate{first, blur} : near;
   }
 
   const GradcheckOptions& options;
@@ -203,7 +259,7 @@ void check_variable(GradientCheck& result, const Array& gradient, Slope slope,
   result.elements = static_cast<std::int64_t>(n);
   result.norm = root_mean_square(gradient.data);
   result.compared = result.kinks = 0;
-  result.error = 0;
+  result.error = result.blur = 0;
   Comparison comparison(options, result, slope);
   std::mt19937_64 random(seed);
   std::vector<double> direction(n);
@@ -287,14 +343,28 @@ std::vector<GradientCheck> check(const Graph& plain, const Subject& subject,
     }
     if (!all_finite(values)) continue;
     bool done = true;
+    Rounding of_loss(frozen, {loss}, environment), of_gradients(with_gradients, roots, environment);
     for (std::size_t k = 0; k < results.size(); ++k) {
       GradientCheck& r = results[k];
       if (is_decided(r.verdict)) continue;
-      check_variable(r, values[k + 1], Slope{frozen, loss, environment, r.variable}, limited,
+      if (r.verdict == GradientVerdict::hidden) {
+        // Not again all differences, where none could tell
+        const double norm = root_mean_square(values[k + 1].data);
+        if (norm <= of_loss.of(0) / (farther * options.step) && norm > 3 * of_gradients.of(k + 1)) {
+          done = false;
+          continue;
+        }
+      }
+      check_variable(r, values[k + 1], Slope{frozen, loss, environment, r.variable, of_loss}, limited,
                      draw.seed);
       r.message.clear();
+      // What a difference can't tell from 0 is 0 where the formulas of the gradient can't either.
+      if (r.verdict == GradientVerdict::right && r.norm <= r.blur) {
+        r.is_zero = r.norm == 0 || r.norm <= 3 * of_gradients.of(k + 1);
+        if (!r.is_zero) r.verdict = GradientVerdict::hidden;
+      }
       if (r.verdict == GradientVerdict::wrong && !subject.given.empty()) r.verdict = GradientVerdict::differs;
-      done = done && r.verdict != GradientVerdict::no_slope;
+      done = done && is_decided(r.verdict);
     }
     if (done) break;
   }
@@ -341,8 +411,14 @@ std::string gradcheck_to_text(const std::vector<GradientCheck>& results) {
                 (r.message.empty() ? "the loss or its gradient is not finite" : r.message);
     } else if (r.verdict == GradientVerdict::no_slope) {
       verdict = "not checked: the loss has a kink or a jump there";
-    } else if (r.kinks > 0) {
-      verdict = fmt::format("right, {} kinks left out", r.kinks);
+    } else if (r.verdict == GradientVerdict::hidden) {
+      verdict = "not checked: the loss is rounded by more than it changes";
+    } else {
+      if (r.is_zero)
+        verdict += r.norm > 0 ? ": 0 up to rounding" : ": 0";
+      else if (r.blur > 1e-3 * r.norm)
+        verdict += fmt::format(", within {:.0e}", r.blur / r.norm);
+      if (r.kinks > 0) verdict += fmt::format(", {} kinks left out", r.kinks);
     }
     text += fmt::format("{:<{}}  {:>8}  {:>8}  {:>9.1e}  {}\n", gradients[k], width, r.elements,
                         r.compared - r.kinks, r.error, verdict);

@@ -27,6 +27,7 @@ enum class GradientVerdict : std::uint8_t {
   wrong,
   not_finite,  // the loss or its gradient is no finite number at any of the inputs tried
   no_slope,    // the loss has a kink or a jump wherever it was looked at
+  hidden,      // it is no 0, but less than what rounding leaves of differences, wherever it was looked at
   differs,     // that of a custom op is not the derivative of its value, as it need not be
 };
 
@@ -40,7 +41,10 @@ struct GradientCheck {
   std::int64_t compared = 0;  // differences taken
   std::int64_t kinks = 0;     // and not compared, because the two sides of the point disagree
   double norm = 0;            // of the gradient, root of mean square
-  double error = 0;           // the largest, relative: as a multiple of the norm or of the element
+  double error = 0;           // the largest, relative: as a multiple of the norm or of the element; less what the
+                              // difference may be off by itself, because the loss is rounded and bends
+  double blur = 0;            // the most that was, where the error would be too large without
+  bool is_zero = false;       // up to rounding
   std::string place;          // where that is: "[3, 4]", or "along a direction"
   double symbolic = 0, numeric = 0;  // there
   GradientVerdict verdict = GradientVerdict::right;

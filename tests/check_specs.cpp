@@ -13,12 +13,12 @@
 #include "dsl/differentiate.h"
 #include "dsl/gradcheck.h"
 #include "dsl/graph_to_text.h"
+#include "dsl/round_otherwise.h"
 #include "dsl/simplify.h"
 #include "dsl/text_to_ast.h"
 #include "dsl/verify.h"
 #include "tests/emitted_cases.h"
 #include "tests/process.h"
-#include "tests/round_otherwise.h"
 #include "tests/unit/ast_equal.h"
 
 namespace test {

@@ -15,12 +15,13 @@
 namespace gradc {
 namespace {
 
-// Per function and kind of call, only the worst value, unless it failed.
+// Per function and kind of call, only the worst of the values that agree, and all others.
 std::vector<Comparison> worst(const std::vector<Comparison>& all) {
   std::vector<Comparison> rows;
   for (const Comparison& row : all) {
     const auto same = std::find_if(rows.begin(), rows.end(), [&](const Comparison& r) {
-      return r.passed && row.passed && r.function == row.function && r.what == row.what;
+      return r.agreement == Agreement::agrees && row.agreement == Agreement::agrees && r.function == row.function &&
+             r.what == row.what;
     });
     if (same == rows.end())
       rows.push_back(row);
@@ -28,6 +29,19 @@ std::vector<Comparison> worst(const std::vector<Comparison>& all) {
       *same = row;
   }
   return rows;
+}
+
+std::string line_of(const Comparison& row) {
+  const bool agrees = row.agreement == Agreement::agrees, differs = row.agreement == Agreement::differs;
+  std::string line = fmt::format("  {:4}  {:.1e}  {} {}: {}", agrees ? "ok" : differs ? "FAIL" : "-", row.error,
+                                 row.function, row.what, row.value);
+  if (agrees) line += " and others";
+  if (row.agreement == Agreement::undecided)
+    line += row.rounding >= 1 ? ": not compared: its true value is 0 up to rounding"
+                              : fmt::format(": not compared: rounding alone moves it by {:.0e}", row.rounding);
+  else if (row.rounding > 0)
+    line += fmt::format(", which rounding moves by {:.0e}", row.rounding);
+  return line + "\n";
 }
 
 }  // namespace
@@ -63,18 +77,18 @@ int gradcheck(Session& session, const GradcheckArguments& arguments) {
     std::optional<Emitted> emitted = Emitted::load(session, compiled, code);
     if (!emitted) return code;
     const std::vector<Comparison> all = compare_emitted(simple, compiled, *emitted, arguments.seed);
-    const auto failed =
-        std::count_if(all.begin(), all.end(), [](const Comparison& row) { return !row.passed; });
+    const auto count = [&](Agreement agreement) {
+      return std::count_if(all.begin(), all.end(), [&](const Comparison& row) { return row.agreement == agreement; });
+    };
     fmt::print(
-        "Emitted code against the interpreter, norm of the difference over the norm (at most "
-        "{:.0e}):\n",
+        "Emitted code against the interpreter, norm of the difference over the norm (at most {:.0e}, or what rounding "
+        "moves):\n",
         emitted_tolerance);
-    for (const Comparison& row : worst(all))
-      fmt::print("  {:4}  {:.1e}  {} {}: {}{}\n", row.passed ? "ok" : "FAIL", row.error,
-                 row.function, row.what, row.value, row.passed ? " and others" : "");
-    fmt::print("{} of {} values agree.\n", static_cast<std::ptrdiff_t>(all.size()) - failed,
-               all.size());
-    passed &= failed == 0;
+    for (const Comparison& row : worst(all)) fmt::print("{}", line_of(row));
+    const auto undecided = count(Agreement::undecided);
+    fmt::print("{} of {} values agree{}.\n", count(Agreement::agrees), all.size(),
+               undecided == 0 ? "" : fmt::format(", {} could not be compared", undecided));
+    passed &= count(Agreement::differs) == 0;
   }
   return passed ? exit_ok : exit_spec;
 }

@@ -2,10 +2,10 @@
 // these.
 #include <algorithm>
 
+#include "dsl/round_otherwise.h"
 #include "tests/catch.h"
 #include "tests/emitted_cases.h"
 #include "tests/ops/samples.h"
-#include "tests/round_otherwise.h"
 
 using namespace gradc;
 
@@ -45,7 +45,7 @@ void compare(const test::Topic& topic, test::Builds builds) {
   // every operation otherwise moves them as far.
   INFO(off);
   CHECK(std::count(off.begin(), off.end(), '\n') <= static_cast<std::ptrdiff_t>(counts.tensors / 30 + 1));
-  all.rounded = test::rounded_otherwise(all.graph);
+  all.rounded = rounded_otherwise(all.graph);
   CHECK(problems(all, options) == "");
 }
 

@@ -3,12 +3,12 @@
 #include <cmath>
 
 #include "dsl/interpret.h"
+#include "dsl/rewrite_scalars.h"
+#include "dsl/round_otherwise.h"
 #include "dsl/simplify.h"
 #include "tests/catch.h"
 #include "tests/check_specs.h"
 #include "tests/random_spec.h"
-#include "tests/rewrite_scalars.h"
-#include "tests/round_otherwise.h"
 #include "tests/shrink_spec.h"
 
 namespace {
@@ -20,7 +20,7 @@ bool applies(const Graph& g, ScalarId id, Fn fn) { return g[id].kind == ScalarKi
 // d sin(x) = sin(x)
 void wrong_derivative(Graph& g) {
   simplify(g);
-  test::rewrite_scalars(g, [](Graph& graph, const test::ScalarPlace&, ScalarId id) {
+  rewrite_scalars(g, [](Graph& graph, const ScalarPlace&, ScalarId id) {
     return applies(graph, id, Fn::cos) ? graph.apply(Fn::sin, graph[id].args) : id;
   });
 }
@@ -28,7 +28,7 @@ void wrong_derivative(Graph& g) {
 // What is read at every second place gets its gradient at every place.
 void every_place(Graph& g) {
   simplify(g);
-  test::rewrite_scalars(g, [](Graph& graph, const test::ScalarPlace&, ScalarId id) {
+  rewrite_scalars(g, [](Graph& graph, const ScalarPlace&, ScalarId id) {
     const bool divides = applies(graph, id, Fn::eq) && applies(graph, graph[id].args[0], Fn::mod);
     return divides ? graph.literal(1, DType::boolean) : id;
   });
@@ -37,7 +37,7 @@ void every_place(Graph& g) {
 // What is gathered gets its gradient one place further on.
 void next_place(Graph& g) {
   simplify(g);
-  test::rewrite_scalars(g, [](Graph& graph, const test::ScalarPlace&, ScalarId id) {
+  rewrite_scalars(g, [](Graph& graph, const ScalarPlace&, ScalarId id) {
     if (!applies(graph, id, Fn::eq)) return id;
     const ScalarId a = graph[id].args[0], b = graph[id].args[1];
     if (graph[a].kind != ScalarKind::read || graph[b].kind != ScalarKind::index) return id;
@@ -148,7 +148,7 @@ TEST_CASE("what sums that cancel lose is seen when they are rounded otherwise") 
   Environment e;
   e.values["x"] = {{terms}, std::vector<double>(terms, 1.0)};
   std::vector<double> most(f.outputs.size());
-  for (const Graph& rounded : test::rounded_otherwise(g)) {
+  for (const Graph& rounded : rounded_otherwise(g)) {
     for (std::size_t k = 0; k < most.size(); ++k) {
       const double value = interpret(rounded, {rounded.functions[0].outputs[k].node}, e)[0].data.at(0);
       most[k] = std::max(most[k], std::fabs(value));

@@ -8,7 +8,7 @@
 #include "codegen/partition.h"
 #include "codegen/schedule.h"
 #include "dsl/check.h"
-#include "tests/rewrite_scalars.h"
+#include "dsl/rewrite_scalars.h"
 
 namespace test {
 namespace {

@@ -147,6 +147,54 @@ TEST_CASE("gradcheck draws as the emitted code does, in a step and in its evalua
   CHECK(checked.exit_code == 0);
 }
 
+// A bias before a norm changes nothing, so that its gradient is 0; of what rounding leaves of that adam makes steps as long as
+// any.
+TEST_CASE("gradcheck does not take for wrong what is 0 up to rounding") {
+  const Workplace place;
+  const auto checked = [&](const std::string& net, const std::string& optimizer) {
+    write_text(place.path() / "shifted.nn", "dim B <= 4\n" + net +
+                                                "step train(x: f32[B, 1, 6, 6], label: i32[B]) {\n"
+                                                "  loss = cross_entropy(f(x), label)\n"
+                                                "  minimize loss using " + optimizer + "\n"
+                                                "  report loss\n"
+                                                "}\n");
+    return place.gradc({"gradcheck", "shifted.nn"});
+  };
+  const std::string net = "net f(x: f32[B, 1, 6, 6]) -> y: f32[B, 3] { y = x |> ";
+  for (const char* before : {"conv2d(4) |> instance_norm", "conv2d(4) |> batch_norm", "flatten |> dense(5) |> batch_norm"}) {
+    for (const char* optimizer : {"adam", "sgd(lr = 0.1)"}) {
+      const Finished said = checked(net + before + " |> relu |> flatten |> dense(3) }\n", optimizer);
+      INFO(said.out << said.err);
+      CHECK(said.exit_code == 0);
+      CHECK_THAT(said.out, contains("right: 0 up to rounding"));
+      CHECK_THAT(said.out, contains("not compared: its true value is 0 up to rounding"));
+      CHECK_THAT(said.out, contains("could not be compared"));
+    }
+  }
+}
+
+TEST_CASE("gradcheck finds a small gradient that is wrong beside large ones, and one that should be 0") {
+  const Workplace place;
+  const auto checked = [&](const std::string& db, const std::string& rest) {
+    write_text(place.path() / "shifted.nn",
+               "dim B <= 4\n"
+               "custom op shifted(x[.., k], b[k]) -> y[.., k] { y[.., k] = 1000 * x[.., k] + 1e-4 * b[k] }\n"
+               "gradient { dx = 1000 * dy  db[k] = " + db + " }\n"
+               "net f(x: f32[B, 6]) -> y: f32[B, 3] {\n"
+               "  param b: f32[5] ~ normal(0, 1)\n"
+               "  y = shifted(x |> dense(5), b) |> " + rest + "dense(3)\n"
+               "}\n");
+    return place.gradc({"gradcheck", "shifted.nn", "--strict"});
+  };
+  for (const char* rest : {"", "batch_norm |> relu |> "}) {
+    CHECK(checked("1e-4 * (sum[..] dy[.., k])", rest).exit_code == 0);
+    const Finished off = checked("1.01e-4 * (sum[..] dy[.., k])", rest);
+    INFO(off.out << off.err);
+    CHECK(off.exit_code == 1);
+    CHECK_THAT(off.out, contains("not the derivative"));
+  }
+}
+
 TEST_CASE("gradcheck passes, and says so") {
   const Workplace place;
   const Finished checked = place.gradc({"gradcheck", "tiny.nn"});

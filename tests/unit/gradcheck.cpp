@@ -213,3 +213,96 @@ TEST_CASE("what cannot be evaluated says why") {
   for (const GradientCheck& c : results) CHECK(c.verdict == GradientVerdict::not_finite);
   CHECK_THAT(gradcheck_to_text(results), test::contains("not checked: "));
 }
+
+namespace {
+
+// loss = scale * sum over k of sin(w[k]) + terms that cancel to nothing + small * sin(c) + 0 * d, over w, c and d.
+struct Scales {
+  double scale = 1, cancels = 0, small = 1;
+  // By what the gradients of c and d that are to be checked are off: c's by a factor, d's by a multiple of `scale`.
+  double off = 0, off_zero = 0;
+  std::uint64_t seed = 1;
+
+  std::vector<GradientCheck> checked() const {
+    Graph g;
+    const NodeId w = leaf(g, NodeKind::parameter, "w", DType::f64, {6});
+    const NodeId c = leaf(g, NodeKind::parameter, "c", DType::f64, {});
+    const NodeId d = leaf(g, NodeKind::parameter, "d", DType::f64, {});
+    const auto number = [&](double v) { return g.literal(v, DType::f64); };
+    const auto times = [&](double v, ScalarId x) { return g.apply(Fn::mul, {number(v), x}); };
+    const auto sum = [&](ScalarId body) { return g.read(g.comprehension(0, {6}, Reduction::sum, body), {}); };
+    const ScalarId wk = g.read(w, {g.index(0)});
+    // What d is added to has no mean in the loss, as before a norm.
+    const NodeId shifted = g.comprehension(1, {6}, Reduction::none, g.apply(Fn::add, {wk, g.read(d, {})}));
+    const ScalarId mean = times(1.0 / 6, sum(g.read(shifted, {g.index(0)})));
+    const ScalarId centred =
+        sum(g.apply(Fn::sin, {g.apply(Fn::sub, {g.read(shifted, {g.index(0)}), g.read(g.comprehension(0, {}, Reduction::none, mean), {})})}));
+    ScalarId total = g.apply(Fn::add, {times(scale, sum(g.apply(Fn::sin, {wk}))), times(scale, centred)});
+    total = g.apply(Fn::add, {total, times(small, g.apply(Fn::sin, {g.read(c, {})}))});
+    const NodeId before = g.comprehension(0, {}, Reduction::none, g.apply(Fn::add, {number(cancels), total}));
+    const NodeId loss = g.comprehension(0, {}, Reduction::none, g.apply(Fn::sub, {g.read(before, {}), number(cancels)}));
+    Function step;
+    step.name = "train";
+    step.kind = FunctionKind::step;
+    step.outputs = {{"loss", loss}};
+    step.minimizes = {{loss, {w, c, d}, {}}};
+    g.functions = {step};
+    GradcheckOptions options;
+    options.seed = seed;
+    static Scales planted;
+    planted = *this;
+    options.transform = [](Graph& h) {
+      Output& of_c = h.functions[0].outputs[2];
+      of_c.node = h.comprehension(0, {}, Reduction::none,
+                                  h.apply(Fn::mul, {h.read(of_c.node, {}), h.literal(1 + planted.off, DType::f64)}));
+      Output& of_d = h.functions[0].outputs[3];
+      of_d.node = h.comprehension(0, {}, Reduction::none,
+                                  h.apply(Fn::add, {h.read(of_d.node, {}), h.literal(planted.scale * planted.off_zero, DType::f64)}));
+    };
+    return gradcheck(g, options);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("an error of a gradient is judged by what rounding leaves of differences") {
+  using enum GradientVerdict;
+  const auto verdict_of_c = [](const Scales& s) { return s.checked().at(1).verdict; };
+  for (const double scale : {1.0, 1e6, 1e-6}) {
+    INFO("a loss of " << scale);
+    const auto checks = Scales{.scale = scale, .small = scale}.checked();
+    for (const GradientCheck& c : checks) CHECK(c.verdict == right);
+    CHECK_FALSE(checks.at(0).is_zero);
+    CHECK_FALSE(checks.at(1).is_zero);
+    CHECK(checks.at(2).is_zero);
+    CHECK_THAT(gradcheck_to_text(checks), test::contains("right: 0"));
+    CHECK(verdict_of_c({.scale = scale, .small = scale, .off = 1e-4}) == wrong);
+    // One that is 0 is not any that is small.
+    CHECK(Scales{.scale = scale, .small = scale, .off_zero = 1e-9}.checked().at(2).verdict == wrong);
+    // Beside others 1e8 times its size
+    CHECK(verdict_of_c({.scale = scale, .small = 1e-8 * scale}) == right);
+    // however these are rounded: no kink, either
+    for (std::uint64_t seed = 1; seed <= 8; ++seed)
+      CHECK(verdict_of_c({.scale = scale, .small = 1e-8 * scale, .off = 0.01, .seed = seed}) == wrong);
+  }
+  // Of a loss that is a difference of large numbers as much is lost as of large numbers.
+  CHECK(verdict_of_c({.cancels = 1e8}) == right);
+  CHECK(verdict_of_c({.cancels = 1e8, .off = 0.01}) == wrong);
+  // Of very large ones all: that is not right.
+  CHECK(verdict_of_c({.cancels = 1e30}) == hidden);
+  CHECK(verdict_of_c({.cancels = 1e30, .off = 0.5}) == hidden);
+  CHECK_THAT(gradcheck_to_text(Scales{.cancels = 1e30}.checked()), test::contains("not checked: the loss is rounded"));
+}
+
+TEST_CASE("a unit that nothing reaches has a gradient of 0") {
+  // relu(z - 1000): all that is before it is 0, and so are all slopes.
+  Regression r;
+  Graph& g = r.g;
+  r.minimize(g.apply(Fn::max, {g.apply(Fn::sub, {r.z, g.literal(1000)}), g.literal(0)}));
+  for (const GradientCheck& c : gradcheck(g)) {
+    CHECK(c.verdict == GradientVerdict::right);
+    CHECK(c.norm == 0);
+    CHECK(c.error == 0);
+  }
+  CHECK_THAT(gradcheck_to_text(gradcheck(g)), test::contains("right: 0\n"));
+}

@@ -5,26 +5,26 @@
 
 #include "dsl/graph.h"
 
-namespace test {
+namespace gradc {
 
 // Where a scalar stands: in a comprehension of such ranges; whether it is all that is summed there.
 struct ScalarPlace {
-  gradc::Shape ranges;
+  Shape ranges;
   std::size_t rank = 0;  // how many of them are free
   bool summed = false;
 };
 
 // What stands in the place of a scalar whose arguments have been replaced.
-using NewScalar = std::function<gradc::ScalarId(gradc::Graph&, const ScalarPlace&, gradc::ScalarId)>;
+using NewScalar = std::function<ScalarId(Graph&, const ScalarPlace&, ScalarId)>;
 
 // What stands in the place of the body of that node, the one before.
-using NewBody = std::function<gradc::ScalarId(gradc::Graph&, gradc::NodeId, gradc::ScalarId)>;
+using NewBody = std::function<ScalarId(Graph&, NodeId, ScalarId)>;
 
 // x times 1 + size sin(phase + a weight for each of the first `indices` of its comprehension): a little off, at each element
 // otherwise.
-gradc::ScalarId waved(gradc::Graph&, gradc::ScalarId x, double size, double phase, std::size_t indices);
+ScalarId waved(Graph&, ScalarId x, double size, double phase, std::size_t indices);
 
 // Replaces those of all that the functions compute.
-void rewrite_scalars(gradc::Graph&, const NewScalar&, const NewBody& = {});
+void rewrite_scalars(Graph&, const NewScalar&, const NewBody& = {});
 
-}  // namespace test
+}  // namespace gradc

@@ -5,11 +5,11 @@
 
 #include "dsl/graph.h"
 
-namespace test {
+namespace gradc {
 
 // Ten graphs in which every float operation that rounds, at every element, gives up to 2e-7 more or less of itself (three
 // units of the last place of f32), and a sum of n terms 1.2e-7 sqrt(n) more or less, otherwise in each. Evaluated in double
 // precision they show what a result loses in single.
-std::vector<gradc::Graph> rounded_otherwise(const gradc::Graph&);
+std::vector<Graph> rounded_otherwise(const Graph&);
 
-}  // namespace test
+}  // namespace gradc

@@ -1,12 +1,10 @@
 // rewrite_scalars.cpp: rebuilds what the functions of a graph compute, operands before users.
-#include "tests/rewrite_scalars.h"
+#include "dsl/rewrite_scalars.h"
 
 #include <unordered_map>
 
-namespace test {
+namespace gradc {
 namespace {
-
-using namespace gradc;
 
 class Rewriter {
  public:
@@ -74,4 +72,4 @@ void rewrite_scalars(Graph& g, const NewScalar& change, const NewBody& change_bo
   Rewriter(g, change, change_body).run();
 }
 
-}  // namespace test
+}  // namespace gradc

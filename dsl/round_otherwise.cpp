@@ -1,15 +1,13 @@
 // round_otherwise.cpp: a small factor at every operation.
-#include "tests/round_otherwise.h"
+#include "dsl/round_otherwise.h"
 
 #include <cmath>
 #include <random>
 
-#include "tests/rewrite_scalars.h"
+#include "dsl/rewrite_scalars.h"
 
-namespace test {
+namespace gradc {
 namespace {
-
-using namespace gradc;
 
 bool rounds(const Scalar& s) {
   if (!is_float(s.dtype)) return false;
@@ -62,4 +60,4 @@ std::vector<Graph> rounded_otherwise(const Graph& g) {
   return result;
 }
 
-}  // namespace test
+}  // namespace gradc
