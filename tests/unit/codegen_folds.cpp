@@ -95,7 +95,7 @@ TEST_CASE("windows of NaN, infinities, zeros and ties have the largest and the l
   check(std::move(cases));
 }
 
-TEST_CASE("reductions go by lanes where the elements are contiguous, and only there") {
+TEST_CASE("reductions go by lanes where what one of their reads takes is contiguous, and only there") {
   const auto text = [](const std::string& spec) {
     return gradc::kernels_to_text(gradc::lower(test::graph_of(spec), "f"), gradc::cpp_target());
   };
@@ -107,5 +107,8 @@ TEST_CASE("reductions go by lanes where the elements are contiguous, and only th
   CHECK(strided.find("Lanes") == std::string::npos);
   const std::string chosen =
       text("net f(x: f32[40] = \"x\", id: i32[40] = \"id\") -> y: f32[] {\n  y = sum[k in 0..39] x[id[k]]\n}\n");
-  CHECK(chosen.find("Lanes") == std::string::npos);
+  CHECK(chosen.find("Lanes<float, 32>") != std::string::npos);
+  const std::string both = text(
+      "net f(x: f32[40] = \"x\", y: f32[40, 3] = \"y\") -> z: f32[] {\n  z = sum[k in 0..39] x[k] * y[k, 2]\n}\n");
+  CHECK(both.find("Lanes<float, 32>") != std::string::npos);
 }
