@@ -1,5 +1,7 @@
 // layout.cpp: what design and style promise about the files themselves.
 #include <algorithm>
+#include <map>
+#include <regex>
 #include <set>
 
 #include "catch.h"
@@ -69,6 +71,27 @@ std::string named_operator(const std::string& identifier, const std::set<std::st
   return "";
 }
 
+// Types that a file of the compiler defines for others to link with, each with its namespace: those at the start of a
+// line, which nothing unnamed is around.
+std::vector<std::string> types_in(const std::string& text) {
+  std::vector<std::string> scopes, found;
+  for (const std::string& line : lines_of(text)) {
+    std::smatch match;
+    static const std::regex opens("(?:inline )?namespace ?([A-Za-z_:]*) ?\\{"), closes("\\}  // (?:inline )?namespace.*"),
+        defines("(?:struct|class|enum class) ([A-Za-z_]+)(?: final)?(?: :[^;]*)? \\{.*");
+    if (std::regex_match(line, match, opens)) {
+      scopes.push_back(match[1]);
+    } else if (std::regex_match(line, closes)) {
+      if (!scopes.empty()) scopes.pop_back();
+    } else if (std::regex_match(line, match, defines) && std::find(scopes.begin(), scopes.end(), "") == scopes.end()) {
+      std::string name;
+      for (const std::string& scope : scopes) name += scope + "::";
+      found.push_back(name + match[1].str());
+    }
+  }
+  return found;
+}
+
 }  // namespace
 
 TEST_CASE("files are short, or their first comment says why they are long") {
@@ -112,6 +135,22 @@ TEST_CASE("no layer, loss, activation or optimizer is named in the compiler") {
       CHECK(named_operator(word, names).empty());
     }
   }
+}
+
+// A linker takes two types of one name for one, and mixes up their members.
+TEST_CASE("no two types of the compiler have one name") {
+  const std::string text = "namespace gradc {\nnamespace {\nstruct Own {\n};\n}  // namespace\nclass Shared {\n}  // namespace gradc\n";
+  REQUIRE(types_in(text) == std::vector<std::string>{"gradc::Shared"});
+  std::map<std::string, fs::path> defined;
+  for (const fs::path& path : project_files()) {
+    if (!is_one_of(folder_of(path), {"dsl", "codegen", "tool"}) || !is_one_of(path.extension().string(), {".cpp", ".h"})) continue;
+    for (const std::string& type : types_in(read_text(source_root() / path))) {
+      INFO(type << " is defined in " << path << " and in " << defined[type]);
+      CHECK(defined[type].empty());
+      defined[type] = path;
+    }
+  }
+  CHECK(defined.size() > 200);
 }
 
 TEST_CASE("comments are told from code") {
