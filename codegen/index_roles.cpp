@@ -128,6 +128,11 @@ std::vector<std::uint32_t> indices_of(const Graph& g, ScalarId id) {
   return {found.begin(), found.end()};
 }
 
+bool holds(const Graph& g, ScalarId id, std::uint32_t index) {
+  const auto indices = indices_of(g, id);
+  return std::binary_search(indices.begin(), indices.end(), index);
+}
+
 void for_each_read(const Graph& g, ScalarId id, const std::function<void(const Scalar&)>& visit) {
   for_each_scalar(g, id, [&](ScalarId s) {
     if (g[s].kind == ScalarKind::read) visit(g[s]);
@@ -234,10 +239,7 @@ bool runs_along(const std::vector<Affine>& subscripts, std::uint32_t index) {
 }
 
 bool runs_along(const Graph& g, const Scalar& read, std::uint32_t index) {
-  const auto moves = [&](ScalarId subscript) {
-    const auto indices = indices_of(g, subscript);
-    return std::binary_search(indices.begin(), indices.end(), index);
-  };
+  const auto moves = [&](ScalarId subscript) { return holds(g, subscript, index); };
   Affine last;
   return !read.args.empty() && std::none_of(read.args.begin(), read.args.end() - 1, moves) &&
          as_affine(g, read.args.back(), last) && index < last.coefficients.size() && last.coefficients[index] == 1;

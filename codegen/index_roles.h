@@ -11,6 +11,7 @@ namespace gradc {
 
 // Bound indices that occur in a scalar, ascending.
 std::vector<std::uint32_t> indices_of(const Graph&, ScalarId);
+bool holds(const Graph&, ScalarId, std::uint32_t index);  // that is one of them
 
 // Every read of a scalar once.
 void for_each_read(const Graph&, ScalarId, const std::function<void(const Scalar&)>& visit);

@@ -97,10 +97,7 @@ class Layout {
   }
 
   bool holds(const std::vector<ScalarId>& factors, std::uint32_t index) const {
-    return std::any_of(factors.begin(), factors.end(), [&](ScalarId f) {
-      const auto indices = indices_of(g_, f);
-      return std::binary_search(indices.begin(), indices.end(), index);
-    });
+    return std::any_of(factors.begin(), factors.end(), [&](ScalarId f) { return gradc::holds(g_, f, index); });
   }
 
   // The group that a node counts for, and which of its indices runs over the batch.

@@ -54,6 +54,10 @@ std::int64_t columns_of(const Graph& g, const Node& n, const ProductForm& form) 
   return columns;
 }
 
+std::int64_t rows_of_tile(const Graph& g, const Node& n, const ProductForm& form, const Isa& isa) {
+  return tile_rows(form, isa, n.type.dtype, max_extent(g, n.ranges[form.column]));
+}
+
 // Rows that are computed before what follows them: few, which it finds in the nearest cache; or, where a long sum is
 // taken in blocks, as many as a kernel may have for itself, which share what a block reads of b, but a quarter of all, so
 // that threads find parts; all, if they are not many more.
@@ -62,7 +66,7 @@ std::int64_t rows_at_once(const Graph& g, const Node& n, const ProductForm& form
   const Extent& all = n.ranges[row];
   double terms = 1;
   for (std::uint32_t s : form.sums) terms *= static_cast<double>(max_extent(g, n.ranges[s]));
-  const std::int64_t tile = tile_rows(form, isa, n.type.dtype, max_extent(g, n.ranges[form.column]));
+  const std::int64_t tile = rows_of_tile(g, n, form, isa);
   const std::int64_t quarter = form.along ? max_extent(g, all) / 4 / tile : 4;
   const std::int64_t most_tiles = std::clamp<std::int64_t>(quarter, 1, 4);
   const std::int64_t tiles = std::clamp<std::int64_t>(most_own_bytes / row_bytes / tile, 1, most_tiles);
@@ -270,9 +274,8 @@ void ProductWriter::write() {
       const std::string block = k_.nest.names().fresh(name + "0");
       Expr begin = integer(0), rows = count;
       if (!whole) {
-        const std::int64_t tile =
-            tile_rows(tiles_.form, k_.context.isa, n_.type.dtype, max_extent(k_.g, n_.ranges[tiles_.form.column]));
-        k_.nest.open(block, integer(0), count, some, LoopKind::parallel, true, exact ? 0 : tile);
+        k_.nest.open(block, integer(0), count, some, LoopKind::parallel, true,
+                     exact ? 0 : rows_of_tile(k_.g, n_, tiles_.form, k_.context.isa));
         begin = variable(block, Type::integer);
         rows = integer(some);
         if (!exact) {

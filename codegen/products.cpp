@@ -163,10 +163,7 @@ class Operand {
 };
 
 bool holds_index(const Graph& g, const std::vector<ScalarId>& factors, std::uint32_t k) {
-  return std::any_of(factors.begin(), factors.end(), [&](ScalarId f) {
-    const auto indices = indices_of(g, f);
-    return std::binary_search(indices.begin(), indices.end(), k);
-  });
+  return std::any_of(factors.begin(), factors.end(), [&](ScalarId f) { return holds(g, f, k); });
 }
 
 // What both forms have in common: a sum of a product of two different reads, at affine subscripts, never outside.

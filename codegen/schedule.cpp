@@ -11,11 +11,6 @@ namespace {
 // Free indices shorter than this are not worth vectors.
 constexpr std::int64_t shortest_spread = 4;
 
-bool holds(const Graph& g, ScalarId id, std::uint32_t index) {
-  const auto indices = indices_of(g, id);
-  return std::binary_search(indices.begin(), indices.end(), index);
-}
-
 bool is_zero(const Graph& g, ScalarId id) {
   return g[id].kind == ScalarKind::literal && g[id].value == 0;
 }

@@ -348,7 +348,7 @@ std::vector<GradientCheck> check(const Graph& plain, const Subject& subject,
       GradientCheck& r = results[k];
       if (is_decided(r.verdict)) continue;
       if (r.verdict == GradientVerdict::hidden) {
-        // Not again all differences, where none could tell
+        // Not again all differences, where none could tell.
         const double norm = root_mean_square(values[k + 1].data);
         if (norm <= of_loss.of(0) / (farther * options.step) && norm > 3 * of_gradients.of(k + 1)) {
           done = false;

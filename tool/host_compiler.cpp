@@ -79,10 +79,9 @@ std::vector<std::string> host_flags(const Isa* isa) {
   std::vector<std::string> flags = {"-std=c++17", "-O3", "-ffp-contract=fast", "-fno-math-errno",
                                     "-fno-trapping-math"};
   // Compilers take shorter vectors than there are for what has no intrinsics, when they tune for some of the processors.
-  const bool wide = host_isa().vector_bytes == 64;
-  std::istringstream words(isa    ? std::string(isa->flags)
-                           : wide ? "-march=native -mprefer-vector-width=512"
-                                  : "-march=native");
+  const char* const native =
+      host_isa().vector_bytes == 64 ? "-march=native -mprefer-vector-width=512" : "-march=native";
+  std::istringstream words(isa ? std::string(isa->flags) : native);
   for (std::string word; words >> word;) flags.push_back(word);
   return flags;
 }
