@@ -86,6 +86,12 @@ struct Vector {
   std::optional<Expr> first;
 };
 
+std::string sum_name(const ProductTiles& tiles, std::uint32_t index) {
+  const auto& sums = tiles.form.sums;
+  if (sums.size() == 1) return tile_name(tiles, "k");
+  return tile_name(tiles, fmt::format("k{}", std::find(sums.begin(), sums.end(), index) - sums.begin()));
+}
+
 class TileWriter {
  public:
   explicit TileWriter(const ProductTiles& tiles) : t_(tiles), lanes_(tiles.isa.lanes(tiles.dtype)) { choose_blocks(); }
@@ -99,7 +105,14 @@ class TileWriter {
   }
   bool is_pair(std::uint32_t sum) const { return t_.form.pairs && sum == t_.form.sums.back(); }
   std::string own(std::string name) const { return tile_name(t_, std::move(name)); }
-  std::string sum_name(std::uint32_t index) const;
+  std::string sum_name(std::uint32_t index) const { return gradc::sum_name(t_, index); }
+  // Of the terms that are taken, all of them unless the sum has bounds.
+  Expr terms_of(std::uint32_t sum) const {
+    return t_.form.bounded(sum) ? variable(terms_name(t_, sum), Type::integer) : t_.extent(t_.ranges[sum]);
+  }
+  bool steps_divide(std::uint32_t sum) const {
+    return t_.ranges[sum].is_fixed() && !t_.form.bounded(sum) && t_.ranges[sum].offset % step_ == 0;
+  }
   std::int64_t window() const { return t_.form.window ? t_.ranges[*t_.form.window].offset : 1; }
   InnerTile tile() const { return inner_tile(t_.isa, window()); }
   Expr sum(std::int64_t r, std::int64_t c, int lanes) const {
@@ -115,9 +128,11 @@ class TileWriter {
   void append_outer(Block&, std::int64_t rows, const Expr& row, const std::vector<Vector>&, const Expr& column);
   void append_inner(Block&, std::int64_t rows, const Expr& row, std::int64_t columns, const Expr& column);
   void append_products(Block&, std::int64_t rows, const Expr& row, std::int64_t columns, const Expr& column,
-                       std::optional<Expr> rest);
+                       const WindowPart&, std::optional<Expr> rest);
   Block along(Block whole, Block rest);
-  Block sums(std::size_t number, Block innermost) const;
+  // What the sums stand around, for a part of the window.
+  using Innermost = std::function<Block(const WindowPart&)>;
+  Block sums(std::size_t number, const Innermost&, const WindowPart&) const;
   Expr block_end() const;
   Expr at(const Linear&, const Expr& row, std::int64_t r, const Expr& column, std::int64_t c,
           bool with_sums) const;
@@ -147,12 +162,12 @@ void TileWriter::choose_blocks() {
   const std::int64_t most = std::max<std::int64_t>(1, (some + inside / 2) / inside);
   const std::int64_t blocks = (extent + most - 1) / most;
   step_ = (extent + blocks - 1) / blocks;
-}
-
-std::string TileWriter::sum_name(std::uint32_t index) const {
-  if (t_.form.sums.size() == 1) return own("k");
-  const auto at = std::find(t_.form.sums.begin(), t_.form.sums.end(), index);
-  return own(fmt::format("k{}", at - t_.form.sums.begin()));
+  // A sum with edges is whole inside.
+  if (!t_.form.edges) return;
+  const auto edges = static_cast<std::size_t>(std::find(sums.begin(), sums.end(), t_.form.edges->sum) - sums.begin());
+  if (edges > split_) return;
+  step_ = edges > 0 ? 1 : 0;
+  split_ = edges > 0 ? edges - 1 : 0;
 }
 
 // Element r rows below `row`, c columns after `column`, of the sums' current indices. Where a window goes with the
@@ -160,7 +175,7 @@ std::string TileWriter::sum_name(std::uint32_t index) const {
 Expr TileWriter::at(const Linear& l, const Expr& row, std::int64_t r, const Expr& column, std::int64_t c,
                     bool with_sums) const {
   Expr position = integer(0);
-  if (t_.row) position = loops::mul(loops::add(row, integer(r)), l.factors[*t_.row]);
+  if (t_.form.row) position = loops::mul(loops::add(row, integer(r)), l.factors[*t_.form.row]);
   if (with_sums) {
     for (std::uint32_t s : t_.form.sums) {
       if (is_pair(s)) continue;
@@ -168,25 +183,43 @@ Expr TileWriter::at(const Linear& l, const Expr& row, std::int64_t r, const Expr
       position = loops::add(std::move(position), loops::mul(k, l.factors[s]));
     }
   }
-  if (t_.form.window) position = loops::add(std::move(position), loops::mul(integer(c % window()), l.factors[*t_.form.window]));
+  if (t_.form.window) {
+    // Where the window begins outside, the address given is that of what is inside first.
+    const std::int64_t w = c % window() + (&l == &t_.b && t_.form.edges ? t_.form.edges->at.constant : 0);
+    const Expr from = loops::mul(integer(std::abs(w)), l.factors[*t_.form.window]);
+    position = w < 0 ? loops::sub(std::move(position), from) : loops::add(std::move(position), from);
+  }
   return loops::add(std::move(position),
                     loops::mul(loops::add(column, integer(c / window())), l.factors[t_.form.column]));
 }
 
-// Loops over the sums of a block from number `number` on, but for the one that vectors lie along.
-Block TileWriter::sums(std::size_t number, Block innermost) const {
-  if (number == t_.form.sums.size()) return innermost;
+// Loops over the sums of a block from number `number` on, but for the one that vectors lie along. Of a sum at whose ends
+// only a part of the window is inside, a loop for each part.
+Block TileWriter::sums(std::size_t number, const Innermost& innermost, const WindowPart& part) const {
+  if (number == t_.form.sums.size()) return innermost(part);
   const std::uint32_t index = t_.form.sums[number];
-  if (t_.form.along == index || is_pair(index)) return sums(number + 1, std::move(innermost));
-  For loop;
-  loop.variable = sum_name(index);
+  if (t_.form.along == index || is_pair(index)) return sums(number + 1, innermost, part);
   const bool block_of_it = step_ > 0 && number == split_;
-  if (block_of_it && step_ == 1) return sums(number + 1, std::move(innermost));
-  loop.begin = {block_of_it ? variable(block_name("_begin"), Type::integer) : integer(0)};
-  loop.end = block_of_it ? block_end() : t_.extent(t_.ranges[index]);
-  loop.body = sums(number + 1, std::move(innermost));
+  if (block_of_it && step_ == 1) return sums(number + 1, innermost, part);
   Block block;
-  block.push_back({std::move(loop)});
+  const auto append = [&](Expr begin, Expr end, const WindowPart& of) {
+    For loop;
+    loop.variable = sum_name(index);
+    loop.begin = {std::move(begin)};
+    loop.end = std::move(end);
+    loop.body = sums(number + 1, innermost, of);
+    block.push_back({std::move(loop)});
+  };
+  if (t_.form.edges && t_.form.edges->sum == index) {
+    std::int64_t done = 0;
+    for (const WindowPart& of : window_parts(t_.form, *t_.form.edges, t_.ranges)) {
+      append(integer(done), integer(done + of.terms), of);
+      done += of.terms;
+    }
+    return block;
+  }
+  if (block_of_it) append(variable(block_name("_begin"), Type::integer), block_end(), part);
+  else append(integer(0), terms_of(index), part);
   return block;
 }
 
@@ -243,7 +276,8 @@ void TileWriter::append_outer(Block& block, std::int64_t rows, const Expr& row, 
       else body.push_back({Accumulate{c.name, Fn::add, apply(Fn::mul, {a, b[v]}, type)}});
     }
   }
-  for (Stmt& s : sums(step_ > 0 ? split_ : 0, std::move(body))) block.push_back(std::move(s));
+  const auto innermost = [&](const WindowPart&) { return std::move(body); };  // there is no window
+  for (Stmt& s : sums(step_ > 0 ? split_ : 0, innermost, {})) block.push_back(std::move(s));
   each([&](const Vector& v, const Expr& sum, const Expr& place) {
     Store store{own("out"), place, sum, false, Fn::add};
     if (v.first) store.first = {*v.first};
@@ -253,21 +287,25 @@ void TileWriter::append_outer(Block& block, std::int64_t rows, const Expr& row, 
 
 // ---------------------------------------------------------------- inner
 
-// One vector of each row and column, of which the first `rest` lanes are there.
+// One vector of each row and column, of which the first `rest` lanes are there. Where a window goes with the columns, those
+// of a part of it.
 void TileWriter::append_products(Block& body, std::int64_t rows, const Expr& row, std::int64_t columns,
-                                 const Expr& column, std::optional<Expr> rest) {
+                                 const Expr& column, const WindowPart& part, std::optional<Expr> rest) {
   const Type type = type_of(t_.dtype);
   auto vector = [&](const char* buffer, const Linear& l, std::int64_t r, std::int64_t c) {
     Expr e = load(own(buffer), t_.dtype, at(l, row, r, column, c, true), lanes_);
     if (rest) e.args.push_back(*rest);
     return e;
   };
+  std::vector<std::int64_t> inside;
   for (std::int64_t c = 0; c < columns; ++c)
+    if (c % window() >= part.begin && c % window() < part.end) inside.push_back(c);
+  for (const std::int64_t c : inside)
     body.push_back({Let{own(fmt::format("b{}", c)), vector("b", t_.b, 0, c), false}});
   for (std::int64_t r = 0; r < rows; ++r) {
     const std::string a = own(fmt::format("a{}", r));
     body.push_back({Let{a, vector("a", t_.a, r, 0), false}});
-    for (std::int64_t c = 0; c < columns; ++c) {
+    for (const std::int64_t c : inside) {
       Expr product = apply(Fn::mul, {variable(a, type, lanes_), variable(own(fmt::format("b{}", c)), type, lanes_)},
                            type);
       body.push_back({Accumulate{sum(r, c, lanes_).name, Fn::add, std::move(product)}});
@@ -317,12 +355,15 @@ void TileWriter::append_inner(Block& block, std::int64_t rows, const Expr& row, 
       block.push_back({Let{sum(r, c, lanes_).name, std::move(zero), true}});
     }
   }
-  Block whole, rest;
-  append_products(whole, rows, row, columns, column, std::nullopt);
-  append_products(rest, rows, row, columns, column,
-                  loops::sub(t_.extent(t_.ranges[*t_.form.along]),
-                             variable(sum_name(*t_.form.along), Type::integer)));
-  for (Stmt& s : sums(step_ > 0 ? split_ : 0, along(std::move(whole), std::move(rest)))) block.push_back(std::move(s));
+  const auto innermost = [&](const WindowPart& part) {
+    Block whole, rest;
+    append_products(whole, rows, row, columns, column, part, std::nullopt);
+    append_products(rest, rows, row, columns, column, part,
+                    loops::sub(t_.extent(t_.ranges[*t_.form.along]),
+                               variable(sum_name(*t_.form.along), Type::integer)));
+    return along(std::move(whole), std::move(rest));
+  };
+  for (Stmt& s : sums(step_ > 0 ? split_ : 0, innermost, {0, 0, window()})) block.push_back(std::move(s));
   for (std::int64_t r = 0; r < rows; ++r) {
     for (std::int64_t c = 0; c < columns; ++c) {
       block.push_back({Store{own("out"), at(t_.out, row, r, column, c, false), lane_fold(Fn::add, sum(r, c, lanes_)),
@@ -355,7 +396,9 @@ void TileWriter::append_columns(Block& block, std::int64_t rows, const Expr& row
   if (inner()) {
     widths = {tile().columns, 1};
   } else {
-    for (int width = vectors_for(rows, t_.isa) * lanes_; width > 0; width = masks ? 0 : width / 2) widths.push_back(width);
+    int width = vectors_for(rows, t_.isa) * lanes_;
+    while (width > lanes_ && width > t_.most(extent)) width /= 2;  // there are no more columns
+    for (; width > 0; width = masks ? 0 : width / 2) widths.push_back(width);
   }
   if (!extent.is_fixed()) {
     block.push_back({Let{own("n"), integer(0), true}});
@@ -443,15 +486,15 @@ Block TileWriter::sweep_rows(std::optional<std::int64_t> rows) {
 
 // Where the block ends, if not with the sum.
 Expr TileWriter::block_end() const {
-  const Extent extent = t_.ranges[t_.form.sums[split_]];
   const Expr end = loops::add(variable(block_name("_begin"), Type::integer), integer(step_));
-  return extent.is_fixed() && extent.offset % step_ == 0 ? end : variable(block_name("_end"), Type::integer);
+  return steps_divide(t_.form.sums[split_]) ? end : variable(block_name("_end"), Type::integer);
 }
 
 // out = 0, then block after block is added to it.
 Block TileWriter::sweep_blocks(std::optional<std::int64_t> rows) {
   if (step_ == 0) return sweep_rows(rows);
-  const Extent columns = t_.ranges[t_.form.column], extent = t_.ranges[t_.form.sums[split_]];
+  const Extent columns = t_.ranges[t_.form.column];
+  const Expr terms = terms_of(t_.form.sums[split_]);
   const auto loop = [](std::string name, Expr end, LoopKind kind, Block body) {
     For result;
     result.variable = std::move(name);
@@ -469,22 +512,22 @@ Block TileWriter::sweep_blocks(std::optional<std::int64_t> rows) {
     zero.push_back({Store{own("out"), at(t_.out, m, 0, n, c, false), number(0, type_of(t_.dtype)), false, Fn::add}});
   zero = loop(own("n"), t_.extent(columns), LoopKind::vector, std::move(zero));
   const Expr count = rows ? integer(*rows) : variable(own("rows"), Type::integer);
-  if (t_.row) zero = loop(own("m"), count, LoopKind::serial, std::move(zero));
+  if (t_.form.row) zero = loop(own("m"), count, LoopKind::serial, std::move(zero));
 
   Block tiles = sweep_rows(rows);
-  const bool exact = step_ == 1 || (extent.is_fixed() && extent.offset % step_ == 0);
+  const bool exact = step_ == 1 || steps_divide(t_.form.sums[split_]);
   const std::string begin = step_ == 1 ? sum_name(t_.form.sums[split_]) : block_name("_begin");
   if (!exact) {
     const Expr end = loops::add(variable(begin, Type::integer), integer(step_));
     tiles.insert(tiles.begin(),
-                 {Let{block_name("_end"), apply(Fn::min, {end, t_.extent(extent)}, Type::integer), false}});
+                 {Let{block_name("_end"), apply(Fn::min, {end, terms}, Type::integer), false}});
   }
-  Block blocks = loop(begin, t_.extent(extent), LoopKind::serial, std::move(tiles));
+  Block blocks = loop(begin, terms, LoopKind::serial, std::move(tiles));
   std::get<For>(blocks[0].it).step = step_;
   std::get<For>(blocks[0].it).partial = true;
   for (std::size_t s = split_; s-- > 0;) {
     if (t_.form.along == t_.form.sums[s]) continue;
-    blocks = loop(sum_name(t_.form.sums[s]), t_.extent(t_.ranges[t_.form.sums[s]]), LoopKind::serial, std::move(blocks));
+    blocks = loop(sum_name(t_.form.sums[s]), terms_of(t_.form.sums[s]), LoopKind::serial, std::move(blocks));
   }
   for (Stmt& s : blocks) zero.push_back(std::move(s));
   return zero;
@@ -507,6 +550,8 @@ Kernel TileWriter::write(std::optional<std::int64_t> rows) {
     const bool known = std::find(counts.begin(), counts.end(), dim) != counts.end();
     if (names.contains(dim) && !known) counts.push_back(dim);
   }
+  for (const std::uint32_t s : t_.form.sums)
+    if (t_.form.bounded(s)) kernel.counts.push_back(terms_name(t_, s));
   if (!rows) kernel.counts.insert(kernel.counts.begin(), own("rows"));
   kernel.arguments = {{own("a"), t_.dtype, false, t_.a_bf16},
                       {own("b"), t_.dtype, false, t_.b_bf16},
@@ -515,7 +560,7 @@ Kernel TileWriter::write(std::optional<std::int64_t> rows) {
   for (std::uint32_t s : t_.form.sums) {
     const std::string name = sum_name(s);
     sums += (sums.empty() ? "" : ", ") + name;
-    sizes += fmt::format("{} < {}, ", name, text_of(t_.ranges[s], t_.dim_names));
+    sizes += fmt::format("{} < {}, ", name, t_.form.bounded(s) ? terms_name(t_, s) : text_of(t_.ranges[s], t_.dim_names));
   }
   const char* const w = t_.form.window ? ", w" : "";
   kernel.comment = {
@@ -542,6 +587,10 @@ std::string tile_name(const ProductTiles& tiles, std::string name) {
   return name;
 }
 
+std::string terms_name(const ProductTiles& tiles, std::uint32_t sum) {
+  return tile_name(tiles, sum_name(tiles, sum) + "_terms");
+}
+
 Kernel product_tiles(const ProductTiles& tiles, std::optional<std::int64_t> rows) {
   return TileWriter(tiles).write(rows);
 }
@@ -549,10 +598,22 @@ Kernel product_tiles(const ProductTiles& tiles, std::optional<std::int64_t> rows
 // All that the writer looks at; the two dims' names and instructions are those of the module.
 bool same_kernel(const ProductTiles& x, const ProductTiles& y) {
   const auto form = [](const ProductTiles& t) {
-    return std::tie(t.ranges, t.form.sums, t.form.along, t.form.column, t.form.window, t.form.pairs, t.row, t.dtype, t.a_bf16,
+    return std::tie(t.ranges, t.form.sums, t.form.along, t.form.column, t.form.window, t.form.pairs, t.form.row, t.dtype, t.a_bf16,
                     t.b_bf16, t.out_bf16);
   };
-  return form(x) == form(y) && x.a == y.a && x.b == y.b && x.out == y.out;
+  const auto bounds = [](const ProductTiles& t) {
+    std::set<std::uint32_t> sums;
+    for (const ProductForm::Bound& b : t.form.bounds) sums.insert(b.sum);
+    return sums;
+  };
+  const auto parts = [](const ProductTiles& t) {
+    std::vector<std::int64_t> all;
+    if (!t.form.edges) return all;
+    all.push_back(t.form.edges->at.constant);
+    for (const WindowPart& p : window_parts(t.form, *t.form.edges, t.ranges)) all.insert(all.end(), {p.terms, p.begin, p.end});
+    return all;
+  };
+  return form(x) == form(y) && bounds(x) == bounds(y) && parts(x) == parts(y) && x.a == y.a && x.b == y.b && x.out == y.out;
 }
 
 }  // namespace gradc

@@ -27,7 +27,6 @@ struct ProductTiles {
   bool a_bf16 = false, b_bf16 = false, out_bf16 = false;
   Isa isa;
   Shape ranges;                      // of all indices
-  std::optional<std::uint32_t> row;  // the index that makes the rows, if there is one
   Linear a, b, out;
   std::vector<std::string> dim_names;                     // by DimId
   std::function<loops::Expr(const Extent&)> extent;       // by the names of the dims
@@ -43,6 +42,9 @@ constexpr std::int64_t most_terms = 384;
 
 // A name inside the micro-kernel, where run-time dims have theirs.
 std::string tile_name(const ProductTiles&, std::string name);
+
+// The count of the kernel that is the number of terms of a sum with bounds, which begins at the addresses given.
+std::string terms_name(const ProductTiles&, std::uint32_t sum);
 
 // The kernel, for so many rows, or for a number it takes as its count "rows". It takes the addresses of the first
 // elements, a, b and out.

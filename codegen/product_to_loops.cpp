@@ -7,6 +7,8 @@
 #include "codegen/product_to_loops.h"
 
 #include <algorithm>
+#include <map>
+#include <utility>
 
 #include "codegen/exprs.h"
 #include "codegen/product_tiles.h"
@@ -20,15 +22,6 @@ namespace {
 
 // What a kernel may have for itself, in bytes: it stays in a near cache beside what else is read.
 constexpr std::int64_t most_own_bytes = 64 << 10;
-
-// The longest of them makes the rows of the tiles.
-std::optional<std::uint32_t> row_of(const Graph& g, const ProductForm& form, const Shape& ranges) {
-  std::optional<std::uint32_t> result;
-  for (std::uint32_t row : form.rows) {
-    if (!result || max_extent(g, ranges[row]) > max_extent(g, ranges[*result])) result = row;
-  }
-  return result;
-}
 
 // Of a row of an outer product that is computed before what follows it.
 constexpr std::int64_t most_row_bytes = 4 << 10;
@@ -71,12 +64,16 @@ std::int64_t rows_at_once(const Graph& g, const Node& n, const ProductForm& form
   const std::int64_t most_tiles = std::clamp<std::int64_t>(quarter, 1, 4);
   const std::int64_t tiles = std::clamp<std::int64_t>(most_own_bytes / row_bytes / tile, 1, most_tiles);
   const std::int64_t rows = (terms > most_terms ? tiles : 1) * tile;
-  return all.is_fixed() && all.offset <= rows + tile ? all.offset : rows;
+  if (!all.is_fixed()) return rows;
+  if (all.offset <= rows + tile) return all.offset;
+  // Few rows are in equal tiles if possible: a lower one at the end would be a large part of them.
+  for (std::int64_t some = rows; some < rows + tile && all.offset < 4 * tile; ++some)
+    if (all.offset % some == 0) return some;
+  return rows;
 }
 
 std::int64_t own_bytes(const Graph& g, const Node& n, const ProductForm& form, const Isa& isa) {
-  const auto row = row_of(g, form, n.ranges);
-  const std::int64_t rows = row ? rows_at_once(g, n, form, *row, isa) : 1;
+  const std::int64_t rows = form.row ? rows_at_once(g, n, form, *form.row, isa) : 1;
   return rows * columns_of(g, n, form) * bytes_of(n.type.dtype);
 }
 
@@ -93,14 +90,17 @@ class ProductWriter {
     tiles_.most = [this](const Extent& e) { return max_extent(k_.g, e); };
     const ProductForm& form = tiles_.form;
     tiles_.a = linear(k.g[k.g[form.a].tensor].type.shape, form.a_subscripts);
-    tiles_.b = linear(k.g[k.g[form.b].tensor].type.shape, form.b_subscripts);
+    std::vector<Affine> b = form.b_subscripts;
+    for (Affine& axis : b)  // the tiles begin where the window does
+      if (form.edges && *form.window < axis.coefficients.size() && axis.coefficients[*form.window] != 0) axis.constant = 0;
+    tiles_.b = linear(k.g[k.g[form.b].tensor].type.shape, b);
     std::vector<Affine> own(n_.type.rank());
     for (std::uint32_t i = 0; i < own.size(); ++i) {
       own[i].coefficients.resize(i + 1);
       own[i].coefficients[i] = 1;
     }
     tiles_.out = linear(n_.type.shape, own);
-    tiles_.row = row_ = row_of(k.g, form, n_.ranges);
+    row_ = form.row;
     if (k.plan.members.size() > 1) joined_ = joined_to_columns(k.g, n_, form);
     tiles_.a_bf16 = k.stores_bf16(storage_of(k.g, k.g[form.a].tensor));
     tiles_.b_bf16 = k.stores_bf16(storage_of(k.g, k.g[form.b].tensor));
@@ -117,12 +117,19 @@ class ProductWriter {
     return k_.nest.extent(e);
   }
 
+  // Of a sum with bounds: those that are taken.
+  struct Terms {
+    Expr begin, end;
+  };
+
   void keep_rows();
   bool in_tiles(std::uint32_t index) const {
     return index == tiles_.form.column || index == tiles_.form.window || index == row_;
   }
   void open_others();
   Expr outer_position(const Linear&, std::optional<Expr> row);
+  Expr value(const Affine&);
+  std::map<std::uint32_t, Terms> open_terms();
   void call(const Expr& row, std::optional<std::int64_t> fixed_rows, const Expr& rows);
   void write_followers(const Expr& row);
 
@@ -192,20 +199,76 @@ Expr ProductWriter::outer_position(const Linear& l, std::optional<Expr> row) {
   return position;
 }
 
+Expr ProductWriter::value(const Affine& a) {
+  Expr result = integer(0), less = integer(0);
+  const auto add = [&](const Expr& e, std::int64_t factor) {
+    Expr& to = factor < 0 ? less : result;
+    to = loops::add(std::move(to), loops::mul(integer(std::abs(factor)), e));
+  };
+  for (auto [d, factor] : a.sizes) add(dim(d), factor);
+  for (std::uint32_t i = 0; i < a.coefficients.size(); ++i)
+    if (a.coefficients[i] != 0) add(k_.nest.index_value(i), a.coefficients[i]);
+  return loops::sub(loops::add(std::move(result), integer(a.constant)), std::move(less));
+}
+
+// What of sums is inside where the loops stand that are open.
+std::map<std::uint32_t, ProductWriter::Terms> ProductWriter::open_terms() {
+  std::map<std::uint32_t, Terms> terms;
+  for (const ProductForm::Bound& bound : tiles_.form.bounds) {
+    // 0 <= from + factor * term < extent
+    Affine from = bound.at, to;
+    const std::int64_t factor = std::exchange(from.coefficients[bound.sum], 0), size = std::abs(factor);
+    to.constant = bound.extent.offset;
+    if (!bound.extent.is_fixed()) to.sizes.emplace_back(bound.extent.dim, bound.extent.scale);
+    add_scaled(to, from, -1);
+    Affine before = scaled(from, -1);  // terms · factor that are below 0
+    if (factor < 0) {                  // those beyond come first
+      before = scaled(to, -1);
+      before.constant += 1;
+      to = from;
+      to.constant += 1;
+    }
+    // Whole steps that hold so many.
+    const auto steps = [&](Affine a) {
+      if (size == 1) return value(a);
+      a.constant += size - 1;
+      return apply(Fn::floor_div, {value(a), integer(size)}, Type::integer);
+    };
+    Terms& t = terms.try_emplace(bound.sum, Terms{integer(0), k_.nest.extent(n_.ranges[bound.sum])}).first->second;
+    if (factor > 0 ? bound.below : bound.beyond) t.begin = apply(Fn::max, {t.begin, steps(before)}, Type::integer);
+    if (factor > 0 ? bound.beyond : bound.below) t.end = apply(Fn::min, {t.end, steps(to)}, Type::integer);
+  }
+  for (auto& [sum, t] : terms) {
+    const std::string name = k_.index_name(id_, sum);
+    if (t.begin.kind == ExprKind::apply) t.begin = k_.nest.let(name + "_begin", std::move(t.begin));
+    if (t.end.kind == ExprKind::apply) t.end = k_.nest.let(name + "_end", std::move(t.end));
+  }
+  return terms;
+}
+
 void ProductWriter::call(const Expr& row, std::optional<std::int64_t> fixed_rows, const Expr& rows) {
   // Its sizes are counts of this kernel too.
   for (const Extent& e : n_.ranges) k_.nest.extent(e);
   const Kernel& kernel = k_.context.micro_kernel(tiles_, fixed_rows);
+  for (const std::uint32_t i : joined_) k_.nest.open(k_.index_name(id_, i), i, n_.ranges[i], LoopKind::serial);
+  const std::map<std::uint32_t, Terms> terms = open_terms();
   Call c;
   c.kernel = kernel.name;
   for (const std::string& count : kernel.counts) {
-    c.args.push_back(count == tile_name(tiles_, "rows") ? rows : variable(count, Type::integer));
+    Expr value = count == tile_name(tiles_, "rows") ? rows : variable(count, Type::integer);
+    for (const auto& [sum, t] : terms)
+      if (count == terms_name(tiles_, sum)) value = loops::sub(t.end, t.begin);
+    c.args.push_back(std::move(value));
   }
-  for (const std::uint32_t i : joined_) k_.nest.open(k_.index_name(id_, i), i, n_.ranges[i], LoopKind::serial);
+  const auto from = [&](const Linear& l) {
+    Expr position = outer_position(l, row);
+    for (const auto& [sum, t] : terms) position = loops::add(std::move(position), loops::mul(t.begin, l.factors[sum]));
+    return position;
+  };
   const auto a = k_.nest.argument(storage_of(k_.g, k_.g[tiles_.form.a].tensor));
   const auto b = k_.nest.argument(storage_of(k_.g, k_.g[tiles_.form.b].tensor));
-  c.args.push_back(pointer(a, outer_position(tiles_.a, row)));
-  c.args.push_back(pointer(b, outer_position(tiles_.b, row)));
+  c.args.push_back(pointer(a, from(tiles_.a)));
+  c.args.push_back(pointer(b, from(tiles_.b)));
   Expr in_rows = integer(0);
   for (const std::uint32_t i : joined_)
     in_rows = loops::add(std::move(in_rows), loops::mul(k_.nest.index_value(i), tiles_.out.factors[i]));

@@ -19,15 +19,6 @@ std::int64_t elements(const Graph& g, const Shape& shape) {
   return n;
 }
 
-std::int64_t coefficient(const Affine& a, std::uint32_t k) {
-  return k < a.coefficients.size() ? a.coefficients[k] : 0;
-}
-
-bool uses(const std::vector<Affine>& subscripts, std::uint32_t k) {
-  return std::any_of(subscripts.begin(), subscripts.end(),
-                     [&](const Affine& a) { return coefficient(a, k) != 0; });
-}
-
 ScalarId product(Graph& g, const std::vector<ScalarId>& factors) {
   ScalarId result = factors.at(0);
   for (std::size_t k = 1; k < factors.size(); ++k) result = g.apply(Fn::mul, {result, factors[k]});
@@ -36,10 +27,11 @@ ScalarId product(Graph& g, const std::vector<ScalarId>& factors) {
 
 class Operand {
  public:
-  Operand(Graph& g, const Shape& ranges, std::vector<NodeId>& made)
-      : g_(g), ranges_(ranges), made_(made) {}
+  // `form`: that of the product with zeros around what is read outside, if it may be without them.
+  Operand(Graph& g, const Shape& ranges, std::vector<NodeId>& made, const ProductForm* form)
+      : g_(g), ranges_(ranges), made_(made), form_(form) {}
 
-  // A read equal to the product of the factors, inside its tensor, and along `column` if given.
+  // A read equal to the product of the factors, inside its tensor or with bounds for its sums, and along `column` if given.
   std::optional<ScalarId> read(const std::vector<ScalarId>& factors,
                                std::optional<std::uint32_t> column) {
     ScalarId value = product(g_, factors);
@@ -75,7 +67,8 @@ class Operand {
   }
 
   // The same read without padding, of a copy with the padding around it if need be; where an axis is that of
-  // `column` alone, and others are windows, of a copy with this axis last.
+  // `column` alone, and others are windows, of a copy with this axis last. What is copied for that has zeros around it as
+  // well, if they aren't many: other products can then share the copy.
   std::optional<ScalarId> inside(ScalarId id, std::optional<std::uint32_t> column) {
     const Scalar s = g_[id];
     const auto subscripts = affine_subscripts(g_, s);
@@ -83,10 +76,16 @@ class Operand {
     const Shape& shape = g_[s.tensor].type.shape;
     Shape padded = shape;
     std::vector<ScalarId> from, to = s.args;
-    bool pads = false;
+    const auto axis = column ? axis_to_move(*subscripts, *column) : std::nullopt;
+    bool pads = false, bounds = false;
     for (std::uint32_t k = 0; k < shape.size(); ++k) {
       from.push_back(g_.index(k));
       if (!s.zero_outside || stays_inside(g_, s.args[k], shape[k], ranges_)) continue;
+      if (form_ && !(axis && few_zeros(s, *subscripts)) &&
+          (sum_to_bound(*form_, (*subscripts)[k]) || sum_at_edges(*form_, (*subscripts)[k], shape[k], ranges_))) {
+        bounds = true;
+        continue;
+      }
       const Affine low = end_of((*subscripts)[k], ranges_, -1);
       Affine high = end_of((*subscripts)[k], ranges_, 1);
       if (!low.sizes.empty() || high.sizes.size() > 1) return std::nullopt;
@@ -98,8 +97,7 @@ class Operand {
       to[k] = shifted(to[k], -low.constant);
       pads = true;
     }
-    const auto axis = column ? axis_to_move(*subscripts, *column) : std::nullopt;
-    if (!pads && !axis) return g_.read(s.tensor, s.args);
+    if (!pads && !axis) return g_.read(s.tensor, s.args, bounds);
     if (elements(g_, padded) > largest_growth * elements(g_, shape)) return std::nullopt;
     if (const std::uint32_t moved = axis.value_or(0); axis) {
       move_last(padded, moved);
@@ -117,7 +115,20 @@ class Operand {
                                          g_.read(s.tensor, std::move(from), pads));
     name_after(copy, s.tensor, axis ? pads ? "_padded_transposed" : "_transposed" : "_padded");
     made_.push_back(copy);
-    return g_.read(copy, std::move(to));
+    return g_.read(copy, std::move(to), bounds);
+  }
+
+  // A copy with all zeros around it has at most half as many elements again.
+  bool few_zeros(const Scalar& read, const std::vector<Affine>& subscripts) const {
+    const Shape& shape = g_[read.tensor].type.shape;
+    double growth = 1;
+    for (std::uint32_t k = 0; k < shape.size(); ++k) {
+      const Affine low = end_of(subscripts[k], ranges_, -1), high = end_of(subscripts[k], ranges_, 1);
+      if (!shape[k].is_fixed() || !low.sizes.empty() || !high.sizes.empty()) continue;
+      const auto extent = static_cast<double>(shape[k].offset);
+      growth *= std::max(1.0, static_cast<double>(high.constant - low.constant + 1) / extent);
+    }
+    return growth <= 1.5;
   }
 
   // The axis that the column alone runs along, where it isn't the last and another axis is read by windows.
@@ -160,82 +171,11 @@ class Operand {
   Graph& g_;
   const Shape& ranges_;
   std::vector<NodeId>& made_;
+  const ProductForm* const form_;
 };
 
 bool holds_index(const Graph& g, const std::vector<ScalarId>& factors, std::uint32_t k) {
   return std::any_of(factors.begin(), factors.end(), [&](ScalarId f) { return holds(g, f, k); });
-}
-
-// What both forms have in common: a sum of a product of two different reads, at affine subscripts, never outside.
-std::optional<ProductForm> two_reads(const Graph& g, NodeId id) {
-  const Node& n = g[id];
-  if (n.kind != NodeKind::comprehension || n.reduction != Reduction::sum) return std::nullopt;
-  if (n.type.rank() == 0 || !is_float(n.type.dtype)) return std::nullopt;
-  const Scalar& body = g[n.body];
-  if (body.kind != ScalarKind::apply || body.fn != Fn::mul) return std::nullopt;
-  ProductForm form;
-  form.a = body.args[0];
-  form.b = body.args[1];
-  if (form.a == form.b) return std::nullopt;
-  for (ScalarId side : {form.a, form.b}) {
-    const Scalar& s = g[side];
-    if (s.kind != ScalarKind::read || s.zero_outside || s.dtype != n.type.dtype) return std::nullopt;
-    auto subscripts = affine_subscripts(g, s);
-    if (!subscripts) return std::nullopt;
-    (side == form.a ? form.a_subscripts : form.b_subscripts) = std::move(*subscripts);
-  }
-  for (auto k = static_cast<std::uint32_t>(n.type.rank()); k < n.ranges.size(); ++k) form.sums.push_back(k);
-  return form;
-}
-
-// A copy like that of paired_way: [..., 2] of what lies 2 half + which along some axis.
-bool copies_pairs(const Graph& g, const Node& n) {
-  if (n.kind != NodeKind::comprehension || n.reduction != Reduction::none || g[n.body].kind != ScalarKind::read) return false;
-  const auto subscripts = affine_subscripts(g, g[n.body]);
-  const auto which = static_cast<std::uint32_t>(n.type.rank()) - 1;
-  return subscripts && std::any_of(subscripts->begin(), subscripts->end(), [&](const Affine& a) {
-    return coefficient(a, which) == 1 && std::count(a.coefficients.begin(), a.coefficients.end(), 2) == 1;
-  });
-}
-
-// b is [..., column, last sum], a copy for that, and the last sum that of two neighbours of a.
-bool takes_pairs(const Graph& g, const Node& n, const ProductForm& form, const Isa& isa) {
-  const Extent columns = n.ranges[form.column];
-  if (n.type.dtype != DType::f32 || !columns.is_fixed() || columns.offset % isa.lanes(DType::f32) != 0) return false;
-  if (!copies_pairs(g, g[g[form.b].tensor])) return false;
-  const auto pair = static_cast<std::uint32_t>(n.ranges.size()) - 1;
-  const std::size_t axes = form.b_subscripts.size();
-  const auto alone = [](const Affine& a, std::uint32_t k) {
-    const auto used = std::count_if(a.coefficients.begin(), a.coefficients.end(), [](std::int64_t f) { return f != 0; });
-    return used == 1 && coefficient(a, k) == 1 && a.constant == 0 && a.sizes.empty();
-  };
-  return form.sums.size() > 1 && n.ranges[pair] == Extent(2) && axes > 1 && runs_along(form.a_subscripts, pair) &&
-         alone(form.b_subscripts[axes - 1], pair) && alone(form.b_subscripts[axes - 2], form.column) &&
-         g[g[form.b].tensor].type.shape.back() == Extent(2);
-}
-
-// Free indices by who has them; `column` and `window` apart.
-void set_roles(ProductForm& form, std::size_t rank) {
-  for (std::uint32_t k = 0; k < rank; ++k) {
-    if (k == form.column || k == form.window) continue;
-    const bool row = uses(form.a_subscripts, k) && !uses(form.b_subscripts, k);
-    (row ? form.rows : form.others).push_back(k);
-  }
-}
-
-// The last short index of b alone that moves along an axis of it together with a sum.
-std::optional<std::uint32_t> window_of(const Node& n, const ProductForm& form, std::int64_t longest) {
-  std::optional<std::uint32_t> window;
-  for (std::uint32_t k = 0; k < n.type.rank(); ++k) {
-    if (k == form.column || uses(form.a_subscripts, k) || !n.ranges[k].is_fixed()) continue;
-    if (n.ranges[k].offset < 2 || n.ranges[k].offset > longest) continue;
-    const bool moves = std::any_of(form.b_subscripts.begin(), form.b_subscripts.end(), [&](const Affine& axis) {
-      const auto along = [&](std::uint32_t s) { return coefficient(axis, s) != 0; };
-      return along(k) && std::any_of(form.sums.begin(), form.sums.end(), along);
-    });
-    if (moves) window = k;
-  }
-  return window;
 }
 
 double product_of(const Graph& g, const Shape& ranges) {
@@ -280,13 +220,18 @@ struct Way {
   double steps = 0;
 };
 
-// Vectors along the last free index, which one of the operands alone has.
-std::optional<Way> outer_way(Graph& g, const Node& n, const Factors& factors, const Isa& isa) {
+NodeId product_of_reads(Graph& g, const Node& n, const Way& way) {
+  return g.comprehension(n.type.rank(), n.ranges, Reduction::sum, g.apply(Fn::mul, {way.a, way.b}));
+}
+
+// Vectors along the last free index, which one of the operands alone has. `form`: that of this way with zeros around what
+// is read outside, if sums may have bounds instead.
+std::optional<Way> outer_way(Graph& g, const Node& n, const Factors& factors, const Isa& isa, const ProductForm* form) {
   const std::uint32_t column = static_cast<std::uint32_t>(n.type.rank()) - 1;
   const bool left = holds_index(g, factors.left, column);
   if (left == holds_index(g, factors.right, column)) return std::nullopt;
   Way way;
-  Operand operand(g, n.ranges, way.operands);
+  Operand operand(g, n.ranges, way.operands, form);
   const auto a = operand.read(left ? factors.right : factors.left, std::nullopt);
   const auto b = a ? operand.read(left ? factors.left : factors.right, column) : std::nullopt;
   if (!b) return std::nullopt;
@@ -295,29 +240,32 @@ std::optional<Way> outer_way(Graph& g, const Node& n, const Factors& factors, co
   const std::int64_t columns = max_extent(g, n.ranges[column]);
   const int lanes = isa.lanes(n.type.dtype);
   const std::int64_t steps = isa.masks ? (columns + lanes - 1) / lanes : vector_steps(columns, lanes);
-  way.steps = product_of(g, n.ranges) / static_cast<double>(columns) * static_cast<double>(steps) +
+  const auto now = product_form(g, product_of_reads(g, n, way), isa);
+  if (form && !now) return std::nullopt;
+  way.steps = product_of(g, n.ranges) / static_cast<double>(columns) * static_cast<double>(steps) *
+                  (now ? part_inside(g, n.ranges, *now) : 1) +
               copy_steps * reordered(g, way.operands);
   return way;
 }
 
-// Vectors along index k, a sum that both operands have.
-std::optional<Way> inner_way(Graph& g, const Node& n, const Factors& factors, std::uint32_t k, const Isa& isa) {
+// Vectors along index k, a sum that both operands have. `form` as above.
+std::optional<Way> inner_way(Graph& g, const Node& n, const Factors& factors, std::uint32_t k, const Isa& isa,
+                             const ProductForm* form) {
   if (!holds_index(g, factors.left, k) || !holds_index(g, factors.right, k)) return std::nullopt;
   if (!lies_along(g, factors.left, k) && !lies_along(g, factors.right, k)) return std::nullopt;
   Way way;
-  Operand operand(g, n.ranges, way.operands);
+  Operand operand(g, n.ranges, way.operands, form);
   const auto a = operand.read(factors.left, k);
   const auto b = a ? operand.read(factors.right, k) : std::nullopt;
   if (!b) return std::nullopt;
   way.a = *a;
   way.b = *b;
-  const NodeId id = g.comprehension(n.type.rank(), n.ranges, Reduction::sum, g.apply(Fn::mul, {*a, *b}));
-  const auto form = inner_form(g, id, isa);
-  if (!form || form->along != k) return std::nullopt;
+  const auto now = inner_form(g, product_of_reads(g, n, way), isa);
+  if (!now || now->along != k) return std::nullopt;
   const int lanes = isa.lanes(n.type.dtype);
   const std::int64_t length = max_extent(g, n.ranges[k]);
   way.steps = product_of(g, n.ranges) / static_cast<double>(length) *
-                  static_cast<double>((length + lanes - 1) / lanes) +
+                  static_cast<double>((length + lanes - 1) / lanes) * part_inside(g, n.ranges, *now) +
               lane_sum_steps * product_of(g, n.type.shape) + copy_steps * reordered(g, way.operands);
   return way;
 }
@@ -425,14 +373,25 @@ std::optional<Product> make_product(Graph& g, NodeId id, const Target& target) {
   if (!factors) return std::nullopt;
   const int lanes = target.isa.lanes(n.type.dtype);
   const bool inner = !target.grid() && lanes > 1;
-  std::optional<Way> best = outer_way(g, n, *factors, target.isa);
-  for (auto k = static_cast<std::uint32_t>(n.type.rank()); inner && k < n.ranges.size(); ++k) {
-    auto way = inner_way(g, n, *factors, k, target.isa);
+  std::optional<Way> best = outer_way(g, n, *factors, target.isa, nullptr);
+  const auto consider = [&](std::optional<Way> way) {
     if (way && (!best || way->steps < best->steps)) best = std::move(way);
+  };
+  // Where zeros were read, the same without.
+  if (best && !target.grid()) {
+    const auto form = product_form(g, product_of_reads(g, n, *best), target.isa);
+    if (form && !best->operands.empty()) consider(outer_way(g, n, *factors, target.isa, &*form));
+  }
+  for (auto k = static_cast<std::uint32_t>(n.type.rank()); inner && k < n.ranges.size(); ++k) {
+    auto way = inner_way(g, n, *factors, k, target.isa, nullptr);
+    if (!way) continue;
+    const auto form = inner_form(g, product_of_reads(g, n, *way), target.isa);
+    if (!way->operands.empty()) consider(inner_way(g, n, *factors, k, target.isa, &*form));
+    consider(std::move(way));
   }
   if (!best) return std::nullopt;
   if (inner && target.isa.pairs) {
-    const auto outer = outer_way(g, n, *factors, target.isa);
+    const auto outer = outer_way(g, n, *factors, target.isa, nullptr);
     auto way = outer ? paired_way(g, n, *outer, lanes) : std::nullopt;
     if (way && way->steps < best->steps) {
       way->operands.insert(way->operands.begin(), outer->operands.begin(), outer->operands.end());
@@ -451,41 +410,6 @@ std::optional<Product> make_product(Graph& g, NodeId id, const Target& target) {
   result.result = g.comprehension(n.type.rank(), n.type.shape, Reduction::none,
                                   product(g, factors->outer));
   return result;
-}
-
-std::optional<ProductForm> product_form(const Graph& g, NodeId id, const Isa& isa) {
-  auto form = two_reads(g, id);
-  if (!form) return std::nullopt;
-  const std::size_t rank = g[id].type.rank();
-  form->column = static_cast<std::uint32_t>(rank) - 1;
-  if (uses(form->a_subscripts, form->column)) return std::nullopt;
-  form->pairs = isa.pairs && takes_pairs(g, g[id], *form, isa);
-  if (!form->pairs && !runs_along(form->b_subscripts, form->column)) return std::nullopt;
-  set_roles(*form, rank);
-  return form;
-}
-
-std::optional<ProductForm> inner_form(const Graph& g, NodeId id, const Isa& isa) {
-  auto form = two_reads(g, id);
-  if (!form) return std::nullopt;
-  const Node& n = g[id];
-  for (std::uint32_t k : form->sums) {
-    if (runs_along(form->a_subscripts, k) && runs_along(form->b_subscripts, k)) form->along = k;
-  }
-  if (!form->along) return std::nullopt;
-  std::optional<std::uint32_t> column;
-  bool row = false;
-  for (std::uint32_t k = 0; k < n.type.rank(); ++k) {
-    const bool in_a = uses(form->a_subscripts, k), in_b = uses(form->b_subscripts, k);
-    row = row || (in_a && !in_b);
-    if (in_a || !in_b) continue;
-    if (!column || max_extent(g, n.ranges[k]) > max_extent(g, n.ranges[*column])) column = k;
-  }
-  if (!column || !row) return std::nullopt;
-  form->column = *column;
-  form->window = window_of(n, *form, isa.registers >= 32 ? 5 : 3);
-  set_roles(*form, n.type.rank());
-  return form;
 }
 
 }  // namespace gradc

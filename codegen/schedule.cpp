@@ -44,25 +44,6 @@ bool prefers_spread(const Graph& g, const Node& n) {
   return across_free != across_reduction ? across_free < across_reduction : along_free > along_reduction;
 }
 
-void add_scaled(Affine& to, const Affine& from, std::int64_t factor) {
-  to.constant += factor * from.constant;
-  to.coefficients.resize(std::max(to.coefficients.size(), from.coefficients.size()));
-  for (std::size_t k = 0; k < from.coefficients.size(); ++k) {
-    to.coefficients[k] += factor * from.coefficients[k];
-  }
-  for (auto [dim, f] : from.sizes) {
-    auto at = std::find_if(to.sizes.begin(), to.sizes.end(), [&](auto& s) { return s.first == dim; });
-    if (at == to.sizes.end()) at = to.sizes.insert(to.sizes.end(), {dim, 0});
-    at->second += factor * f;
-  }
-}
-
-Affine scaled(const Affine& a, std::int64_t factor) {
-  Affine result;
-  add_scaled(result, a, factor);
-  return result;
-}
-
 void flatten_and(const Graph& g, ScalarId id, std::vector<ScalarId>& conditions) {
   const Scalar& s = g[id];
   if (s.kind == ScalarKind::apply && s.fn == Fn::logical_and) {
@@ -151,7 +132,7 @@ Form form_of(const Graph& g, NodeId id, const Target& target) {
   const Node& n = g[id];
   if (n.kind != NodeKind::comprehension || n.reduction == Reduction::none) return Form::pointwise;
   if (find_scatter(g, id, nullptr)) return Form::scatter;
-  if (product_form(g, id, target.isa)) return Form::product;
+  if (const auto form = product_form(g, id, target.isa); form && !(target.grid() && !form->bounds.empty())) return Form::product;
   if (!target.grid() && inner_form(g, id, target.isa)) return Form::inner;
   return prefers_spread(g, n) ? Form::spread : Form::fold;
 }

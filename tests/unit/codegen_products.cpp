@@ -104,6 +104,27 @@ TEST_CASE("convolutions in all three directions, padded, strided, dilated") {
                      "net f(x: f32[2, 3, 9, 9] = \"x\", K: f32[4, 3, 3, 3] = \"K\") -> y: f32[2, 4, 4, 4] {\n"
                      "  y[b in 0..1, f in 0..3, i in 0..3, j in 0..3] = sum[c in 0..2, u in 0..2, v in 0..2] "
                      "x[b, c, 2 * i + u, 2 * j + v] * K[f, c, u, v]\n}\n"));
+  // Terms outside are left out, and windows have edges: in the middle, where the stride skips one edge, and where the window
+  // is as long as the image.
+  cases.push_back(of("batch last, padded",
+                     "dim B <= 20\n"
+                     "net f(x: f32[6, 5, 9, B] = \"x\", dy: f32[4, 5, 9, B] = \"dy\", dz: f32[4, 3, 5, B] = \"dz\") -> "
+                     "y: f32[4, 5, 9, B], dk: f32[4, 6, 5, 5], dx: f32[6, 5, 9, B], z: f32[4, 3, 5, B], dl: f32[4, 6, 3, 3], "
+                     "dw: f32[6, 5, 2, 5, 2, B] {\n"
+                     "  K = parameter(\"K\", f32[4, 6, 5, 5])\n"
+                     "  y[f in 0..3, i in 0..4, j in 0..8, b in 0..B-1] = sum[c in 0..5, u in 0..4, v in 0..4] "
+                     "x[c, i + u - 2, j + v - 2, b pad 0] * K[f, c, u, v]\n"
+                     "  dk[f in 0..3, c in 0..5, u in 0..4, v in 0..4] = sum[i in 0..4, j in 0..8, b in 0..B-1] "
+                     "dy[f, i, j, b] * x[c, i + u - 2, j + v - 2, b pad 0]\n"
+                     "  dx[c in 0..5, i in 0..4, j in 0..8, b in 0..B-1] = sum[f in 0..3, u in 0..4, v in 0..4] "
+                     "dy[f, i - u + 2, j - v + 2, b pad 0] * K[f, c, u, v]\n"
+                     "  z[f in 0..3, i in 0..2, j in 0..4, b in 0..B-1] = sum[c in 0..5, u in 0..2, v in 0..2] "
+                     "x[c, 2 * i + u - 1, 2 * j + v - 1, b pad 0] * K[f, c, u, v]\n"
+                     "  dl[f in 0..3, c in 0..5, u in 0..2, v in 0..2] = sum[i in 0..2, j in 0..4, b in 0..B-1] "
+                     "dz[f, i, j, b] * x[c, 2 * i + u - 1, 2 * j + v - 1, b pad 0]\n"
+                     "  dw[c in 0..5, i in 0..4, p in 0..1, j in 0..4, q in 0..1, b in 0..B-1] = sum[f in 0..3, u in 0..2, "
+                     "v in 0..2] dz[f, i - u, j - v, b pad 0] * K[f, c, p + 2 * u, q + 2 * v pad 0]\n}\n",
+                     {{"B", 19}}));
   cases.push_back(of("over time",
                      "dim T <= 20\n"
                      "net f(x: f32[2, T, 5] = \"x\", K: f32[3, 5, 17] = \"K\") -> y: f32[2, T, 17] {\n"
