@@ -113,6 +113,21 @@ class Layout {
     return found;
   }
 
+  // The sum that runs along the last axis of both reads, if neither has a window.
+  std::optional<std::uint32_t> plain_sum(const Node& n) const {
+    std::optional<std::uint32_t> sum;
+    bool plain = true;
+    for_each_read(g_, n.body, [&](const Scalar& read) {
+      plain = plain && !read.args.empty() &&
+              std::all_of(read.args.begin(), read.args.end(), [&](ScalarId s) { return g_[s].kind == ScalarKind::index; });
+      if (!plain) return;
+      const std::uint32_t last = g_[read.args.back()].index;
+      plain = last >= n.type.rank() && (!sum || sum == last);
+      sum = last;
+    });
+    return plain ? sum : std::nullopt;
+  }
+
   Steps steps_of(NodeId id, const Factors& factors, std::uint32_t batch) const {
     const Node& n = g_[id];
     const double all = count(n.ranges);
@@ -120,6 +135,8 @@ class Layout {
     Steps steps{all, all};
     if (rank > 0 && holds(factors.left, rank - 1) != holds(factors.right, rank - 1))
       steps.as_written = in_vectors(all, n.ranges[rank - 1]);
+    else if (const auto along = plain_sum(n))  // lanes along what both have last; a window would be read out of line
+      steps.as_written = in_vectors(all, n.ranges[*along]) + lane_sum_steps * count(n.type.shape);
     const bool left = holds(factors.left, batch), right = holds(factors.right, batch);
     bool row = false, column = false;
     for (std::uint32_t k = 0; k < rank; ++k) {
