@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cctype>
 #include <cmath>
 #include <map>
@@ -124,6 +125,20 @@ class KernelText {
     }
   }
 
+  // A loop as long as some vector shorter than a register, run a few times: GCC would unroll it with the loops around it and
+  // make vectors across these, whose elements it stores one by one; a load of several that are just stored waits for their
+  // way to the cache.
+  bool short_vector(const For& s) const {
+    if (launched() || s.kind != LoopKind::vector || times_ > few) return false;
+    const std::int64_t length = iterations(s);
+    return std::has_single_bit(static_cast<std::uint64_t>(length)) && length >= 4 && length < target_.isa.lanes(DType::f32);
+  }
+  // Of a loop from 0 in steps of 1; 0: not known.
+  static std::int64_t iterations(const For& s) {
+    const bool known = s.step == 1 && s.begin.size() == 1 && is_integer(s.begin[0], 0) && s.end.kind == ExprKind::literal;
+    return known ? static_cast<std::int64_t>(s.end.value) : 0;
+  }
+
   void statement(const For& s, const std::string& indent) {
     const std::string& v = s.variable;
     const std::string begin =
@@ -144,6 +159,9 @@ class KernelText {
       return;
     }
     if (s.kind == LoopKind::unrolled && launched()) out_ += "#pragma unroll\n";
+    if (short_vector(s)) out_ += indent + "#pragma GCC unroll 1\n";
+    const std::int64_t times = times_, own = iterations(s);
+    times_ = own > 0 ? std::min(times * std::min(own, few + 1), few + 1) : few + 1;
     if (s.partial) {
       out_ += fmt::format("{}for ({}; {} < {}; {} += {}) {{\n", indent, begin, v, end, v, s.step);
     } else if (s.step == 1) {
@@ -153,6 +171,7 @@ class KernelText {
                           s.step);
     }
     block(s.body, indent + "  ");
+    times_ = times;
     out_ += indent + "}\n";
   }
   void statement(const Let& s, const std::string& indent) {
@@ -295,6 +314,8 @@ class KernelText {
   const Kernel& kernel_;
   const Target& target_;
   std::string out_;
+  static constexpr std::int64_t few = 8;
+  std::int64_t times_ = 1;  // that the open loops run what is in them; few + 1: more, or not known
 };
 
 std::string table_text(const Buffer& b, const Target& target) {

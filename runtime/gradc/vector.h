@@ -81,8 +81,27 @@ inline __attribute__((always_inline)) V load_first(const T* from, std::int64_t c
   std::memcpy(&v, from, static_cast<std::size_t>(count) * sizeof(T));
   return v;
 }
+template <class V, class T, int... Lane>
+inline __attribute__((always_inline)) void store_parts(T* to, std::int64_t count, const V& v,
+                                                       std::integer_sequence<int, Lane...>) {
+  constexpr int half = sizeof...(Lane);
+  if constexpr (half == 1) {
+    to[0] = v[0];
+  } else {
+    constexpr std::make_integer_sequence<int, half / 2> quarter{};
+    if (count < half) return store_parts(to, count, __builtin_shufflevector(v, v, Lane...), quarter);
+    store(to, __builtin_shufflevector(v, v, Lane...));
+    if (count > half) store_parts(to + half, count - half, __builtin_shufflevector(v, v, (half + Lane)...), quarter);
+  }
+}
 template <class V, class T>
 inline __attribute__((always_inline)) void store_first(T* to, std::int64_t count, const V& v) {
+  // What a mask stored can be read again only when it has reached the cache, and AMD's processors take long for masks of
+  // AVX: a known number of lanes in two parts at most, or of AVX, is stored in vectors of half the length, and so on.
+  constexpr int lanes = sizeof(V) / sizeof(T);
+  const bool two_parts = (count & (count - 1) & ((count & (count - 1)) - 1)) == 0;
+  if (__builtin_constant_p(count) && (sizeof(V) < 64 || two_parts) && count < lanes)
+    return store_parts(to, count, v, std::make_integer_sequence<int, lanes / 2>{});
 #if defined(__AVX512F__)
   if constexpr (std::is_same_v<V, f32x16>)
     return __builtin_ia32_storeups512_mask(to, v, static_cast<unsigned short>((1u << count) - 1));
