@@ -6,9 +6,11 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <thread>
 
+#include "gradc/pace.h"
 #include "gradc/qualify.h"
 
 #if defined(__linux__)
@@ -112,15 +114,37 @@ class Thread {
 // own and all at the same time (they wait for each other), one of them may be the caller's; it returns when all have
 // returned.
 struct Team {
+  using Part = void (*)(const void* context, int part);
+
   int size = 1;
-  void (*run)(Team&, int parts, void (*work)(const void* context, int part), const void* context) = nullptr;
-  // Work that is worth a thread: some ten microseconds of it, in the units in which functions count theirs.
+  void (*run)(Team&, int parts, Part work, const void* context) = nullptr;
+  // Work that is worth a thread: some ten microseconds of it, in the units in which functions count theirs. 0: any is, and
+  // nothing is measured.
   std::int64_t least_work = 1000000;
+  // A clock in any unit; with one, a function that takes longer with several threads than with one is run by one.
+  double (*now)() = nullptr;
+
+  // The pace of a function with so much work; one that was long unused makes room.
+  Pace& pace(Part function, std::int64_t work) {
+    for (Site& site : sites) {
+      if (site.function == function && site.work == work) return site.pace;
+    }
+    next_site = (next_site + 1) % (sizeof sites / sizeof sites[0]);
+    sites[next_site] = {function, work, {}};
+    return sites[next_site].pace;
+  }
+  struct Site {
+    Part function = nullptr;
+    std::int64_t work = 0;
+    Pace pace = {};
+  };
+  Site sites[16] = {};
+  std::size_t next_site = 0;
 };
 
 inline namespace GRADC_PROCESSOR {
 
-// Runs a function with as many threads of the team as its work is worth; without a team on this one.
+// Runs a function with as many threads of the team as its work is worth, and as make it faster; without a team on this one.
 template <class Function>
 void together(Team* team, std::int64_t work, const Function& function) {
   std::int64_t parts = 1;
@@ -143,7 +167,18 @@ void together(Team* team, std::int64_t work, const Function& function) {
     auto& all = *const_cast<Shared*>(static_cast<const Shared*>(context));
     all.function(Thread(number, all.count, all.barrier));
   };
-  team->run(*team, count, one, &shared);
+  if (team->now == nullptr || team->least_work <= 0) {
+    team->run(*team, count, one, &shared);
+    return;
+  }
+  Pace& pace = team->pace(one, work);
+  const double begin = team->now();
+  if (pace.several()) {
+    team->run(*team, count, one, &shared);
+  } else {
+    function(Thread());
+  }
+  pace.took(team->now() - begin);
 }
 
 }  // namespace GRADC_PROCESSOR

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -41,6 +42,7 @@ class Threads {
     const int all = allowed_processors();
     team_.size = size > 0 ? size : all;
     team_.run = run;
+    team_.now = [] { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); };
     team_.threads = this;
     for (int k = 1; k < team_.size; ++k) workers_.push_back(std::make_unique<Worker>());
     try {
