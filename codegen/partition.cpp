@@ -26,6 +26,34 @@ using loops::Storage;
 // Beyond this many scalars a formula is stored rather than repeated in its users.
 constexpr std::size_t largest_inlined = 40;
 
+// The subscripts of what is reshaped, by the indices of the result: where neighbouring axes become one, and the last stays as it
+// is, so that what was contiguous is. None for other reshapes.
+std::optional<std::vector<ScalarId>> joined_axes(Graph& g, const Node& reshape) {
+  const Shape from = g[reshape.operand].type.shape, to = reshape.type.shape;
+  if (from.empty() || to.empty() || from.back() != to.back()) return std::nullopt;
+  std::vector<ScalarId> subscripts;
+  for (std::uint32_t k = 0; k < to.size(); ++k) {
+    if (subscripts.size() < from.size() && from[subscripts.size()] == to[k]) {
+      subscripts.push_back(g.index(k));
+      continue;
+    }
+    const std::size_t first = subscripts.size();
+    std::int64_t joined = 1;
+    std::size_t end = first;
+    while (end < from.size() && from[end].is_fixed() && to[k].is_fixed() && joined < to[k].offset) joined *= from[end++].offset;
+    if (end == first || joined != to[k].offset) return std::nullopt;
+    for (std::size_t axis = first; axis < end; ++axis) {
+      joined /= from[axis].offset;
+      const auto integer = [&](std::int64_t value) { return g.literal(static_cast<double>(value), DType::i32); };
+      ScalarId at = g.index(k);
+      if (joined > 1) at = g.apply(Fn::floor_div, {at, integer(joined)});
+      if (axis > first) at = g.apply(Fn::mod, {at, integer(from[axis].offset)});
+      subscripts.push_back(at);
+    }
+  }
+  return subscripts.size() == from.size() ? std::optional(subscripts) : std::nullopt;
+}
+
 struct Use {
   std::uint32_t users = 0;   // distinct nodes
   bool root = false;
@@ -35,12 +63,20 @@ struct Use {
 };
 
 // What each node of a function is read by, in the graph as it was given.
-std::unordered_map<NodeId, Use> find_uses(const Graph& g, const std::vector<NodeId>& order,
-                                          const std::vector<NodeId>& roots) {
+std::unordered_map<NodeId, Use> find_uses(Graph& g, const std::vector<NodeId>& order, const std::vector<NodeId>& roots,
+                                          const Target& target) {
   std::unordered_map<NodeId, Use> uses;
   for (NodeId id : order) {
-    const Node& n = g[id];
-    if (n.kind == NodeKind::reshape) uses[n.operand].reshaped = true;
+    const Node n = g[id];
+    if (n.kind == NodeKind::reshape) {
+      Use& use = uses[n.operand];
+      if (!target.grid() && joined_axes(g, n)) {
+        ++use.users;
+        use.misaligned = true;
+      } else {
+        use.reshaped = true;
+      }
+    }
     for (const Equation& e : n.equations) uses[e.body].root = true;
     if (n.kind != NodeKind::comprehension) continue;
     for (NodeId operand : reads_of(g, n.body)) ++uses[operand].users;
@@ -64,7 +100,7 @@ class Partitioner {
 
   void rewrite_function(const std::vector<NodeId>& roots) {
     const auto order = topological_order(g_, roots);
-    uses_ = find_uses(g_, order, roots);
+    uses_ = find_uses(g_, order, roots, target_);
     for (NodeId id : order) {
       for (const Equation& e : g_[id].equations) slices_.insert(e.body);
     }
@@ -94,6 +130,7 @@ class Partitioner {
 
  private:
   void rewrite_node(NodeId id);
+  void keep(NodeId id, const Shape& ranges, Reduction, ScalarId body);
   std::string_view reason_to_store(NodeId id, ScalarId body) const;  // none: empty
   bool follows_product(NodeId id, ScalarId body) const;
   ScalarId rewrite_scalar(ScalarId);
@@ -153,6 +190,12 @@ void Partitioner::rewrite_node(NodeId id) {
   switch (n.kind) {
     case NodeKind::comprehension: break;
     case NodeKind::reshape: {
+      if (inlined_.contains(n.operand) && !stored_.contains(n.operand)) {  // read at other subscripts
+        const auto subscripts = joined_axes(g_, n);
+        GRADC_CHECK(subscripts, "what is reshaped otherwise is stored");
+        keep(id, n.type.shape, Reduction::none, substitute(g_, inlined_.at(n.operand), *subscripts));
+        return;
+      }
       Node reshaped = n;
       reshaped.operand = now(n.operand);
       stored_[id] = g_.add(std::move(reshaped));
@@ -171,15 +214,19 @@ void Partitioner::rewrite_node(NodeId id) {
     case NodeKind::random: reasons_[id] = "random numbers"; [[fallthrough]];
     default: stored_[id] = id; return;
   }
-  const std::size_t rank = n.type.rank();
-  const ScalarId body = reuse(rewrite_scalar(n.body), n.ranges);
+  keep(id, n.ranges, n.reduction, reuse(rewrite_scalar(n.body), n.ranges));
+}
+
+// As a formula for its users, or stored.
+void Partitioner::keep(NodeId id, const Shape& ranges, Reduction reduction, ScalarId body) {
+  const Shape shape = g_[id].type.shape;
   std::string_view reason = "a reduction";
-  if (n.reduction == Reduction::none) {
+  if (reduction == Reduction::none) {
     inlined_[id] = body;
     reason = reason_to_store(id, body);
     if (reason.empty()) return;
   }
-  NodeId now = g_.comprehension(rank, n.ranges, n.reduction, body);
+  NodeId now = g_.comprehension(shape.size(), ranges, reduction, body);
   label(now, g_.label(id));
   if (const auto product = make_product(g_, now, target_)) {
     now = product->result;
@@ -192,7 +239,7 @@ void Partitioner::rewrite_node(NodeId id) {
   // The slice of a whole lies among others of it, so it is never read in place of an equal tensor.
   const bool slice = slices_.contains(id);
   while (slice ? !taken_.insert(now).second : slices_now_.contains(now)) {
-    now = g_.comprehension(rank, n.type.shape, Reduction::none, g_.apply(Fn::detach, {g_[now].body}));
+    now = g_.comprehension(shape.size(), shape, Reduction::none, g_.apply(Fn::detach, {g_[now].body}));
   }
   if (slice) slices_now_.insert(now);
   taken_.insert(now);

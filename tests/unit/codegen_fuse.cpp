@@ -50,7 +50,30 @@ const char* const overwritten =
     "  r = sum[i in 0..4, j in 0..39] g[i, j]\n"
     "  report q, r\n  W' = V\n}\n";
 
+// Axes that become one, some of three, with the last as it was; and one where the last does not stay.
+const char* const joined_axes =
+    "net f(x: f32[3, 2, 4, 5, 2, 6] = \"x\", z: f32[3, 8, 10, 6] = \"z\") -> y: f32[3, 8, 10, 6], v: f32[3, 80, 6], "
+    "w: f32[6, 240] {\n"
+    "  t[c in 0..2, i in 0..1, j in 0..3, k in 0..4, l in 0..1, b in 0..5] = 2.0 * x[c, i, j, k, l, b] + 1.0\n"
+    "  u = reshape(t, [3, 8, 10, 6])\n"
+    "  y[c in 0..2, i in 0..7, j in 0..9, b in 0..5] = u[c, i, j, b] * z[c, i, j, b]\n"
+    "  s = reshape(t, [3, 80, 6])\n"
+    "  v[c in 0..2, i in 0..79, b in 0..5] = s[c, i, b] - 3.0\n%s}\n";
+
 }  // namespace
+
+TEST_CASE("what is reshaped is computed where it is read if only axes before the last become one") {
+  std::string read = joined_axes, stored = joined_axes;
+  read.replace(read.find("%s"), 2, "  w[b in 0..5, i in 0..239] = x[0, 0, 0, 0, 0, b]\n");
+  stored.replace(stored.find("%s"), 2, "  r = reshape(t, [240, 6])\n  q = reshape(t, [6, 240])\n"
+                                       "  w[b in 0..5, i in 0..239] = q[b, i] + r[i, b]\n");
+  CHECK(shape_of(read).kernels == 2);
+  CHECK(shape_of(stored).kernels == 3);
+  std::vector<test::EmittedCase> cases;
+  cases.push_back({"read", test::graph_of(read), {}, 2});
+  cases.push_back({"stored", test::graph_of(stored), {}, 2});
+  for (const std::string& problem : test::run_emitted(std::move(cases))) FAIL_CHECK(problem);
+}
 
 TEST_CASE("a tensor joins the loops before the last where it needs nothing of what stands between") {
   const Shape joined = shape_of(around);
