@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "codegen/drop_unused.h"
+#include "codegen/each_expr.h"
 #include "codegen/exprs.h"
 #include "codegen/linear_forms.h"
 
@@ -41,59 +42,6 @@ bool is_literal(const Expr& e, Type type, bool value) {
 }
 
 Expr truth(bool value) { return number(value ? 1 : 0, Type::boolean); }
-
-template <class Visit>
-void for_each_expr(Expr& e, const Visit& visit) {
-  visit(e);
-  for (Expr& a : e.args) for_each_expr(a, visit);
-}
-
-// Visits the expressions of statements, not those they consist of.
-template <class Visit>
-struct Roots {
-  const Visit& visit;
-
-  void block(Block& statements) const {
-    for (Stmt& s : statements) std::visit(*this, s.it);
-  }
-  void operator()(For& s) const {
-    for (Expr& e : s.begin) visit(e);
-    visit(s.end);
-    block(s.body);
-  }
-  void operator()(Let& s) const { visit(s.value); }
-  void operator()(Lanes& s) const { visit(s.value); }
-  void operator()(Accumulate& s) const {
-    visit(s.value);
-    for (Expr& e : s.lane) visit(e);
-  }
-  void operator()(Assign& s) const { visit(s.value); }
-  void operator()(Store& s) const {
-    visit(s.index);
-    visit(s.value);
-    for (Expr& e : s.first) visit(e);
-  }
-  void operator()(If& s) const {
-    visit(s.condition);
-    block(s.body);
-  }
-  void operator()(Call& s) const {
-    for (Expr& e : s.args) visit(e);
-  }
-  void operator()(Transpose& s) const {
-    for (Expr* e : {&s.from, &s.from_stride, &s.rows, &s.columns, &s.to, &s.to_stride}) visit(*e);
-  }
-  void operator()(Barrier&) const {}
-  void operator()(Comment&) const {}
-  void operator()(Combine&) const {}
-  void operator()(Choose& s) const { visit(s.condition); }
-};
-
-template <class Visit>
-void for_each_expr(Block& block, const Visit& visit) {
-  const auto all = [&](Expr& root) { for_each_expr(root, visit); };
-  Roots<decltype(all)>{all}.block(block);
-}
 
 std::size_t size_of(Block& block) {
   std::size_t size = 0;

@@ -41,8 +41,9 @@ class ExprText {
       case ExprKind::apply: return applied(e);
       case ExprKind::random: {
         const char* fn = e.distribution == Distribution::normal ? "normal" : "uniform";
-        return {fmt::format("gradc::random_{}(seed, step, {}u, static_cast<std::uint64_t>({}), {}, {})",
-                            fn, e.stream, at_least(e.args[0], 0), at_least(e.args[1], 0),
+        const std::string stream = e.args.size() > 3 ? at_least(e.args[3], 0) : fmt::format("{}u", e.stream);
+        return {fmt::format("gradc::random_{}(seed, step, {}, static_cast<std::uint64_t>({}), {}, {})",
+                            fn, stream, at_least(e.args[0], 0), at_least(e.args[1], 0),
                             at_least(e.args[2], 0))};
       }
       case ExprKind::lane_fold: {

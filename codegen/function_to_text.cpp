@@ -6,6 +6,8 @@
 
 #include "codegen/expr_to_text.h"
 #include "codegen/loops_to_text.h"
+#include "codegen/names.h"
+#include "codegen/repeats.h"
 #include "dsl/check.h"
 
 namespace gradc {
@@ -38,15 +40,17 @@ std::string launch_text(const Kernel& kernel, const std::string& name, const std
 class FunctionText {
  public:
   FunctionText(const Module& module, const loops::Function& f, const Target& target)
-      : module_(module), f_(f), target_(target), shared_(!f.work.empty()) {}
+      : module_(module), f_(f), target_(target), shared_(!f.work.empty()) {
+    if (!target.grid()) repeats_ = find_repeats(module, f.calls);
+  }
 
   std::string text() {
     declare_counter();
-    declare_workspace();
     if (shared_) {
       line(fmt::format("gradc::together(team, {}, [&](const gradc::Thread& thread) {{", count_text(f_.work[0])));
       indent_ += "  ";
     }
+    declare_workspace();
     calls();
     if (shared_) {
       indent_.resize(indent_.size() - 2);
@@ -83,22 +87,53 @@ class FunctionText {
 
   // Collects on the way what may hide a kernel of the same name: locals and arguments.
   void declare_workspace() {
-    for (const DimId dim : f_.dims) locals_.insert(module_.dims[dim.value].name);
+    for (const DimId dim : f_.dims) locals_.reserve(module_.dims[dim.value].name);
     for (const auto* buffers : {&f_.inputs, &f_.outputs})
-      for (std::uint32_t b : *buffers) locals_.insert(module_.buffers[b].name);
-    for (const Iteration& loop : f_.loops) locals_.insert(loop.variable);
+      for (std::uint32_t b : *buffers) locals_.reserve(module_.buffers[b].name);
+    for (const Iteration& loop : f_.loops) locals_.reserve(loop.variable);
+    const std::set<std::uint32_t> called = by_name();
     std::set<std::uint32_t> declared;
     for (const Invocation& call : f_.calls) {
       for (std::uint32_t b : call.buffers) {
         const Buffer& buffer = module_.buffers[b];
-        locals_.insert(buffer.name);
-        if (buffer.storage != Storage::workspace || !declared.insert(b).second) continue;
+        locals_.reserve(buffer.name);
+        if (buffer.storage != Storage::workspace || !called.contains(b) || !declared.insert(b).second) continue;
         const std::string shape = shape_text(module_, buffer);
         line(buffer.offset < 0 ? fmt::format("workspace {}: {}", buffer.name, shape)
                                : fmt::format("auto* const {} = gradc::place<{}>(workspace.data, {});  // {}", buffer.name,
                                              element_type(buffer.element()), buffer.offset, shape));
       }
     }
+  }
+
+  // Buffers that are not only found in the tables of what repeats.
+  std::set<std::uint32_t> by_name() const {
+    std::set<std::uint32_t> called;
+    std::size_t next = 0;
+    const auto up_to = [&](std::size_t end) {
+      for (; next < end; ++next) called.insert(f_.calls[next].buffers.begin(), f_.calls[next].buffers.end());
+    };
+    for (const Repeat& repeat : repeats_) {
+      up_to(repeat.first);
+      for (std::size_t k = 0; k < repeat.length; ++k)
+        for (std::size_t argument = 0; argument < f_.calls[next + k].buffers.size(); ++argument) {
+          const std::vector<std::uint32_t> buffers = at_all_times(repeat, k, argument);
+          if (all_same(buffers)) called.insert(buffers[0]);
+        }
+      next += repeat.length * repeat.times;
+    }
+    up_to(f_.calls.size());
+    return called;
+  }
+  std::vector<std::uint32_t> at_all_times(const Repeat& repeat, std::size_t k, std::size_t argument) const {
+    std::vector<std::uint32_t> buffers;
+    for (std::size_t time = 0; time < repeat.times; ++time)
+      buffers.push_back(f_.calls[repeat.first + time * repeat.length + k].buffers[argument]);
+    return buffers;
+  }
+  template <class T>
+  static bool all_same(const std::vector<T>& values) {
+    return std::adjacent_find(values.begin(), values.end(), std::not_equal_to<>()) == values.end();
   }
 
   bool alone(const Invocation& call) const { return module_.kernels[call.kernel].parts.empty(); }
@@ -108,56 +143,192 @@ class FunctionText {
   }
 
   void calls() {
-    std::uint32_t in = 0;        // the loop that is open
-    bool first_only = false;     // `if (thread.first()) {` is open …
-    std::uint32_t opened_in = 0; // … and stands in that loop
-    const auto end_first = [&] {
-      if (first_only) close();
-      first_only = false;
+    std::size_t next = 0;
+    const auto up_to = [&](std::size_t end) {
+      for (; next < end; ++next) write(f_.calls[next], call_text(f_.calls[next], arguments(f_.calls[next])));
     };
-    const auto end_loop = [&] {
-      if (in == 0) return;
-      if (opened_in == in) end_first();
-      close();
-      in = 0;
-    };
-    const Invocation* before = nullptr;
-    for (const Invocation& call : f_.calls) {
-      const bool enters = call.loop > 0 && call.loop != in;
-      // A loop of which the first thread runs all stands where only that is.
-      const bool whole = shared_ && call.loop > 0 && alone(call.loop);
-      if (call.loop != in) end_loop();
-      const bool changes = f_.entry == Entry::step && (!before || before->part != call.part);
-      const bool outside = call.loop == 0 || (enters && whole);
-      if (shared_ && first_only && (call.waits || !alone(call) || (outside && changes) || (enters && !whole))) end_first();
-      if (changes) {
-        constexpr std::string_view parts[] = {"forward", "loss", "backward and update"};
-        if (!out_.empty() && !out_.ends_with("{\n")) out_ += "\n";
-        out_ += indent_ + fmt::format("// {}\n", parts[static_cast<std::size_t>(call.part)]);
-      }
-      before = &call;
-      if (enters && !whole) {
-        open(loop_head(module_, f_.loops[call.loop - 1]));
-        in = call.loop;
-      }
-      if (call.waits) line("thread.wait();");
-      if (shared_ && alone(call) && !first_only) {
-        open("if (thread.first()) {\n");
-        first_only = true;
-        opened_in = in;
-      }
-      if (enters && whole) {
-        open(loop_head(module_, f_.loops[call.loop - 1]));
-        in = call.loop;
-      }
-      if (call.retypes && !target_.grid()) line("gradc::retype();");
-      out_ += indent_ + call_text(call);
+    for (const Repeat& repeat : repeats_) {
+      up_to(repeat.first);
+      write(repeat);
+      next += repeat.length * repeat.times;
     }
+    up_to(f_.calls.size());
     end_loop();
     end_first();
   }
 
-  std::string call_text(const Invocation& call) const {
+  void end_first() {
+    if (first_only_) close();
+    first_only_ = false;
+  }
+  void end_loop() {
+    if (in_ == 0) return;
+    if (opened_in_ == in_) end_first();
+    close();
+    in_ = 0;
+  }
+
+  bool begins_part(const Invocation& call) const {
+    return f_.entry == Entry::step && (!before_ || before_->part != call.part);
+  }
+  void begin_part(const Invocation& call) {
+    constexpr std::string_view parts[] = {"forward", "loss", "backward and update"};
+    if (!out_.empty() && !out_.ends_with("{\n")) out_ += "\n";
+    out_ += indent_ + fmt::format("// {}\n", parts[static_cast<std::size_t>(call.part)]);
+  }
+
+  void write(const Invocation& call, const std::string& text) {
+    const bool enters = call.loop > 0 && call.loop != in_;
+    // A loop of which the first thread runs all stands where only that is.
+    const bool whole = shared_ && call.loop > 0 && alone(call.loop);
+    if (call.loop != in_) end_loop();
+    const bool changes = begins_part(call);
+    const bool outside = call.loop == 0 || (enters && whole);
+    if (shared_ && first_only_ && (call.waits || !alone(call) || (outside && changes) || (enters && !whole))) end_first();
+    if (changes) begin_part(call);
+    before_ = &call;
+    if (enters && !whole) {
+      open(loop_head(module_, f_.loops[call.loop - 1]));
+      in_ = call.loop;
+    }
+    if (call.waits) line("thread.wait();");
+    if (shared_ && alone(call) && !first_only_) {
+      open("if (thread.first()) {\n");
+      first_only_ = true;
+      opened_in_ = in_;
+    }
+    if (enters && whole) {
+      open(loop_head(module_, f_.loops[call.loop - 1]));
+      in_ = call.loop;
+    }
+    if (call.retypes && !target_.grid()) line("gradc::retype();");
+    out_ += indent_ + text;
+  }
+
+  // A table of what differs, a row for each time, and a loop over it. A wait that one of the times needs is in all.
+  void write(const Repeat& repeat) {
+    end_loop();
+    end_first();
+    const Invocation* const begin = &f_.calls[repeat.first];
+    if (begins_part(*begin)) begin_part(*begin);
+    before_ = begin;
+    Varied varied{locals_.fresh("each"), {}, {}};
+    std::vector<Invocation> once(begin, begin + repeat.length);
+    std::vector<std::string> texts;
+    for (std::size_t k = 0; k < repeat.length; ++k) {
+      for (std::size_t time = 1; time < repeat.times; ++time) {
+        once[k].waits |= begin[time * repeat.length + k].waits;
+        once[k].retypes |= begin[time * repeat.length + k].retypes;
+      }
+      texts.push_back(call_text(once[k], arguments(repeat, k, varied)));
+    }
+    const std::string table = locals_.fresh("repeated");
+    line(fmt::format("// What is below it runs {} times, each with a row of these.", repeat.times));
+    open("static constexpr struct {\n");
+    for (const Varied::Column& column : varied.columns) line(column.declaration);
+    indent_.resize(indent_.size() - 2);
+    line("} " + table + "[] = {");
+    for (std::size_t time = 0; time < repeat.times; ++time) {
+      std::string row;
+      for (const Varied::Column& column : varied.columns) row += (row.empty() ? "" : ", ") + column.values[time];
+      line("    {" + row + "},");
+    }
+    line("};");
+    open(fmt::format("for (const auto& {} : {}) {{\n", varied.each, table));
+    for (std::size_t k = 0; k < repeat.length; ++k) write(once[k], texts[k]);
+    end_first();
+    close();
+    before_ = begin;
+    locals_.release(varied.each);
+  }
+
+  // What is passed to a kernel besides counts.
+  struct Arguments {
+    std::string stream;
+    std::vector<std::string> buffers;
+  };
+  Arguments arguments(const Invocation& call) const {
+    Arguments all{fmt::format("{}u", call.stream), {}};
+    for (const std::uint32_t b : call.buffers) all.buffers.push_back(argument(module_.buffers[b]));
+    return all;
+  }
+
+  // What differs between the times of what repeats, as members of the loop's variable.
+  struct Varied {
+    struct Column {
+      std::string name, declaration;
+      std::vector<std::string> values;  // by time
+    };
+    std::string each;
+    std::vector<Column> columns;
+    Names names;
+
+    // The member with these values; `declaration` of it by its name.
+    template <class Declaration>
+    std::string member(const std::vector<std::string>& values, const std::string& name, const Declaration& declaration) {
+      auto known = std::find_if(columns.begin(), columns.end(), [&](const Column& c) { return c.values == values; });
+      if (known == columns.end()) {
+        const std::string fresh = names.fresh(name);
+        known = columns.insert(known, {fresh, declaration(fresh), values});
+      }
+      return each + "." + known->name;
+    }
+  };
+  // Of call `k` at all times.
+  Arguments arguments(const Repeat& repeat, std::size_t k, Varied& varied) const {
+    const Invocation* const call = &f_.calls[repeat.first + k];
+    const Kernel& kernel = module_.kernels[call->kernel];
+    Arguments result = arguments(*call);
+    if (kernel.one_stream) {
+      std::vector<std::string> streams;
+      for (std::size_t time = 0; time < repeat.times; ++time)
+        streams.push_back(fmt::format("{}u", call[time * repeat.length].stream));
+      const auto declaration = [](const std::string& name) { return "std::uint32_t " + name + ";"; };
+      if (!all_same(streams)) result.stream = varied.member(streams, "stream", declaration);
+    }
+    for (std::size_t a = 0; a < result.buffers.size(); ++a) {
+      const std::vector<std::uint32_t> buffers = at_all_times(repeat, k, a);
+      if (all_same(buffers)) continue;
+      const Buffer& first = module_.buffers[buffers[0]];
+      const bool in_workspace = first.storage == Storage::workspace;
+      const char* const owner = first.storage == Storage::state ? "State" : "Parameters";
+      std::vector<std::string> names, values, shapes;
+      for (const std::uint32_t b : buffers) {
+        const Buffer& buffer = module_.buffers[b];
+        names.push_back(buffer.name);
+        values.push_back(in_workspace ? std::to_string(buffer.offset) : fmt::format("&{}::{}", owner, buffer.name));
+        shapes.push_back("  // " + shape_text(module_, buffer));
+      }
+      const std::string shape = all_same(shapes) ? shapes[0] : "";
+      const std::string member = varied.member(values, common_name(names), [&](const std::string& name) {
+        return in_workspace ? "std::size_t " + name + ";" + shape
+                            : fmt::format("{} ({}::*{})[{}];{}", element_type(first.element()), owner, name, first.elements, shape);
+      });
+      result.buffers[a] = in_workspace
+                              ? fmt::format("gradc::place<{}>(workspace.data, {})", element_type(first.element()), member)
+                              : fmt::format("{}.*{}", owner_text(first.storage), member);
+    }
+    return result;
+  }
+  static std::string_view owner_text(Storage storage) {
+    return storage == Storage::parameter ? "parameters" : storage == Storage::state ? "state" : "gradients";
+  }
+  // "up_W" of "blocks_block2_up_W", "blocks_block3_up_W"…, "query" of "query", "query2"….
+  static std::string common_name(const std::vector<std::string>& names) {
+    std::size_t end = names[0].size();
+    for (const std::string& name : names) {
+      std::size_t same = 0;
+      while (same < end && same < name.size() && name[name.size() - 1 - same] == names[0][names[0].size() - 1 - same]) ++same;
+      end = same;
+    }
+    const std::string ending = names[0].substr(names[0].size() - end);
+    const std::size_t word = ending.find_first_not_of("0123456789") == std::string::npos ? std::string::npos : ending.find('_');
+    if (word != std::string::npos && word + 1 < ending.size()) return ending.substr(word + 1);
+    const std::size_t digits = names[0].find_last_not_of("0123456789_");
+    return names[0].substr(0, digits + 1);
+  }
+
+  std::string call_text(const Invocation& call, const Arguments& passed) const {
     const Kernel& kernel = module_.kernels[call.kernel];
     std::string args;
     const auto add = [&](const std::string& arg) { args += (args.empty() ? "" : ", ") + arg; };
@@ -175,9 +346,10 @@ class FunctionText {
     if (kernel.draws) {
       add("seed");
       add(target_.grid() ? "counter" : "step");
+      if (kernel.one_stream) add(passed.stream);
     }
-    for (std::uint32_t b : call.buffers) add(argument(module_.buffers[b]));
-    const std::string name = (locals_.contains(kernel.name) ? module_.name + "::" : "") + kernel.name;
+    for (const std::string& buffer : passed.buffers) add(buffer);
+    const std::string name = (locals_.taken(kernel.name) ? module_.name + "::" : "") + kernel.name;
     return kernel.launch.threads > 0 ? launch_text(kernel, name, args, target_)
                                      : fmt::format("{}({});\n", name, args);
   }
@@ -201,7 +373,13 @@ class FunctionText {
   const Target& target_;
   const bool shared_;
   std::string out_, indent_ = "  ";
-  std::set<std::string> locals_;
+  std::vector<Repeat> repeats_;
+  Names locals_;
+  // How far the calls are.
+  std::uint32_t in_ = 0;         // the loop that is open
+  bool first_only_ = false;      // `if (thread.first()) {` is open …
+  std::uint32_t opened_in_ = 0;  // … and stands in that loop
+  const Invocation* before_ = nullptr;
 };
 
 }  // namespace

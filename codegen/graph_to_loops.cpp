@@ -9,6 +9,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "codegen/each_expr.h"
+#include "codegen/exprs.h"
 #include "codegen/kernel_formulas.h"
 #include "codegen/kernel_to_grid.h"
 #include "codegen/kernel_to_loops.h"
@@ -32,6 +34,23 @@ std::int64_t elements(const Graph& g, const Shape& shape) {
   std::int64_t n = 1;
   for (const Extent& e : shape) n *= max_extent(g, e);
   return n;
+}
+
+// The one stream that a kernel draws from, if it's one, is rather said by who calls it: kernels that differ in no more
+// are the same.
+std::uint32_t take_stream(Kernel& kernel) {
+  std::set<std::uint32_t> streams;
+  for_each_expr(kernel.body, [&](const Expr& e) {
+    if (e.kind == ExprKind::random) streams.insert(e.stream);
+  });
+  if (streams.size() != 1) return 0;
+  kernel.one_stream = true;
+  for_each_expr(kernel.body, [](Expr& e) {
+    if (e.kind != ExprKind::random) return;
+    e.stream = 0;
+    e.args.push_back(variable("stream", Type::integer));
+  });
+  return *streams.begin();
 }
 
 class ModuleBuilder {
@@ -402,6 +421,7 @@ void ModuleBuilder::add(const FunctionPlan& plan, const std::vector<KernelPlan>&
                                  : kernel_to_loops(context, kernel, registers);
     const auto where = place(kernel);
     if (where) written.kernel.place = *where;
+    const std::uint32_t stream = take_stream(written.kernel);
     loops::Function& f = kernel.forward || !two ? forward : backward;
     f.draws = f.draws || written.kernel.draws;
     const std::uint32_t at = share(std::move(written.kernel), [&](Kernel& made) {
@@ -422,6 +442,7 @@ void ModuleBuilder::add(const FunctionPlan& plan, const std::vector<KernelPlan>&
                        : reported                         ? Part::forward
                                                           : Part::backward,
                        loop_number(f, kernel.forward || !two, kernel.loop)});
+    f.calls.back().stream = stream;
     if (reported && f.forward_calls + 1 == f.calls.size()) ++f.forward_calls;
   }
   if (plan.entry == Entry::step || plan.entry == Entry::evaluate) {

@@ -25,7 +25,7 @@ enum class ExprKind : std::uint8_t {
   load,      // element args[0] of buffer argument `name`; `lanes` consecutive ones if lanes > 1, of which only the
              // first args[1] are read, and 0 stands for the others, if there is a second argument
   apply,     // fn(args); Fn::cast converts to `type`; a scalar operand among vectors is spread
-  random,    // unit normal or uniform draw number args[0] of `stream`
+  random,    // draw number args[0] with parameters args[1] and args[2], of `stream` or, if there is one, of args[3]
   lane_fold, // fn of the lanes of args[0], in an order that their number alone determines; fn: add, mul, max, min
   pointer,   // address of element args[0] of buffer argument `name` (arguments of calls and transpositions only)
   place,     // `place` of the thread that runs this: kernels with a launch only
@@ -233,7 +233,8 @@ struct Kernel {
   std::string name;
   std::vector<std::string> comment;  // lines: formula, shapes, where in the spec
   std::vector<std::string> counts;   // run-time dims, or row counts of a tile
-  bool draws = false;                // takes `std::uint64_t seed, std::uint32_t step`
+  bool draws = false;                // takes `std::uint64_t seed, std::uint32_t step` …
+  bool one_stream = false;           // … and `std::uint32_t stream`: it draws from one alone, which its calls say
   std::vector<Argument> arguments;
   Block body;
   Launch launch;
@@ -253,6 +254,7 @@ struct Invocation {
   std::uint32_t loop = 0;              // it is in loop number `loop` of its function, from 1 on; 0: in none
   bool waits = false;                  // until all threads have done what stands before it
   bool retypes = false;                // it writes where values of another type were
+  std::uint32_t stream = 0;            // of a kernel that draws from one
 };
 
 // Invocations next to each other that run for each value of `variable`, from 0 to count - 1, or from there to 0.

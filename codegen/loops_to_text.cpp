@@ -33,10 +33,12 @@ std::string comment_line(const std::string& indent, std::string text) {
 
 class KernelText {
  public:
-  KernelText(const Kernel& kernel, const Target& target) : kernel_(kernel), target_(target) {}
+  KernelText(const Kernel& kernel, const Target& target, bool apart)
+      : kernel_(kernel), target_(target), apart_(apart) {}
 
   std::string definition() {
     for (const std::string& line : kernel_.comment) out_ += comment_line("", line);
+    if (apart_) out_ += "[[gnu::noinline]] ";
     out_ += std::string(launched() ? target_.kernel : target_.function) + kernel_.name + "(";
     const std::string margin(out_.size() - out_.rfind('\n') - 1, ' ');
     std::vector<std::string> parameters;
@@ -48,6 +50,7 @@ class KernelText {
     if (kernel_.draws) {
       parameters.push_back("std::uint64_t seed");
       parameters.push_back(launched() ? "const std::int32_t* counter" : "std::uint32_t step");
+      if (kernel_.one_stream) parameters.push_back("std::uint32_t stream");
     }
     for (const Argument& a : kernel_.arguments) {
       parameters.push_back(fmt::format("{}{}* __restrict {}", a.written ? "" : "const ",
@@ -313,10 +316,24 @@ class KernelText {
 
   const Kernel& kernel_;
   const Target& target_;
+  const bool apart_;
   std::string out_;
   static constexpr std::int64_t few = 8;
   std::int64_t times_ = 1;  // that the open loops run what is in them; few + 1: more, or not known
 };
+
+// Kernels that only functions with work for threads call: a call costs these nothing, and each copy of a kernel takes
+// time to compile and memory.
+std::set<std::uint32_t> kept_apart(const Module& module) {
+  std::set<std::uint32_t> apart;
+  for (const loops::Function& f : module.functions)
+    for (const Invocation& call : f.calls)
+      if (!f.work.empty()) apart.insert(call.kernel);
+  for (const loops::Function& f : module.functions)
+    for (const Invocation& call : f.calls)
+      if (f.work.empty()) apart.erase(call.kernel);
+  return apart;
+}
 
 std::string table_text(const Buffer& b, const Target& target) {
   std::string out = fmt::format("{}{} {}[{}] = {{", target.table, element_type(b.type.dtype), b.name,
@@ -375,7 +392,7 @@ std::string shape_text(const Module& module, const Buffer& buffer) {
 }
 
 std::string kernel_to_text(const Kernel& kernel, const Target& target) {
-  return KernelText(kernel, target).definition();
+  return KernelText(kernel, target, false).definition();
 }
 
 std::string kernels_to_text(const Module& module, const Target& target) {
@@ -387,7 +404,9 @@ std::string kernels_to_text(const Module& module, const Target& target) {
   for (std::uint32_t b : module.constants) {
     if (used.contains(b)) out += table_text(module.buffers[b], target) + "\n";
   }
-  for (const Kernel& kernel : module.kernels) out += kernel_to_text(kernel, target) + "\n";
+  const std::set<std::uint32_t> apart = kept_apart(module);
+  for (std::uint32_t k = 0; k < module.kernels.size(); ++k)
+    out += KernelText(module.kernels[k], target, apart.contains(k)).definition() + "\n";
   return out;
 }
 

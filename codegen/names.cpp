@@ -26,7 +26,7 @@ constexpr auto reserved = std::to_array<std::string_view>({
     "or_eq", "override", "parameters", "private", "protected", "public", "reflexpr", "register",
     "reinterpret_cast", "requires", "result", "return", "seed", "setjmp", "short", "signbit",
     "signed", "size_t", "sizeof", "state", "static", "static_assert", "static_cast", "std",
-    "stderr", "stdin", "stdout", "step", "struct", "switch", "synchronized", "team", "template", "this", "thread",
+    "stderr", "stdin", "stdout", "step", "stream", "struct", "switch", "synchronized", "team", "template", "this", "thread",
     "thread_local", "throw", "true", "try", "typedef", "typeid", "typename", "uint16_t", "uint32_t",
     "uint64_t", "uint8_t", "union", "unix", "unsigned", "using", "va_arg", "va_end", "va_list",
     "va_start", "virtual", "void", "volatile", "wchar_t", "while", "workspace", "xor", "xor_eq",

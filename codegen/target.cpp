@@ -18,8 +18,7 @@ const std::vector<Target>& targets() {
           .barrier = "",
           .places = {"0", "0", "0"},
           .header_includes = "",
-          .source_includes = "#include <cmath>\n#include <cstring>\n\n#include \"gradc/math.h\"\n"
-                             "#include \"gradc/philox.h\"\n#include \"gradc/vector.h\"\n",
+          .source_includes = "#include \"gradc/math.h\"\n#include \"gradc/philox.h\"\n#include \"gradc/vector.h\"\n",
       },
       {
           .name = "cuda",

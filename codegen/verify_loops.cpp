@@ -38,6 +38,7 @@ class KernelWalk {
              const std::map<std::string, std::vector<Access>>& accesses)
       : c_(c), kernel_(kernel), known_(known), called_(accesses) {
     for (const std::string& count : kernel.counts) declare(count, false);
+    if (kernel.one_stream) declare("stream", false);
     for (std::size_t k = 0; k < kernel.arguments.size(); ++k) {
       declare(kernel.arguments[k].name, false);
       arguments_[kernel.arguments[k].name] = k;

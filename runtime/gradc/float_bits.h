@@ -10,6 +10,8 @@ namespace gradc {
 inline namespace GRADC_PROCESSOR {
 namespace math_detail {
 
+constexpr float infinite = __builtin_huge_valf();
+
 GRADC_BOTH inline float float_of(std::uint32_t bits) {
   float x;
   std::memcpy(&x, &bits, sizeof x);

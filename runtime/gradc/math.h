@@ -6,7 +6,6 @@
 // C++17, nothing allocates.
 #pragma once
 
-#include <cmath>
 #include <cstdint>
 
 #include "gradc/float_bits.h"
@@ -109,39 +108,39 @@ GRADC_BOTH inline std::int64_t pow(std::int64_t x, std::int64_t n) {
 
 // ---------------------------------------------------------------- f64: the C library
 
-GRADC_BOTH inline double exp(double x) { return std::exp(x); }
-GRADC_BOTH inline double expm1(double x) { return std::expm1(x); }
-GRADC_BOTH inline double log(double x) { return std::log(x); }
-GRADC_BOTH inline double log1p(double x) { return std::log1p(x); }
-GRADC_BOTH inline double sqrt(double x) { return std::sqrt(x); }
-GRADC_BOTH inline double sin(double x) { return std::sin(x); }
-GRADC_BOTH inline double cos(double x) { return std::cos(x); }
-GRADC_BOTH inline double tan(double x) { return std::tan(x); }
-GRADC_BOTH inline double atan(double x) { return std::atan(x); }
-GRADC_BOTH inline double tanh(double x) { return std::tanh(x); }
-GRADC_BOTH inline double erf(double x) { return std::erf(x); }
-GRADC_BOTH inline double pow(double x, double y) { return std::pow(x, y); }
-GRADC_BOTH inline double abs(double x) { return std::fabs(x); }
+GRADC_BOTH inline double exp(double x) { return GRADC_C(exp)(x); }
+GRADC_BOTH inline double expm1(double x) { return GRADC_C(expm1)(x); }
+GRADC_BOTH inline double log(double x) { return GRADC_C(log)(x); }
+GRADC_BOTH inline double log1p(double x) { return GRADC_C(log1p)(x); }
+GRADC_BOTH inline double sqrt(double x) { return GRADC_C(sqrt)(x); }
+GRADC_BOTH inline double sin(double x) { return GRADC_C(sin)(x); }
+GRADC_BOTH inline double cos(double x) { return GRADC_C(cos)(x); }
+GRADC_BOTH inline double tan(double x) { return GRADC_C(tan)(x); }
+GRADC_BOTH inline double atan(double x) { return GRADC_C(atan)(x); }
+GRADC_BOTH inline double tanh(double x) { return GRADC_C(tanh)(x); }
+GRADC_BOTH inline double erf(double x) { return GRADC_C(erf)(x); }
+GRADC_BOTH inline double pow(double x, double y) { return GRADC_C(pow)(x, y); }
+GRADC_BOTH inline double abs(double x) { return GRADC_C(fabs)(x); }
 GRADC_BOTH inline double sign(double x) { return x > 0 ? 1.0 : x < 0 ? -1.0 : x; }
-GRADC_BOTH inline double floor(double x) { return std::floor(x); }
-GRADC_BOTH inline double ceil(double x) { return std::ceil(x); }
-GRADC_BOTH inline double round(double x) { return std::nearbyint(x); }
+GRADC_BOTH inline double floor(double x) { return GRADC_C(floor)(x); }
+GRADC_BOTH inline double ceil(double x) { return GRADC_C(ceil)(x); }
+GRADC_BOTH inline double round(double x) { return GRADC_C(nearbyint)(x); }
 GRADC_BOTH inline double logistic(double x) {
-  const double e = std::exp(-std::fabs(x));
+  const double e = GRADC_C(exp)(-GRADC_C(fabs)(x));
   return (x >= 0 ? 1.0 : e) / (1.0 + e);
 }
 GRADC_BOTH inline double log1pexp(double x) {
-  return (x > 0 ? x : 0.0 * x) + std::log1p(std::exp(-std::fabs(x)));
+  return (x > 0 ? x : 0.0 * x) + GRADC_C(log1p)(GRADC_C(exp)(-GRADC_C(fabs)(x)));
 }
 
 // ---------------------------------------------------------------- f32
 
-GRADC_BOTH inline float sqrt(float x) { return ::sqrtf(x); }
-GRADC_BOTH inline float abs(float x) { return ::fabsf(x); }
+GRADC_BOTH inline float sqrt(float x) { return GRADC_C(sqrtf)(x); }
+GRADC_BOTH inline float abs(float x) { return GRADC_C(fabsf)(x); }
 GRADC_BOTH inline float sign(float x) { return x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : x; }
-GRADC_BOTH inline float floor(float x) { return ::floorf(x); }
-GRADC_BOTH inline float ceil(float x) { return ::ceilf(x); }
-GRADC_BOTH inline float round(float x) { return ::nearbyintf(x); }
+GRADC_BOTH inline float floor(float x) { return GRADC_C(floorf)(x); }
+GRADC_BOTH inline float ceil(float x) { return GRADC_C(ceilf)(x); }
+GRADC_BOTH inline float round(float x) { return GRADC_C(nearbyintf)(x); }
 
 GRADC_BOTH inline float exp(float x) {
   using namespace math_detail;
@@ -189,8 +188,8 @@ GRADC_BOTH inline float log(float x) {
   const float f = float_of((shifted & 0x007fffffu) + 0x3f3504f3u) - 1.0f;
   const float small = log_tail(f) + n * ln2_low - 0.5f * f * f;
   const float result = (small + f) + n * ln2_high;
-  const float special = x == 0.0f ? -HUGE_VALF : x > 0.0f ? x : x == x ? float_of(0x7fc00000u) : x;
-  return x > 0.0f && x < HUGE_VALF ? result : special;
+  const float special = x == 0.0f ? -infinite : x > 0.0f ? x : x == x ? float_of(0x7fc00000u) : x;
+  return x > 0.0f && x < infinite ? result : special;
 }
 
 GRADC_BOTH inline float log1p(float x) {
@@ -205,9 +204,9 @@ GRADC_BOTH inline float log1p(float x) {
   const float correction = lost / u;
   const float small = log_tail(f) + (n * ln2_low + correction) - 0.5f * f * f;
   const float result = (small + f) + n * ln2_high;
-  const float special = x == -1.0f ? -HUGE_VALF : x > 0.0f ? x : x == x ? float_of(0x7fc00000u) : x;
+  const float special = x == -1.0f ? -infinite : x > 0.0f ? x : x == x ? float_of(0x7fc00000u) : x;
   const float inside = abs(x) < 1e-7f ? x - 0.5f * x * x : result;
-  return x > -1.0f && x < HUGE_VALF ? inside : special;
+  return x > -1.0f && x < infinite ? inside : special;
 }
 
 GRADC_BOTH inline float tanh(float x) {

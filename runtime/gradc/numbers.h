@@ -1,10 +1,8 @@
 // gradc/numbers.h: constants, and places in a workspace. C++17, nothing allocates.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 
 #include "gradc/qualify.h"
 
@@ -19,13 +17,13 @@ inline T* place(unsigned char* workspace, std::size_t offset) {
 
 // From here on there may be values of another type where there were some: no access to memory moves across, although a
 // compiler may take what has another type for other memory.
-inline void retype() { std::atomic_signal_fence(std::memory_order_seq_cst); }
+inline void retype() { __atomic_signal_fence(__ATOMIC_SEQ_CST); }
 
-// As values of their own, since a device may not call functions of std::numeric_limits.
+// As values of their own, since a device may not call such functions.
 template <class T>
 struct Special {
-  static constexpr T infinity = std::numeric_limits<T>::infinity();
-  static constexpr T nan = std::numeric_limits<T>::quiet_NaN();
+  static constexpr T infinity = static_cast<T>(__builtin_huge_val());
+  static constexpr T nan = static_cast<T>(__builtin_nan(""));
 };
 template <class T>
 GRADC_BOTH constexpr T infinity() {
@@ -35,8 +33,8 @@ template <class T>
 GRADC_BOTH constexpr T nan() {
   return Special<T>::nan;
 }
-constexpr std::int64_t lowest_integer = std::numeric_limits<std::int64_t>::min();
-constexpr std::int64_t highest_integer = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t lowest_integer = INT64_MIN;
+constexpr std::int64_t highest_integer = INT64_MAX;
 
 }  // namespace GRADC_PROCESSOR
 }  // namespace gradc

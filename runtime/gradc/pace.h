@@ -5,8 +5,6 @@
 // the one whose calls took less time, and tries the other again and again, the more seldom the longer nothing changes.
 #pragma once
 
-#include <algorithm>
-
 namespace gradc {
 
 class Pace {
@@ -28,7 +26,7 @@ class Pace {
       trying_ = false;
       return;
     } else {
-      round_ = std::min(2 * round_, longest);
+      round_ = 2 * round_ < longest ? 2 * round_ : longest;
     }
     trying_ = !trying_;
     several_ = !several_;

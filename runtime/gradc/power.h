@@ -4,7 +4,6 @@
 // logarithm with. Branch-free, so that loops of it become vector code. C++17, nothing allocates.
 #pragma once
 
-#include <cmath>
 #include <cstdint>
 
 #include "gradc/float_bits.h"
@@ -54,11 +53,11 @@ GRADC_BOTH inline float exp2_of(double t) {
 
 GRADC_BOTH inline float pow(float x, float y) {
   using namespace math_detail;
-  const float a = ::fabsf(x);
+  const float a = GRADC_C(fabsf)(x);
   // No more is needed of y where |x| is not 1; where it is, 0 times this is 0.
   float limited = y > 1e12f ? 1e12f : y;
   limited = limited < -1e12f ? -1e12f : limited;
-  const double at_0 = a == 0.0f ? -HUGE_VAL : 0.0, at_infinity = a == HUGE_VALF ? HUGE_VAL : 0.0;
+  const double most = infinite, at_0 = a == 0.0f ? -most : 0.0, at_infinity = a == infinite ? most : 0.0;
   double t = static_cast<double>(limited) * (log2_of(a) + (at_0 + at_infinity));
   // Beyond these the result is infinite or 0 anyway. For NaN any number will do.
   t = t < 160.0 ? t : 160.0;
@@ -66,9 +65,9 @@ GRADC_BOTH inline float pow(float x, float y) {
   const float magnitude = exp2_of(t);
   // Without && and ||, which are branches.
   const float half = 0.5f * y;
-  const bool whole = ::floorf(y) == y, odd = whole & (std::floor(half) != half);
+  const bool whole = GRADC_C(floorf)(y) == y, odd = whole & (GRADC_C(floorf)(half) != half);
   const float with_sign = with_sign_of(magnitude, x), power = odd ? with_sign : magnitude;
-  const bool undefined = (x != x) | (y != y) | ((x < 0.0f) & (a < HUGE_VALF) & !whole);
+  const bool undefined = (x != x) | (y != y) | ((x < 0.0f) & (a < infinite) & !whole);
   const float defined = undefined ? float_of(0x7fc00000u) : power;
   const bool one = (y == 0.0f) | (x == 1.0f);
   return one ? 1.0f : defined;

@@ -28,3 +28,11 @@
 #else
 #define GRADC_PROCESSOR any
 #endif
+
+// A function of the C library, as the compiler's own: <cmath> takes longer to read than many a network to compile.
+#if defined(__CUDACC__)
+#include <cmath>
+#define GRADC_C(function) ::function
+#else
+#define GRADC_C(function) __builtin_##function
+#endif

@@ -5,18 +5,19 @@
 // by the same instructions whatever that number is: so are all results, bit for bit.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <thread>
 
 #include "gradc/pace.h"
 #include "gradc/qualify.h"
 
 #if defined(__linux__)
 #include <linux/futex.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#else
+#include <thread>
 #endif
 
 namespace gradc {
@@ -31,57 +32,65 @@ inline void spin_once() {
 #endif
 }
 
+// Lets other threads run. (<thread> takes longer to read than many a network to compile.)
+inline void yield() {
+#if defined(__linux__)
+  sched_yield();
+#else
+  std::this_thread::yield();
+#endif
+}
+
 // Tries of a wait before the thread lets others run: some ten microseconds.
 constexpr int spins_before_yield = 400;
 
 // And before it sleeps: with more threads than processors they would else take turns at waiting.
 constexpr int yields_before_sleep = 50;
 
-// Where all threads of a function wait for each other.
+// Where all threads of a function wait for each other. With the compilers' builtins, for <atomic> takes long to read, too.
 class Barrier {
  public:
   explicit Barrier(int count) : count_(count) {}
 
   void wait() {
-    const std::uint32_t round = round_.load(std::memory_order_relaxed);
-    if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == count_) {
-      arrived_.store(0, std::memory_order_relaxed);
+    const std::uint32_t round = __atomic_load_n(&round_, __ATOMIC_RELAXED);
+    if (__atomic_add_fetch(&arrived_, 1, __ATOMIC_ACQ_REL) == count_) {
+      __atomic_store_n(&arrived_, 0, __ATOMIC_RELAXED);
       // Either this sees a sleeper, or the sleeper sees the new round before it sleeps.
-      round_.store(round + 1, std::memory_order_seq_cst);
-      if (sleeping_.load(std::memory_order_seq_cst) > 0) wake();
+      __atomic_store_n(&round_, round + 1, __ATOMIC_SEQ_CST);
+      if (__atomic_load_n(&sleeping_, __ATOMIC_SEQ_CST) > 0) wake();
       return;
     }
-    for (int tries = 0; round_.load(std::memory_order_acquire) == round; ++tries) {
+    for (int tries = 0; __atomic_load_n(&round_, __ATOMIC_ACQUIRE) == round; ++tries) {
       if (tries < spins_before_yield) {
         spin_once();
       } else if (tries < spins_before_yield + yields_before_sleep) {
-        std::this_thread::yield();
+        yield();
       } else {
-        sleeping_.fetch_add(1, std::memory_order_seq_cst);
+        __atomic_add_fetch(&sleeping_, 1, __ATOMIC_SEQ_CST);
         sleep(round);
-        sleeping_.fetch_sub(1, std::memory_order_relaxed);
+        __atomic_sub_fetch(&sleeping_, 1, __ATOMIC_RELAXED);
       }
     }
   }
 
  private:
-  static_assert(sizeof(std::atomic<std::uint32_t>) == sizeof(std::uint32_t), "a futex is 32 bits");
 #if defined(__linux__)
   // Until another round, or for no reason.
   void sleep(std::uint32_t round) { syscall(SYS_futex, &round_, FUTEX_WAIT_PRIVATE, round, nullptr, nullptr, 0); }
   void wake() { syscall(SYS_futex, &round_, FUTEX_WAKE_PRIVATE, count_, nullptr, nullptr, 0); }
 #else
-  void sleep(std::uint32_t) { std::this_thread::yield(); }
+  void sleep(std::uint32_t) { yield(); }
   void wake() {}
 #endif
 
   const int count_;
-  alignas(64) std::atomic<int> arrived_{0};
-  alignas(64) std::atomic<std::uint32_t> round_{0};
-  std::atomic<int> sleeping_{0};
+  alignas(64) int arrived_ = 0;
+  alignas(64) std::uint32_t round_ = 0;
+  int sleeping_ = 0;
 };
 
-// One of the threads that run a function.
+// One of the threads that run a function. What a function asks of it for each of its kernels is a call, not code of its own.
 class Thread {
  public:
   Thread() = default;  // the only one
@@ -90,11 +99,15 @@ class Thread {
   bool first() const { return number_ == 0; }
 
   // Its positions of 0 … extent - 1: from a multiple of `granule` up to, and without, another or the end.
-  std::int64_t begin(std::int64_t extent, std::int64_t granule) const { return cut(extent, granule, number_); }
-  std::int64_t end(std::int64_t extent, std::int64_t granule) const { return cut(extent, granule, number_ + 1); }
+  [[gnu::noinline]] std::int64_t begin(std::int64_t extent, std::int64_t granule) const {
+    return cut(extent, granule, number_);
+  }
+  [[gnu::noinline]] std::int64_t end(std::int64_t extent, std::int64_t granule) const {
+    return cut(extent, granule, number_ + 1);
+  }
 
   // Until all threads are here: each then sees what the others wrote.
-  void wait() const {
+  [[gnu::noinline]] void wait() const {
     if (barrier_ != nullptr) barrier_->wait();
   }
 
@@ -125,7 +138,7 @@ struct Team {
   double (*now)() = nullptr;
 
   // The pace of a function with so much work; one that was long unused makes room.
-  Pace& pace(Part function, std::int64_t work) {
+  Pace& pace(void (*function)(), std::int64_t work) {
     for (Site& site : sites) {
       if (site.function == function && site.work == work) return site.pace;
     }
@@ -134,7 +147,7 @@ struct Team {
     return sites[next_site].pace;
   }
   struct Site {
-    Part function = nullptr;
+    void (*function)() = nullptr;
     std::int64_t work = 0;
     Pace pace = {};
   };
@@ -145,40 +158,46 @@ struct Team {
 inline namespace GRADC_PROCESSOR {
 
 // Runs a function with as many threads of the team as its work is worth, and as make it faster; without a team on this one.
-template <class Function>
-void together(Team* team, std::int64_t work, const Function& function) {
+[[gnu::noinline]] inline void together(Team* team, std::int64_t work, const void* context,
+                                       void (*function)(const void* context, const Thread&)) {
   std::int64_t parts = 1;
   if (team != nullptr && team->run != nullptr) {
     parts = team->least_work > 0 ? work / team->least_work : team->size;
     if (parts > team->size) parts = team->size;
   }
   if (parts <= 1) {
-    function(Thread());
+    function(context, Thread());
     return;
   }
   struct Shared {
-    const Function& function;
+    const void* context;
+    void (*function)(const void* context, const Thread&);
     Barrier barrier;
     int count;
   };
   const int count = static_cast<int>(parts);
-  Shared shared{function, Barrier(count), count};
-  const auto one = [](const void* context, int number) {
-    auto& all = *const_cast<Shared*>(static_cast<const Shared*>(context));
-    all.function(Thread(number, all.count, all.barrier));
+  Shared shared{context, function, Barrier(count), count};
+  const auto one = [](const void* all, int number) {
+    auto& of_all = *const_cast<Shared*>(static_cast<const Shared*>(all));
+    of_all.function(of_all.context, Thread(number, of_all.count, of_all.barrier));
   };
   if (team->now == nullptr || team->least_work <= 0) {
     team->run(*team, count, one, &shared);
     return;
   }
-  Pace& pace = team->pace(one, work);
+  Pace& pace = team->pace(reinterpret_cast<void (*)()>(function), work);
   const double begin = team->now();
   if (pace.several()) {
     team->run(*team, count, one, &shared);
   } else {
-    function(Thread());
+    function(context, Thread());
   }
   pace.took(team->now() - begin);
+}
+template <class Function>
+void together(Team* team, std::int64_t work, const Function& function) {
+  together(team, work, &function,
+           [](const void* context, const Thread& thread) { (*static_cast<const Function*>(context))(thread); });
 }
 
 }  // namespace GRADC_PROCESSOR

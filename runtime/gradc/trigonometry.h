@@ -4,7 +4,6 @@
 // many digits of 2 / π as its exponent needs, at the same cost for all. C++17, nothing allocates.
 #pragma once
 
-#include <cmath>
 #include <cstdint>
 
 #include "gradc/float_bits.h"
@@ -72,7 +71,7 @@ GRADC_BOTH inline float cos_near_zero(float r) {
 GRADC_BOTH inline float sin_of(std::uint32_t n, float r, std::uint32_t sign, float x) {
   const float even = sin_near_zero(r), odd = cos_near_zero(r), magnitude = (n & 1u) != 0 ? odd : even;
   const float y = float_of(bits_of(magnitude) ^ ((n & 2u) << 30) ^ sign);
-  return std::fabs(x) < HUGE_VALF ? y : x - x;
+  return GRADC_C(fabsf)(x) < infinite ? y : x - x;
 }
 
 }  // namespace math_detail
@@ -103,12 +102,12 @@ GRADC_BOTH inline float tan(float x) {
   const float t = r + (r * z * p + (angle.lost + angle.lost * z));
   const float magnitude = (angle.n & 1u) != 0 ? -1.0f / t : t;
   const float y = float_of(bits_of(magnitude) ^ (bits_of(x) & 0x80000000u));
-  return std::fabs(x) < HUGE_VALF ? y : x - x;
+  return GRADC_C(fabsf)(x) < infinite ? y : x - x;
 }
 
 GRADC_BOTH inline float atan(float x) {
   using namespace math_detail;
-  const float a = ::fabsf(x);
+  const float a = GRADC_C(fabsf)(x);
   // atan a = π / 2 - atan(1 / a) = π / 4 + atan((a - 1) / (a + 1)).
   const bool far = a > 2.41421356f, middle = a > 0.414213562f;
   const float t = (far ? -1.0f : middle ? a - 1.0f : a) / (far ? a : middle ? a + 1.0f : 1.0f);

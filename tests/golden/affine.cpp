@@ -1,9 +1,6 @@
 // Do not edit: edit the spec and run gradc again.
 #include "affine.hpp"
 
-#include <cmath>
-#include <cstring>
-
 #include "gradc/math.h"
 #include "gradc/philox.h"
 #include "gradc/vector.h"
@@ -17,10 +14,11 @@ namespace affine {
 // W[i, j] = normal(0, 0.8164966)
 // W: f32[3, 2]
 // affine.nn:5
-static void init_f_only_W(std::uint64_t seed, std::uint32_t step, float* __restrict W) {
+static void init_f_only_W(std::uint64_t seed, std::uint32_t step, std::uint32_t stream,
+                          float* __restrict W) {
   for (std::int64_t i = 0; i < 3; ++i) {
     for (std::int64_t j = 0; j < 2; ++j) {
-      W[i * 2 + j] = gradc::random_normal(seed, step, 2887886452u, static_cast<std::uint64_t>(i * 2 + j), 0.0f, 0.8164966f);
+      W[i * 2 + j] = gradc::random_normal(seed, step, stream, static_cast<std::uint64_t>(i * 2 + j), 0.0f, 0.8164966f);
     }
   }
 }
@@ -336,7 +334,7 @@ static void fit_b_sum_sum(std::int64_t B, const float* __restrict x, const float
 
 void init(Parameters& parameters, State& state, std::uint64_t seed) {
   constexpr std::uint32_t step = 0;
-  init_f_only_W(seed, step, parameters.f_only_W);
+  init_f_only_W(seed, step, 2887886452u, parameters.f_only_W);
   init_f_only_b(parameters.f_only_b);
   init_fit_step(state.fit_step);
 }

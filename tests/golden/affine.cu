@@ -15,10 +15,10 @@ namespace affine {
 // W: f32[3, 2]
 // affine.nn:5
 static __global__ void init_f_only_W(std::uint64_t seed, const std::int32_t* counter,
-                                     float* __restrict W) {
+                                     std::uint32_t stream, float* __restrict W) {
   const std::uint32_t step = gradc::step_of(counter);
   if (const std::int64_t element = gradc::thread_of_all(); element < 6) {
-    W[element] = gradc::random_normal(seed, step, 2887886452u, static_cast<std::uint64_t>(element), 0.0f, 0.8164966f);
+    W[element] = gradc::random_normal(seed, step, stream, static_cast<std::uint64_t>(element), 0.0f, 0.8164966f);
   }
 }
 
@@ -445,7 +445,7 @@ static __global__ void fit_b_sum_sum(std::int64_t B, const float* __restrict x,
 
 void init(gradc::Device& device, Parameters& parameters, State& state, std::uint64_t seed) {
   const std::int32_t* const counter = nullptr;
-  device.launch({"init_f_only_W", "affine.nn:5"}, 1, 256, init_f_only_W, seed, counter, parameters.f_only_W);
+  device.launch({"init_f_only_W", "affine.nn:5"}, 1, 256, init_f_only_W, seed, counter, 2887886452u, parameters.f_only_W);
   device.launch({"init_fit_step", "affine.nn:14"}, 1, 32, init_fit_step, state.fit_step);
   device.launch({"init_f_only_b", "affine.nn:6"}, 1, 256, init_f_only_b, parameters.f_only_b);
 }

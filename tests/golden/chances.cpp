@@ -1,9 +1,6 @@
 // Do not edit: edit the spec and run gradc again.
 #include "chances.hpp"
 
-#include <cmath>
-#include <cstring>
-
 #include "gradc/math.h"
 #include "gradc/philox.h"
 #include "gradc/vector.h"
@@ -17,10 +14,11 @@ namespace chances {
 // W[i, j] = normal(0, 0.8164966)
 // W: f32[3, 3]
 // chances.nn:5
-static void init_f_dense1_W(std::uint64_t seed, std::uint32_t step, float* __restrict W) {
+static void init_f_dense1_W(std::uint64_t seed, std::uint32_t step, std::uint32_t stream,
+                            float* __restrict W) {
   for (std::int64_t i = 0; i < 3; ++i) {
     for (std::int64_t j = 0; j < 3; ++j) {
-      W[i * 3 + j] = gradc::random_normal(seed, step, 2008941984u, static_cast<std::uint64_t>(i * 3 + j), 0.0f, 0.8164966f);
+      W[i * 3 + j] = gradc::random_normal(seed, step, stream, static_cast<std::uint64_t>(i * 3 + j), 0.0f, 0.8164966f);
     }
   }
 }
@@ -287,7 +285,7 @@ static void fit_f_dense1_W(std::int64_t B, const float* __restrict x,
 
 void init(Parameters& parameters, State& state, std::uint64_t seed) {
   constexpr std::uint32_t step = 0;
-  init_f_dense1_W(seed, step, parameters.f_dense1_W);
+  init_f_dense1_W(seed, step, 2008941984u, parameters.f_dense1_W);
   init_fit_step(state.fit_step);
 }
 

@@ -15,10 +15,10 @@ namespace chances {
 // W: f32[3, 3]
 // chances.nn:5
 static __global__ void init_f_dense1_W(std::uint64_t seed, const std::int32_t* counter,
-                                       float* __restrict W) {
+                                       std::uint32_t stream, float* __restrict W) {
   const std::uint32_t step = gradc::step_of(counter);
   if (const std::int64_t element = gradc::thread_of_all(); element < 9) {
-    W[element] = gradc::random_normal(seed, step, 2008941984u, static_cast<std::uint64_t>(element), 0.0f, 0.8164966f);
+    W[element] = gradc::random_normal(seed, step, stream, static_cast<std::uint64_t>(element), 0.0f, 0.8164966f);
   }
 }
 
@@ -383,7 +383,7 @@ static __global__ void fit_f_dense1_W(std::int64_t B, const float* __restrict x,
 
 void init(gradc::Device& device, Parameters& parameters, State& state, std::uint64_t seed) {
   const std::int32_t* const counter = nullptr;
-  device.launch({"init_f_dense1_W", "chances.nn:5"}, 1, 256, init_f_dense1_W, seed, counter, parameters.f_dense1_W);
+  device.launch({"init_f_dense1_W", "chances.nn:5"}, 1, 256, init_f_dense1_W, seed, counter, 2008941984u, parameters.f_dense1_W);
   device.launch({"init_fit_step", "chances.nn:8"}, 1, 32, init_fit_step, state.fit_step);
 }
 

@@ -124,3 +124,36 @@ TEST_CASE("the golden specs compute what they say") {
     CHECK(finished.exit_code == 0);
   }
 }
+
+TEST_CASE("layers of one form are a loop over a table") {
+  const TemporaryFolder folder;
+  write_text(folder.path() / "layers.nn",
+             "dim B <= 4\n"
+             "net f(x: f32[B, 4]) -> y: f32[B, 4] {\n"
+             "  for i in 1..6 { x = x |> hidden: dense(4) |> tanh |> dropout(0.1) |> layer_norm }\n"
+             "  y = x\n"
+             "}\n"
+             "step fit(x: f32[B, 4], t: f32[B, 4]) {\n"
+             "  y = f(x)\n"
+             "  loss = mean[b, o] (y[b, o] - t[b, o])^2\n"
+             "  minimize loss using adam\n"
+             "  report loss\n"
+             "}\n");
+  const auto run = [&](std::vector<std::string> arguments) {
+    const Finished finished = run_program(arguments, {folder.path(), {}, std::chrono::seconds(300)});
+    INFO(finished.out << finished.err);
+    CHECK(finished.exit_code == 0);
+  };
+  run({GRADC_TOOL, "build", "layers.nn", "-o", "."});
+  const std::string source = read_text(folder.path() / "layers.cpp");
+  for (const char* const part : {"times, each with a row of these", "float (Parameters::*W)[16];", "(State::*W_m)[16];",
+                                 "&Parameters::f_hidden3_W", "gradc::place<float>(workspace.data, each.", "gradients.*each."})
+    CHECK_THAT(source, contains(part));
+  // What is only drawn differently is one kernel.
+  CHECK(source.find("static void init_f_hidden2_W(") == std::string::npos);
+  for (const std::string compiler : {"g++", "clang++-19"})
+    if (run_program({compiler, "--version"}, {folder.path(), {}}).exit_code == 0)
+      run({compiler, "-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror",
+           "-I" GRADC_SOURCE_DIR "/runtime", "-fsyntax-only", "layers.cpp"});
+  run({GRADC_TOOL, "gradcheck", "layers.nn"});
+}

@@ -1,9 +1,6 @@
 // Do not edit: edit the spec and run gradc again.
 #include "lookup.hpp"
 
-#include <cmath>
-#include <cstring>
-
 #include "gradc/math.h"
 #include "gradc/philox.h"
 #include "gradc/vector.h"
@@ -17,10 +14,11 @@ namespace lookup {
 // E[i, j] = normal(0, 1)
 // E: f32[5, 2]
 // lookup.nn:5
-static void init_f_words_E(std::uint64_t seed, std::uint32_t step, float* __restrict E) {
+static void init_f_words_E(std::uint64_t seed, std::uint32_t step, std::uint32_t stream,
+                           float* __restrict E) {
   for (std::int64_t i = 0; i < 5; ++i) {
     for (std::int64_t j = 0; j < 2; ++j) {
-      E[i * 2 + j] = gradc::random_normal(seed, step, 3964311387u, static_cast<std::uint64_t>(i * 2 + j), 0.0f, 1.0f);
+      E[i * 2 + j] = gradc::random_normal(seed, step, stream, static_cast<std::uint64_t>(i * 2 + j), 0.0f, 1.0f);
     }
   }
 }
@@ -232,7 +230,7 @@ static void fit_smooth(std::int64_t T, const float* __restrict k, const float* _
 
 void init(Parameters& parameters, State& state, std::uint64_t seed) {
   constexpr std::uint32_t step = 0;
-  init_f_words_E(seed, step, parameters.f_words_E);
+  init_f_words_E(seed, step, 3964311387u, parameters.f_words_E);
   init_f_smooth_k(parameters.f_smooth_k);
   init_fit_step(state.fit_step);
 }

@@ -15,10 +15,10 @@ namespace lookup {
 // E: f32[5, 2]
 // lookup.nn:5
 static __global__ void init_f_words_E(std::uint64_t seed, const std::int32_t* counter,
-                                      float* __restrict E) {
+                                      std::uint32_t stream, float* __restrict E) {
   const std::uint32_t step = gradc::step_of(counter);
   if (const std::int64_t element = gradc::thread_of_all(); element < 10) {
-    E[element] = gradc::random_normal(seed, step, 3964311387u, static_cast<std::uint64_t>(element), 0.0f, 1.0f);
+    E[element] = gradc::random_normal(seed, step, stream, static_cast<std::uint64_t>(element), 0.0f, 1.0f);
   }
 }
 
@@ -257,7 +257,7 @@ static __global__ void fit_smooth(std::int64_t T, const float* __restrict k,
 
 void init(gradc::Device& device, Parameters& parameters, State& state, std::uint64_t seed) {
   const std::int32_t* const counter = nullptr;
-  device.launch({"init_f_words_E", "lookup.nn:5"}, 1, 256, init_f_words_E, seed, counter, parameters.f_words_E);
+  device.launch({"init_f_words_E", "lookup.nn:5"}, 1, 256, init_f_words_E, seed, counter, 3964311387u, parameters.f_words_E);
   device.launch({"init_fit_step", "lookup.nn:18"}, 1, 32, init_fit_step, state.fit_step);
   device.launch({"init_f_smooth_k", "lookup.nn:10"}, 1, 256, init_f_smooth_k, parameters.f_smooth_k);
 }
