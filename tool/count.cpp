@@ -59,6 +59,47 @@ bool is_product(const Graph& graph, ScalarId id) {
          has_read(graph, scalar.args[0]) && has_read(graph, scalar.args[1]);
 }
 
+// Of the points of the node's index space, those where no factor reads outside its tensor. Axes that share an index with
+// one before them count as inside, which is rare; so do those that are read at more places than are worth trying.
+std::int64_t points_inside(const Graph& graph, const Node& node, const DimSizes& dims) {
+  constexpr std::int64_t most_tries = 1 << 20;
+  std::int64_t inside = 1;
+  std::set<std::size_t> counted;
+  for (const ScalarId factor : graph[node.body].args) {
+    const Scalar& read = graph[factor];
+    if (read.kind != ScalarKind::read || !read.zero_outside) continue;
+    for (std::size_t axis = 0; axis < read.args.size(); ++axis) {
+      Affine position;
+      if (!as_affine(graph, read.args[axis], position)) continue;
+      std::int64_t base = position.constant, tries = 1;
+      for (const auto& [dim, times] : position.sizes) base += times * extent_at(graph, Extent(dim), dims);
+      std::vector<std::size_t> indices;
+      for (std::size_t k = 0; k < position.coefficients.size(); ++k) {
+        if (position.coefficients[k] == 0) continue;
+        indices.push_back(k);
+        tries *= extent_at(graph, node.ranges[k], dims);
+      }
+      if (tries > most_tries || std::any_of(indices.begin(), indices.end(), [&](auto k) { return counted.contains(k); })) continue;
+      const std::int64_t extent = extent_at(graph, graph[read.tensor].type.shape[axis], dims);
+      std::int64_t here = 0;
+      for (std::int64_t number = 0; number < tries; ++number) {
+        std::int64_t at = base, rest = number;
+        for (const std::size_t k : indices) {
+          const std::int64_t count = extent_at(graph, node.ranges[k], dims);
+          at += position.coefficients[k] * (rest % count);
+          rest /= count;
+        }
+        here += at >= 0 && at < extent;
+      }
+      inside *= here;
+      counted.insert(indices.begin(), indices.end());
+    }
+  }
+  for (std::size_t k = 0; k < node.ranges.size(); ++k)
+    if (!counted.contains(k)) inside *= extent_at(graph, node.ranges[k], dims);
+  return inside;
+}
+
 // What `results` take from `leaves`, after simplification: an absent bias costs nothing.
 Operations count_piece(const Graph& whole, const std::vector<NodeId>& results,
                        const std::vector<NodeId>& leaves, const DimSizes& dims) {
@@ -108,8 +149,10 @@ Operations count_node(const Graph& graph, NodeId id, const DimSizes& dims) {
   result.flops = free * reduced * body_operations(graph, node.body);
   if (node.reduction != Reduction::none && is_float(graph[node.body].dtype))
     result.flops += free * (reduced - 1);
-  if (node.reduction == Reduction::sum && is_product(graph, node.body))
+  if (node.reduction == Reduction::sum && is_product(graph, node.body)) {
     result.macs = free * reduced;
+    result.padding = result.macs - points_inside(graph, node, dims);
+  }
   return result;
 }
 

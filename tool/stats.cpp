@@ -308,6 +308,7 @@ void print_json(const Spec& spec, const Stats& stats, const DimSizes& dims) {
     json["functions"].push_back({{"name", f.name},
                                  {"what", f.what},
                                  {"macs", f.operations.macs},
+                                 {"padding_macs", f.operations.padding},
                                  {"flops", f.operations.flops}});
   json["steps"] = nlohmann::ordered_json::array();
   for (const StepCount& s : stats.steps)

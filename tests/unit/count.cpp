@@ -46,6 +46,21 @@ TEST_CASE("a dense layer of 128 → 64 without bias takes 8,192 MACs and 16,320 
   CHECK(count(graph, {y, y}, {}).flops == 16320);  // a node counts once
 }
 
+TEST_CASE("products with zeros around a tensor are counted apart") {
+  // y[i, j] = sum[k, l] x[i + k - 1, 2 j + l - 1 pad 0] K[k, l] over 4 × 6, windows of 3 × 3, 4 × 3 places.
+  Graph graph;
+  const NodeId x = leaf(graph, NodeKind::input, "x", {4, 6}), kernel = leaf(graph, NodeKind::parameter, "K", {3, 3});
+  Affine row, column;
+  row.constant = column.constant = -1;
+  row.coefficients = {1, 0, 1};
+  column.coefficients = {0, 2, 0, 1};
+  const ScalarId around = graph.read(x, {from_affine(graph, row), from_affine(graph, column)}, true);
+  const ScalarId body = graph.apply(Fn::mul, {around, graph.read(kernel, {graph.index(2), graph.index(3)})});
+  const NodeId y = graph.comprehension(2, {4, 3, 3, 3}, Reduction::sum, body);
+  CHECK(count(graph, {y}, {}).macs == 108);
+  CHECK(count(graph, {y}, {}).padding == 108 - 10 * 8);  // rows 2 + 3 + 3 + 2, columns 2 + 3 + 3
+}
+
 TEST_CASE("choosing and converting are not operations") {
   Graph graph;
   const NodeId x = leaf(graph, NodeKind::input, "x", {3, 5});
