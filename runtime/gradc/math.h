@@ -18,20 +18,22 @@ inline namespace GRADC_PROCESSOR {
 
 namespace math_detail {
 
-// To the nearest integer, |x| < 2^22.
-GRADC_BOTH inline float nearest(float x) { return (x + 12582912.0f) - 12582912.0f; }
-
 constexpr float log2_e = 1.44269504088896341f;
 constexpr float ln2_high = 0.693359375f;             // 9 bits: n * ln2_high is exact
 constexpr float ln2_low = -2.12194440054690583e-4f;  // ln 2 - ln2_high
 
-// x = n ln 2 + r, |r| <= ln 2 / 2, for |x| <= 127.
+// Added to x, |x| < 2^22, it leaves the nearest integer in the last bits.
+constexpr float in_last_bits = 12582912.0f;
+
+// x = n ln 2 + r, |r| <= ln 2 / 2, for |x| <= 127. Of NaN r is NaN, and n any number.
 struct Reduced {
-  float n, r;
+  std::int32_t n;
+  float r;
 };
 GRADC_BOTH inline Reduced reduce(float x) {
-  const float n = nearest(x * log2_e);
-  return {n, (x - n * ln2_high) - n * ln2_low};
+  const float shifted = x * log2_e + in_last_bits;
+  const float n = shifted - in_last_bits;
+  return {static_cast<std::int32_t>(bits_of(shifted) - bits_of(in_last_bits)), (x - n * ln2_high) - n * ln2_low};
 }
 
 // exp(r) - 1 - r for |r| <= 0.35. In pairs of terms, since a small network waits for its activations: five operations one
@@ -50,9 +52,8 @@ GRADC_BOTH inline float exp_of_negative(float x) {
   const float y = vanishes ? 0.0f : x;
   const Reduced q = reduce(y);
   const float p = (exp_tail(q.r) + q.r) + 1.0f;
-  const auto n = static_cast<std::int32_t>(y == y ? q.n : 0.0f);
-  const std::int32_t half = n / 2;
-  return p * (power_of_two(half) * (vanishes ? 0.0f : power_of_two(n - half)));
+  const std::int32_t half = q.n >> 1;
+  return p * (power_of_two(half) * (vanishes ? 0.0f : power_of_two(q.n - half)));
 }
 
 // log(1 + f) - f + f^2 / 2 for 1 + f in [sqrt 1/2, sqrt 2].
@@ -151,10 +152,9 @@ GRADC_BOTH inline float exp(float x) {
   y = vanishes ? 0.0f : y;
   const Reduced q = reduce(y);
   const float p = (exp_tail(q.r) + q.r) + 1.0f;
-  // In two factors, since 2^n alone may not be a float. For NaN any n will do.
-  const auto n = static_cast<std::int32_t>(y == y ? q.n : 0.0f);
-  const std::int32_t half = n / 2;
-  return p * power_of_two(half) * (vanishes ? 0.0f : power_of_two(n - half));
+  // In two factors, since 2^n alone may not be a float.
+  const std::int32_t half = q.n >> 1;
+  return p * power_of_two(half) * (vanishes ? 0.0f : power_of_two(q.n - half));
 }
 
 GRADC_BOTH inline float expm1(float x) {
@@ -163,15 +163,14 @@ GRADC_BOTH inline float expm1(float x) {
   y = y < -30.0f ? -30.0f : y;
   const Reduced q = reduce(y);
   const float tail = exp_tail(q.r);
-  const auto n = static_cast<std::int32_t>(y == y ? q.n : 0.0f);
-  const std::int32_t half = n / 2;
-  const float a = power_of_two(half), b = power_of_two(n - half);
+  const std::int32_t half = q.n >> 1;
+  const float a = power_of_two(half), b = power_of_two(q.n - half);
   // 2^n (exp(r) - 1) + (2^n - 1), the large part apart; for n = 0 that is the first term alone.
   const float scaled = (tail + q.r) * a * b;
   const float result = scaled + (a * b - 1.0f);
   // Beyond n = 126 the -1 is lost and 2^n may be infinite.
   const float large = ((tail + q.r) + 1.0f) * a * b;
-  return n > 60 ? large : x == 0.0f ? x : result;
+  return q.n > 60 ? large : x == 0.0f ? x : result;
 }
 
 // log(0) = -inf, log(x < 0) = NaN.
@@ -214,7 +213,7 @@ GRADC_BOTH inline float tanh(float x) {
   const float a = abs(x);
   // tanh a = m / (m + 2) with m = exp(2a) - 1, as expm1 has it, whose special cases are none from 0 to 20. NaN goes as 10.
   const Reduced q = reduce(2.0f * (a < 10.0f ? a : 10.0f));
-  const float scale = power_of_two(static_cast<std::int32_t>(q.n));
+  const float scale = power_of_two(q.n);
   const float m = (exp_tail(q.r) + q.r) * scale + (scale - 1.0f);
   const float result = m / (m + 2.0f);
   return x == x ? with_sign_of(result, x) : x;
@@ -231,14 +230,16 @@ GRADC_BOTH inline float erf(float x) {
   p = p * s - 3.76125336e-1f;
   p = p * s + 1.28379166e-1f;
   const float near_zero = p * x + x;
-  const float t = a > 4.0f ? 4.0f : a;
+  const float t = a < 4.0f ? a : 4.0f;
   float q = -1.72853470e-5f * t + 3.83197126e-4f;
   q = q * (t * t) + (-3.88396438e-3f * t + 2.42546219e-2f);
   q = q * t - 1.06777877e-1f;
   q = q * t - 6.34846687e-1f;
   q = q * t - 1.28717512e-1f;
   q = q * t - t;
-  const float far = with_sign_of(1.0f - exp_of_negative(q), x);
+  // q is in -17 … 0, where exp has no special cases. NaN goes as 4, and is what is near 0.
+  const Reduced e = reduce(q);
+  const float far = with_sign_of(1.0f - ((exp_tail(e.r) + e.r) + 1.0f) * power_of_two(e.n), x);
   return a > 0.927734375f ? far : near_zero;
 }
 
