@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "codegen/keep_formulas.h"
 #include "codegen/products.h"
 #include "codegen/read_nodes.h"
 #include "codegen/schedule.h"
@@ -107,6 +108,31 @@ class Partitioner {
     for (NodeId id : order) rewrite_node(id);
   }
 
+  // After that, of a step with these outputs.
+  void keep_formulas(const std::vector<NodeId>& outputs, const std::vector<NodeId>& roots) {
+    const auto all_now = [&](std::vector<NodeId> nodes) {
+      for (NodeId& id : nodes) id = now(id);
+      return nodes;
+    };
+    KeptFormulas formulas = gradc::keep_formulas(g_, all_now(outputs), all_now(roots), target_);
+    for (auto& [old, stored] : stored_)
+      if (const auto it = formulas.now.find(stored); it != formulas.now.end()) stored = it->second;
+    for (const auto& [old, node] : formulas.now)
+      if (const auto it = reasons_.find(old); it != reasons_.end()) reasons_[node] = it->second;
+    for (const auto& [product, node] : formulas.kept) reasons_[node] = "in place of the product it is computed from";
+    kept_ = std::move(formulas.kept);
+  }
+
+  // The nodes in order, and right after a product the formula that is kept of it.
+  std::vector<NodeId> with_kept(const std::vector<NodeId>& order) const {
+    std::vector<NodeId> result;
+    for (NodeId id : order) {
+      result.push_back(id);
+      if (const auto it = kept_.find(id); it != kept_.end()) result.push_back(it->second);
+    }
+    return result;
+  }
+
   // Why a computed node is stored.
   std::string_view why(NodeId stored) const {
     const auto it = reasons_.find(stored);
@@ -151,6 +177,7 @@ class Partitioner {
   std::unordered_map<NodeId, ScalarId> inlined_;  // old → body over its free indices
   std::unordered_map<ScalarId, ScalarId> rewritten_;
   std::set<NodeId> slices_, slices_now_, taken_;
+  std::map<NodeId, NodeId> kept_;  // product → formula
   // Formula of a stored elementwise node → the node and which of its indices each of the formula's is.
   struct Known {
     NodeId node;
@@ -427,6 +454,12 @@ class Waiting {
   std::unordered_map<NodeId, std::vector<NodeId>> overwriters_;  // by target
 };
 
+std::vector<NodeId> nodes_of(const std::vector<Output>& outputs) {
+  std::vector<NodeId> nodes;
+  for (const Output& o : outputs) nodes.push_back(o.node);
+  return nodes;
+}
+
 std::vector<NodeId> now(const Partitioner& p, const std::vector<Output>& outputs) {
   std::vector<NodeId> nodes;
   for (const Output& o : outputs) nodes.push_back(p.now(o.node));
@@ -528,7 +561,8 @@ FunctionPlan plan_step(Graph& g, Partitioner& p, const Function& f, FunctionPlan
   }
   plan.loops = find_time_loops(g, everything);
   std::set<NodeId> done;
-  append(plan, g, topological_order(g, homes.roots()), homes, done);
+  const auto forward = topological_order(g, homes.roots());
+  append(plan, g, updates ? p.with_kept(forward) : forward, homes, done);
   plan.forward_count = plan.stored.size();
   if (!updates) return plan;
 
@@ -595,6 +629,7 @@ std::vector<FunctionPlan> partition(Graph& g, const Target& target) {
         break;
       case FunctionKind::step: {
         plan.entry = Entry::step;
+        p.keep_formulas(nodes_of(f.outputs), training_roots(f));
         plans.push_back(plan_step(g, p, f, plan, true));
         plan.entry = Entry::evaluate;
         std::vector<NodeId> reports;
