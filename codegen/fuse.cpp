@@ -18,8 +18,9 @@ bool overwrites(const StoredNode& s) {
   return s.home.storage == loops::Storage::parameter || s.home.storage == loops::Storage::state;
 }
 
-// The plan's tensors with what each must come after, in an order that frees memory early: what overwrites a
-// parameter (and so ends the life of a gradient) comes as soon as it may.
+// The plan's tensors with what each must come after, in an order that frees memory early: what overwrites a parameter (and
+// so ends the life of a gradient) comes as soon as it may, and so does a gradient that only such tensors read, as soon as
+// they wait for nothing else: then they can share its loops, and find what it is computed from in a near cache.
 class Order {
  public:
   Order(ReadNodes& sources, const FunctionPlan& plan) : plan_(plan), after_(plan.stored.size()) {
@@ -57,6 +58,19 @@ class Order {
         if (reader != k) after_[k].insert(reader);
       }
     }
+    updates_.resize(plan.stored.size());
+    const auto updates = [&](std::size_t user) { return overwrites(plan.stored[user]); };
+    for (std::size_t k = 0; k < plan.stored.size(); ++k) {
+      const std::vector<std::size_t>& users = readers[plan.stored[k].node];
+      if (updates(k) || !std::all_of(users.begin(), users.end(), updates)) continue;
+      updates_[k] = users;
+      for (std::size_t u = 0; u < updates_[k].size(); ++u) {
+        for (std::size_t user : readers[plan.stored[updates_[k][u]].node]) {
+          const bool known = std::find(updates_[k].begin(), updates_[k].end(), user) != updates_[k].end();
+          if (updates(user) && !known) updates_[k].push_back(user);
+        }
+      }
+    }
   }
 
   const std::set<std::size_t>& after(std::size_t k) const { return after_[k]; }
@@ -64,14 +78,26 @@ class Order {
   std::vector<std::size_t> sorted() const {
     std::vector<std::size_t> waiting(after_.size());
     std::vector<std::vector<std::size_t>> before(after_.size());
+    // Of a gradient: what its updates wait for beside it and each other, and whose updates wait for a tensor.
+    std::vector<std::size_t> updates_wait(after_.size());
+    std::vector<std::vector<std::size_t>> gradients(after_.size());
     std::set<std::tuple<bool, bool, std::size_t>> ready;
-    auto release = [&](std::size_t k) {
-      ready.insert({k >= plan_.forward_count, !overwrites(plan_.stored[k]), k});
+    const auto rank = [&](std::size_t k) {
+      const bool soon = overwrites(plan_.stored[k]) || (!updates_[k].empty() && updates_wait[k] == 0);
+      return std::tuple(k >= plan_.forward_count, !soon, k);
     };
+    for (std::size_t k = 0; k < after_.size(); ++k) {
+      std::set<std::size_t> others;
+      for (std::size_t update : updates_[k]) others.insert(after_[update].begin(), after_[update].end());
+      for (std::size_t update : updates_[k]) others.erase(update);
+      others.erase(k);
+      updates_wait[k] = others.size();
+      for (std::size_t other : others) gradients[other].push_back(k);
+    }
     for (std::size_t k = 0; k < after_.size(); ++k) {
       waiting[k] = after_[k].size();
       for (std::size_t other : after_[k]) before[other].push_back(k);
-      if (waiting[k] == 0) release(k);
+      if (waiting[k] == 0) ready.insert(rank(k));
     }
     std::vector<std::size_t> result;
     while (!ready.empty()) {
@@ -85,8 +111,13 @@ class Order {
       const std::size_t k = std::get<2>(*next);
       ready.erase(next);
       result.push_back(k);
+      for (std::size_t gradient : gradients[k]) {
+        const bool there = ready.erase(rank(gradient)) > 0;
+        --updates_wait[gradient];
+        if (there) ready.insert(rank(gradient));
+      }
       for (std::size_t user : before[k]) {
-        if (--waiting[user] == 0) release(user);
+        if (--waiting[user] == 0) ready.insert(rank(user));
       }
     }
     GRADC_CHECK(result.size() == after_.size(), "tensors of a function wait for each other");
@@ -96,6 +127,7 @@ class Order {
  private:
   const FunctionPlan& plan_;
   std::vector<std::set<std::size_t>> after_;
+  std::vector<std::vector<std::size_t>> updates_;  // of a tensor that only such read: these, and those that read them
 };
 
 bool same_prefix(const Shape& a, const Shape& b, std::size_t depth) {

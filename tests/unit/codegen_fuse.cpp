@@ -60,6 +60,23 @@ const char* const joined_axes =
     "  s = reshape(t, [3, 80, 6])\n"
     "  v[c in 0..2, i in 0..79, b in 0..5] = s[c, i, b] - 3.0\n%s}\n";
 
+// Two layers, trained with a momentum: the gradient of V is there before that of h, and what is made of V is too.
+const char* const layers =
+    "step f(x: f32[64, 40] = \"x\") {\n"
+    "  W = parameter(\"W\", f32[40, 32])\n  V = parameter(\"V\", f32[32, 16])\n"
+    "  M = state_value(\"M\", f32[40, 32])\n  N = state_value(\"N\", f32[32, 16])\n"
+    "  t[b in 0..63, j in 0..31] = sum[k in 0..39] x[b, k] * W[k, j]\n"
+    "  h[b in 0..63, j in 0..31] = max(t[b, j], 0.0)\n"
+    "  y[b in 0..63, o in 0..15] = sum[j in 0..31] h[b, j] * V[j, o]\n"
+    "  loss = sum[b in 0..63, o in 0..15] y[b, o] * y[b, o]\n"
+    "  dh[b in 0..63, j in 0..31] = sum[o in 0..15] y[b, o] * V[j, o]\n"
+    "  dt[b in 0..63, j in 0..31] = select(t[b, j] > 0.0, dh[b, j], 0.0)\n"
+    "  dW[k in 0..39, j in 0..31] = sum[b in 0..63] x[b, k] * dt[b, j]\n"
+    "  dV[j in 0..31, o in 0..15] = sum[b in 0..63] h[b, j] * y[b, o]\n"
+    "  m[k in 0..39, j in 0..31] = 0.9 * M[k, j] + dW[k, j]\n  n[j in 0..31, o in 0..15] = 0.9 * N[j, o] + dV[j, o]\n"
+    "  w[k in 0..39, j in 0..31] = W[k, j] - 0.1 * m[k, j]\n  v[j in 0..31, o in 0..15] = V[j, o] - 0.1 * n[j, o]\n"
+    "  report loss\n  W' = w\n  M' = m\n  V' = v\n  N' = n\n}\n";
+
 }  // namespace
 
 TEST_CASE("what is reshaped is computed where it is read if only axes before the last become one") {
@@ -73,6 +90,25 @@ TEST_CASE("what is reshaped is computed where it is read if only axes before the
   cases.push_back({"read", test::graph_of(read), {}, 2});
   cases.push_back({"stored", test::graph_of(stored), {}, 2});
   for (const std::string& problem : test::run_emitted(std::move(cases))) FAIL_CHECK(problem);
+}
+
+TEST_CASE("a parameter is updated with its gradient, as soon as nothing else needs it") {
+  const gradc::loops::Module module = gradc::lower(test::graph_of(layers), "f");
+  const auto step = std::find_if(module.functions.begin(), module.functions.end(),
+                                 [](const auto& f) { return f.entry == gradc::loops::Entry::step; });
+  REQUIRE(step != module.functions.end());
+  // Kernels whose comment has the formula, by their place among the calls.
+  const auto place = [&](const std::string& formula) {
+    for (std::size_t k = 0; k < step->calls.size(); ++k) {
+      for (const std::string& line : module.kernels[step->calls[k].kernel].comment)
+        if (line.starts_with(formula)) return static_cast<int>(k);
+    }
+    return -1;
+  };
+  CHECK(place("dV[j, o] = ") >= 0);
+  CHECK(place("V[j, o] = ") == place("dV[j, o] = "));
+  CHECK(place("V[j, o] = ") < place("dh[b, j] = "));
+  CHECK(place("dh[b, j] = ") < place("W[k, j] = "));
 }
 
 TEST_CASE("a tensor joins the loops before the last where it needs nothing of what stands between") {
@@ -89,5 +125,6 @@ TEST_CASE("tensors that share loops are the interpreter's") {
   cases.push_back({"around", test::graph_of(around), {}, 2});
   cases.push_back({"through", test::graph_of(through), {}, 2});
   cases.push_back({"overwritten", test::graph_of(overwritten), {}, 2});
+  cases.push_back({"layers", test::graph_of(layers), {}, 2});
   for (const std::string& problem : test::run_emitted(std::move(cases))) FAIL_CHECK(problem);
 }
