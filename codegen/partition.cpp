@@ -338,6 +338,15 @@ ScalarId Partitioner::reuse(ScalarId root, const Shape& ranges) {
             }
           }
         }
+        // x / c * y is x * (y / c), if that quotient is stored: as it is after a softmax, where y is then wanted no more.
+        for (const std::size_t k : {0u, 1u}) {
+          if (s.fn != Fn::mul || g_[s.args[k]].kind != ScalarKind::apply || g_[s.args[k]].fn != Fn::div) continue;
+          const Scalar quotient = g_[s.args[k]];
+          const auto other = stored_value(g_.apply(Fn::div, {s.args[1 - k], quotient.args[1]}), ranges);
+          if (!other) continue;
+          s.args = {quotient.args[0], *other};
+          break;
+        }
         for (ScalarId& a : s.args) a = self(self, a);
         result = g_.add(std::move(s));
       }

@@ -106,45 +106,41 @@ static void f_dense1(std::int64_t B, const float* __restrict x, const float* __r
 // s[b] = sum[i] e[b, i]
 // p2[b, i] = e[b, i] / s[b]
 // p[b, i] = p2[b, i]
-// e: f32[B, 3], s: f32[B], p2: f32[B, 3], p: f32[B, 3], dense1: f32[B, 3]
+// e: f32[B, 3], p2: f32[B, 3], p: f32[B, 3], dense1: f32[B, 3]
 // chances.nn:5
 static void f_p(std::int64_t B, const float* __restrict dense1, float* __restrict p,
-                float* __restrict p2, float* __restrict s, float* __restrict e) {
+                float* __restrict p2, float* __restrict e) {
   for (std::int64_t b = 0; b < B; ++b) {
     float m = -gradc::infinity<float>();
     for (std::int64_t k = 0; k < 3; ++k) {
       m = gradc::max(m, dense1[b * 3 + k]);
     }
-    float s2 = 0.0f;
+    float s = 0.0f;
     for (std::int64_t i = 0; i < 3; ++i) {
       const float e2 = gradc::exp(dense1[b * 3 + i] - m);
-      s2 += e2;
+      s += e2;
       e[b * 3 + i] = e2;
     }
-    s[b] = s2;
     for (std::int64_t i = 0; i < 3; ++i) {
-      const float p3 = e[b * 3 + i] / s2;
+      const float p3 = e[b * 3 + i] / s;
       p2[b * 3 + i] = p3;
       p[b * 3 + i] = p3;
     }
   }
 }
 
-// ddense1_sum[b] = sum[i] dp[b, i] * p[b, i]
-// ddense1[b, o] = (dp[b, o] - ddense1_sum[b]) / s[b] * e[b, o]
-// ddense1: f32[B, 3], dp: f32[B, 3], p: f32[B, 3], s: f32[B], e: f32[B, 3]
-// chances.nn:5
-static void f_ddense1(std::int64_t B, const float* __restrict dp, const float* __restrict p,
-                      const float* __restrict s, const float* __restrict e,
-                      float* __restrict ddense1) {
+// dp_scaled_sum[b] = sum[i] dp[b, i] * p[b, i]
+// dp_scaled[b, i] = (dp[b, i] - dp_scaled_sum[b]) * p[b, i]
+// dp_scaled: f32[B, 3], dp: f32[B, 3], p: f32[B, 3]
+static void f_dp_scaled(std::int64_t B, const float* __restrict dp, const float* __restrict p,
+                        float* __restrict dp_scaled) {
   for (std::int64_t b = 0; b < B; ++b) {
-    float ddense1_sum = 0.0f;
+    float dp_scaled_sum = 0.0f;
     for (std::int64_t i = 0; i < 3; ++i) {
-      ddense1_sum += dp[b * 3 + i] * p[b * 3 + i];
+      dp_scaled_sum += dp[b * 3 + i] * p[b * 3 + i];
     }
-    const float s_b = s[b];
-    for (std::int64_t o = 0; o < 3; ++o) {
-      ddense1[b * 3 + o] = (dp[b * 3 + o] - ddense1_sum) / s_b * e[b * 3 + o];
+    for (std::int64_t i = 0; i < 3; ++i) {
+      dp_scaled[b * 3 + i] = (dp[b * 3 + i] - dp_scaled_sum) * p[b * 3 + i];
     }
   }
 }
@@ -160,12 +156,12 @@ static void f_W_transposed(const float* __restrict W, float* __restrict W_transp
   }
 }
 
-// dx[b, i] = sum[j] ddense1[b, j] * W_transposed[j, i]
-// dx: f32[B, 3], ddense1: f32[B, 3], W_transposed: f32[3, 3]
+// dx[b, i] = sum[j] dp_scaled[b, j] * W_transposed[j, i]
+// dx: f32[B, 3], dp_scaled: f32[B, 3], W_transposed: f32[3, 3]
 // chances.nn:5
-static void f_dx(std::int64_t B, const float* __restrict ddense1,
+static void f_dx(std::int64_t B, const float* __restrict dp_scaled,
                  const float* __restrict W_transposed, float* __restrict dx) {
-  product(B, ddense1, W_transposed, dx);
+  product(B, dp_scaled, W_transposed, dx);
 }
 
 // out[m, n] = sum[k] a[m, k] * b[k, n] in register tiles
@@ -193,12 +189,12 @@ static void product2(std::int64_t B, const float* __restrict a, const float* __r
   }
 }
 
-// dW[i, j] = sum[b] x[b, i] * ddense1[b, j]
-// dW: f32[3, 3], x: f32[B, 3], ddense1: f32[B, 3]
+// dW[i, j] = sum[b] x[b, i] * dp_scaled[b, j]
+// dW: f32[3, 3], x: f32[B, 3], dp_scaled: f32[B, 3]
 // chances.nn:5
-static void f_dW(std::int64_t B, const float* __restrict x, const float* __restrict ddense1,
+static void f_dW(std::int64_t B, const float* __restrict x, const float* __restrict dp_scaled,
                  float* __restrict dW) {
-  product2(B, x, ddense1, dW);
+  product2(B, x, dp_scaled, dW);
 }
 
 // m[b] = max[k] dense1[b, k]
@@ -291,23 +287,20 @@ void init(Parameters& parameters, State& state, std::uint64_t seed) {
 
 void f_forward(const Parameters& parameters, Workspace& workspace, std::int64_t B, const float* x, float* p) {
   auto* const dense1 = gradc::place<float>(workspace.data, 0);  // f32[B, 3]
-  auto* const p2 = gradc::place<float>(workspace.data, 192);  // f32[B, 3]
-  auto* const s = gradc::place<float>(workspace.data, 128);  // f32[B]
+  auto* const p2 = gradc::place<float>(workspace.data, 128);  // f32[B, 3]
   auto* const e = gradc::place<float>(workspace.data, 64);  // f32[B, 3]
   f_dense1(B, x, parameters.f_dense1_W, dense1);
-  f_p(B, dense1, p, p2, s, e);
+  f_p(B, dense1, p, p2, e);
 }
 
 void f_backward(const Parameters& parameters, Workspace& workspace, std::int64_t B, const float* x, const float* dp, Parameters& gradients, float* dx) {
-  auto* const p2 = gradc::place<float>(workspace.data, 192);  // f32[B, 3]
-  auto* const s = gradc::place<float>(workspace.data, 128);  // f32[B]
-  auto* const e = gradc::place<float>(workspace.data, 64);  // f32[B, 3]
-  auto* const ddense1 = gradc::place<float>(workspace.data, 0);  // f32[B, 3]
+  auto* const p2 = gradc::place<float>(workspace.data, 128);  // f32[B, 3]
+  auto* const dp_scaled = gradc::place<float>(workspace.data, 0);  // f32[B, 3]
   auto* const W_transposed = gradc::place<float>(workspace.data, 64);  // f32[3, 3]
-  f_ddense1(B, dp, p2, s, e, ddense1);
+  f_dp_scaled(B, dp, p2, dp_scaled);
   f_W_transposed(parameters.f_dense1_W, W_transposed);
-  f_dx(B, ddense1, W_transposed, dx);
-  f_dW(B, x, ddense1, gradients.f_dense1_W);
+  f_dx(B, dp_scaled, W_transposed, dx);
+  f_dW(B, x, dp_scaled, gradients.f_dense1_W);
 }
 
 fit_result fit(Parameters& parameters, State& state, Workspace& workspace, std::int64_t B, const float* x, const float* t, std::uint64_t /*seed*/) {

@@ -49,7 +49,7 @@ void init(gradc::Device& device, Parameters& parameters, State& state, std::uint
 // net f (chances.nn:4).
 //   reads   x: f32[B, 3]
 //   writes  p: f32[B, 3]
-// Leaves up to 192 bytes in the workspace for its backward function.
+// Leaves up to 64 bytes in the workspace for its backward function.
 void f_forward(gradc::Device& device, const Parameters& parameters, Workspace& workspace, std::int64_t B, const float* x, float* p);
 
 // The gradients of net f, after its forward function ran with the same workspace, dims and

@@ -1,5 +1,5 @@
-// codegen_keep_formulas.cpp: formulas that are stored in place of the products they are computed from: text, and numbers
-// against the interpreter.
+// codegen_keep_formulas.cpp: formulas that are stored in place of the products they are computed from, or read in place of
+// their parts: text, and numbers against the interpreter.
 #include <string>
 
 #include "codegen/compile.h"
@@ -37,7 +37,21 @@ bool computes_derivative_late(const std::string& spec) {
   return text.find("// dt[i, j] = dh[i, j] * (exp(") != std::string::npos;
 }
 
+// A softmax, and its gradient as it comes from the rule for quotients.
+const char* const softmax =
+    "net f(x: f32[6, 40] = \"x\", v: f32[40, 8] = \"v\", d: f32[6, 40] = \"d\") -> y: f32[6, 8], dx: f32[6, 40] {\n"
+    "  e[i in 0..5, j in 0..39] = exp(x[i, j])\n  s[i in 0..5] = sum[j in 0..39] e[i, j]\n"
+    "  share[i in 0..5, j in 0..39] = e[i, j] / s[i]\n"
+    "  y[i in 0..5, o in 0..7] = sum[j in 0..39] share[i, j] * v[j, o]\n"
+    "  m[i in 0..5] = sum[j in 0..39] d[i, j] * share[i, j]\n"
+    "  dx[i in 0..5, j in 0..39] = (d[i, j] - m[i]) / s[i] * e[i, j]\n}\n";
+
 }  // namespace
+
+TEST_CASE("a quotient that is stored is read where its parts stand apart in a product") {
+  const std::string text = gradc::kernels_to_text(gradc::lower(test::graph_of(softmax), "f"), gradc::cpp_target());
+  CHECK(text.find("dx[i, j] = (d[i, j] - m[i]) * share[i, j]") != std::string::npos);
+}
 
 TEST_CASE("a derivative is computed beside its activation where it is stored in place of what both read") {
   CHECK_FALSE(computes_derivative_late(only_the_loss));
@@ -45,10 +59,11 @@ TEST_CASE("a derivative is computed beside its activation where it is stored in 
   CHECK(computes_derivative_late(another_formula));
 }
 
-TEST_CASE("steps that keep formulas of products give what the interpreter gives") {
+TEST_CASE("functions that read or keep other formulas than the graph has give what the interpreter gives") {
   std::vector<test::EmittedCase> cases;
   cases.push_back({"kept", test::graph_of(only_the_loss), {}, 2});
   cases.push_back({"not kept", test::graph_of(the_product_too), {}, 2});
   cases.push_back({"two formulas", test::graph_of(another_formula), {}, 2});
+  cases.push_back({"softmax", test::graph_of(softmax), {}, 2});
   for (const std::string& problem : test::run_emitted(std::move(cases))) FAIL_CHECK(problem);
 }
