@@ -76,6 +76,7 @@ struct Uses {
     loaded.insert(s.from.name);
     stored.insert(s.to.name);
   }
+  void add(const Prefetch& s) { expr(s.index); }
   void add(const Barrier&) {}
   void add(const Comment&) {}
   void add(const Combine&) {}

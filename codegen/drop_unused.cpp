@@ -52,6 +52,10 @@ class Names {
   void add(const Transpose& s) {
     for (const Expr* e : {&s.from, &s.from_stride, &s.rows, &s.columns, &s.to, &s.to_stride}) add(*e);
   }
+  void add(const Prefetch& s) {
+    used.insert(s.buffer);
+    add(s.index);
+  }
   void add(const Barrier&) {}
   void add(const Comment&) {}
   void add(const Choose& s) { add(s.condition); }

@@ -48,6 +48,7 @@ struct Roots {
   void operator()(Transpose& s) const {
     for (Expr* e : {&s.from, &s.from_stride, &s.rows, &s.columns, &s.to, &s.to_stride}) visit(*e);
   }
+  void operator()(Prefetch& s) const { visit(s.index); }
   void operator()(Barrier&) const {}
   void operator()(Comment&) const {}
   void operator()(Combine&) const {}

@@ -65,6 +65,7 @@ class NamesOf {
   void visit(Transpose& s) {
     for (Expr* e : {&s.from, &s.from_stride, &s.rows, &s.columns, &s.to, &s.to_stride}) visit(*e);
   }
+  void visit(Prefetch& s) { rename_(s.buffer), visit(s.index); }
   void visit(Combine& s) {
     rename_(s.name);
     if (!s.position.empty()) rename_(s.position);

@@ -133,6 +133,11 @@ struct Transpose {
   Expr from, from_stride, rows, columns, to, to_stride;
   friend bool operator==(const Transpose&, const Transpose&) = default;
 };
+struct Prefetch {  // buffer[index], which may be outside, is wanted soon
+  std::string buffer;
+  Expr index;
+  friend bool operator==(const Prefetch&, const Prefetch&) = default;
+};
 struct Barrier {  // what the threads of a block wrote before it, all of them read after it
   friend bool operator==(const Barrier&, const Barrier&) = default;
 };
@@ -155,7 +160,7 @@ struct Choose {
   friend bool operator==(const Choose&, const Choose&) = default;
 };
 struct Stmt {
-  std::variant<For, Let, Lanes, Accumulate, Assign, Store, If, Call, Transpose, Barrier, Comment, Combine, Choose> it;
+  std::variant<For, Let, Lanes, Accumulate, Assign, Store, If, Call, Transpose, Prefetch, Barrier, Comment, Combine, Choose> it;
   friend bool operator==(const Stmt&, const Stmt&) = default;
 };
 

@@ -235,6 +235,9 @@ class KernelText {
     out_ += fmt::format("{}gradc::transpose({}, {}, {}, {}, {}, {});\n", indent, text(s.from), text(s.from_stride),
                         text(s.rows), text(s.columns), text(s.to), text(s.to_stride));
   }
+  void statement(const Prefetch& s, const std::string& indent) {
+    out_ += fmt::format("{}gradc::prefetch({}, {});\n", indent, s.buffer, text(s.index));
+  }
   void statement(const Barrier&, const std::string& indent) {
     out_ += fmt::format("{}{}\n", indent, target_.barrier);
   }

@@ -126,6 +126,7 @@ class TileWriter {
   void append_columns(Block&, std::int64_t rows, const Expr& row);
   std::vector<Vector> vectors_of(std::int64_t width) const;
   void append_outer(Block&, std::int64_t rows, const Expr& row, const std::vector<Vector>&, const Expr& column);
+  void append_prefetch(Block&, const Expr& row) const;
   void append_inner(Block&, std::int64_t rows, const Expr& row, std::int64_t columns, const Expr& column);
   void append_products(Block&, std::int64_t rows, const Expr& row, std::int64_t columns, const Expr& column,
                        const WindowPart&, std::optional<Expr> rest);
@@ -235,6 +236,22 @@ std::vector<Vector> TileWriter::vectors_of(std::int64_t width) const {
   return vectors;
 }
 
+// Rows of a tile whose elements are neighbours, while its terms lie far apart: no stream that a processor foresees, and
+// they share few sets of the nearest cache. So they are fetched some terms early, if the sum is long enough for that.
+void TileWriter::append_prefetch(Block& body, const Expr& row) const {
+  constexpr std::int64_t far = 1 << 10, ahead = 16;  // bytes; terms
+  const auto sum = std::find_if(t_.form.sums.rbegin(), t_.form.sums.rend(), [&](std::uint32_t s) { return !is_pair(s); });
+  const auto row_index = t_.form.row;
+  if (!row_index || t_.a.factors[*row_index] != integer(1) || sum == t_.form.sums.rend())
+    return;
+  const Extent& terms = t_.ranges[*sum];
+  if (!terms.is_fixed() || terms.offset < 2 * ahead) return;
+  const Expr& stride = t_.a.factors[*sum];
+  const auto bytes = static_cast<double>(bytes_of(Element{t_.dtype, t_.a_bf16}));
+  if (stride.kind != ExprKind::literal || stride.value * bytes < far) return;
+  body.push_back({Prefetch{own("a"), loops::add(at(t_.a, row, 0, integer(0), 0, true), loops::mul(integer(ahead), stride))}});
+}
+
 void TileWriter::append_outer(Block& block, std::int64_t rows, const Expr& row, const std::vector<Vector>& vectors,
                               const Expr& column) {
   const Type type = type_of(t_.dtype);
@@ -258,6 +275,7 @@ void TileWriter::append_outer(Block& block, std::int64_t rows, const Expr& row, 
     block.push_back({Let{sum.name, std::move(start), true}});
   });
   Block body;
+  append_prefetch(body, row);
   std::vector<Expr> b;
   for (const Vector& v : vectors) {
     b.push_back(variable(own(fmt::format("b{}", b.size())), type, v.lanes));

@@ -153,6 +153,10 @@ class KernelWalk {
     touch(s.from.name, false);
     touch(s.to.name, true);
   }
+  void statement(const Prefetch& s) {
+    expr(s.index);
+    touch(s.buffer, false);
+  }
   void statement(const Barrier&) {}
   void statement(const Choose& s) { expr(s.condition); }
   void statement(const Comment&) {}

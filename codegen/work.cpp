@@ -118,6 +118,7 @@ class Walk {
   Work statement(const Transpose& s, bool) {
     return product(product(extent(s.rows), extent(s.columns)), of_number(2 * p_.access));
   }
+  Work statement(const Prefetch&, bool) { return {}; }
   Work statement(const Barrier&, bool) { return {}; }
   Work statement(const Comment&, bool) { return {}; }
   Work statement(const Combine&, bool) { return {}; }

@@ -170,6 +170,13 @@ inline __attribute__((always_inline)) void store_first(bf16* to, std::int64_t co
   std::memcpy(to, &half, static_cast<std::size_t>(count) * sizeof(bf16));
 }
 
+// from[index], which may be outside, is on its way to the nearest cache.
+template <class T>
+inline __attribute__((always_inline)) void prefetch(const T* from, std::int64_t index) {
+  __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(from) +
+                                                   static_cast<std::uintptr_t>(index) * sizeof(T)));
+}
+
 // A vector that several products use. No instruction: it keeps GCC from reading the memory it came from again
 // for each of them.
 template <class V>

@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "codegen/compile.h"
 #include "codegen/loops_to_text.h"
 #include "tests/catch.h"
 #include "tests/emitted_cases.h"
@@ -202,4 +203,20 @@ TEST_CASE("what follows a convolution comes after all columns of an image row, t
   for (EmittedCase& c : cases)
     for (const std::int64_t b : {1, 37}) c.more_dims.push_back({{"B", b}});
   check(cases);
+}
+
+TEST_CASE("what lies far apart along a sum is fetched early, whatever is asked for beyond the end") {
+  const auto gradient = [](std::int64_t terms, std::int64_t rows) {
+    return fmt::format("net f(x: f32[{0}, {1}] = \"x\", dy: f32[{0}, 40] = \"dy\") -> dw: f32[{1}, 40] {{\n"
+                       "  dw[i in 0..{2}, o in 0..39] = sum[b in 0..{3}] x[b, i] * dy[b, o]\n}}\n",
+                       terms, rows, rows - 1, terms - 1);
+  };
+  const auto fetches = [&](std::int64_t terms, std::int64_t rows) {
+    const gradc::loops::Module module = gradc::lower(test::graph_of(gradient(terms, rows)), "f");
+    return gradc::kernels_to_text(module, gradc::cpp_target()).find("gradc::prefetch(a, ") != std::string::npos;
+  };
+  CHECK(fetches(64, 260));
+  CHECK_FALSE(fetches(64, 200));  // 800 bytes apart
+  CHECK_FALSE(fetches(20, 260));  // too few terms
+  check({of("far apart", gradient(64, 260)), of("far apart, in blocks", gradient(700, 300))});
 }
