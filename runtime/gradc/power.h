@@ -51,6 +51,9 @@ GRADC_BOTH inline float exp2_of(double t) {
 
 }  // namespace math_detail
 
+#if !defined(__CUDACC__)
+__attribute__((always_inline))  // Clang finds it too long, and makes no vectors of a loop with a call
+#endif
 GRADC_BOTH inline float pow(float x, float y) {
   using namespace math_detail;
   const float a = GRADC_C(fabsf)(x);
