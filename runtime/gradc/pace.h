@@ -15,9 +15,11 @@ class Pace {
   // How long that call took, in any unit.
   void took(double time) {
     sum_ += time;
+    if (time > slowest_) slowest_ = time;
     if (++calls_ < (trying_ ? trial : round_)) return;
-    const double mean = sum_ / calls_;
-    sum_ = 0;
+    // Without the slowest: threads that slept have to wake, and memory may be touched for the first time.
+    const double mean = (sum_ - slowest_) / (calls_ - 1);
+    sum_ = slowest_ = 0;
     calls_ = 0;
     if (!trying_) {
       kept_ = mean;
@@ -38,7 +40,7 @@ class Pace {
 
   bool several_ = true, trying_ = false;
   int round_ = shortest, calls_ = 0;
-  double sum_ = 0, kept_ = 0;  // of the calls since the last change; the mean of those before a trial
+  double sum_ = 0, slowest_ = 0, kept_ = 0;  // of the calls since the last change; the mean of those before a trial
 };
 
 }  // namespace gradc
