@@ -245,25 +245,6 @@ bool runs_along(const Graph& g, const Scalar& read, std::uint32_t index) {
          as_affine(g, read.args.back(), last) && index < last.coefficients.size() && last.coefficients[index] == 1;
 }
 
-void add_scaled(Affine& to, const Affine& from, std::int64_t factor) {
-  to.constant += factor * from.constant;
-  to.coefficients.resize(std::max(to.coefficients.size(), from.coefficients.size()));
-  for (std::size_t k = 0; k < from.coefficients.size(); ++k) {
-    to.coefficients[k] += factor * from.coefficients[k];
-  }
-  for (auto [dim, f] : from.sizes) {
-    auto at = std::find_if(to.sizes.begin(), to.sizes.end(), [&](auto& s) { return s.first == dim; });
-    if (at == to.sizes.end()) at = to.sizes.insert(to.sizes.end(), {dim, 0});
-    at->second += factor * f;
-  }
-}
-
-Affine scaled(const Affine& a, std::int64_t factor) {
-  Affine result;
-  add_scaled(result, a, factor);
-  return result;
-}
-
 Affine end_of(const Affine& a, const Shape& ranges, int sign) {
   Affine end = a;
   end.coefficients.clear();

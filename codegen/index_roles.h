@@ -49,9 +49,6 @@ std::optional<std::vector<Affine>> affine_subscripts(const Graph&, const Scalar&
 bool runs_along(const std::vector<Affine>& subscripts, std::uint32_t index);
 bool runs_along(const Graph&, const Scalar& read, std::uint32_t index);  // whatever the other subscripts are
 
-void add_scaled(Affine& to, const Affine&, std::int64_t factor);
-Affine scaled(const Affine&, std::int64_t factor);
-
 // The least (sign -1) or largest (sign 1) value of a linear form over its indices; it may still hold sizes.
 Affine end_of(const Affine&, const Shape& ranges, int sign);
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "codegen/partition.h"
+#include "dsl/bounds.h"
 
 namespace gradc {
 
@@ -200,21 +201,12 @@ bool ProductForm::bounded(std::uint32_t sum) const {
 double part_inside(const Graph& g, const Shape& ranges, const ProductForm& form) {
   double part = 1;
   for (const ProductForm::Bound& bound : form.bounds) {
-    std::vector<std::uint32_t> indices;
-    for (std::uint32_t k = 0; k < bound.at.coefficients.size(); ++k)
-      if (bound.at.coefficients[k] != 0) indices.push_back(k);
+    std::vector<std::int64_t> extents(bound.at.coefficients.size(), 1);  // of the indices it has
     std::int64_t all = 1;
-    for (const std::uint32_t k : indices) all *= max_extent(g, ranges[k]);
+    for (std::uint32_t k = 0; k < extents.size(); ++k)
+      if (bound.at.coefficients[k] != 0) all *= extents[k] = max_extent(g, ranges[k]);
     if (all > 1 << 16 || !bound.at.sizes.empty()) continue;  // so many are hardly at an end
-    std::int64_t inside = 0;
-    for (std::int64_t flat = 0; flat < all; ++flat) {
-      std::int64_t at = bound.at.constant, rest = flat;
-      for (const std::uint32_t k : indices) {
-        at += bound.at.coefficients[k] * (rest % max_extent(g, ranges[k]));
-        rest /= max_extent(g, ranges[k]);
-      }
-      inside += at >= 0 && at < max_extent(g, bound.extent) ? 1 : 0;
-    }
+    const std::int64_t inside = points_inside(bound.at, extents, max_extent(g, bound.extent));
     part *= static_cast<double>(inside) / static_cast<double>(all);
   }
   return part;

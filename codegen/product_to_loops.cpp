@@ -12,6 +12,7 @@
 
 #include "codegen/exprs.h"
 #include "codegen/product_tiles.h"
+#include "dsl/bounds.h"
 #include "dsl/check.h"
 
 namespace gradc {
@@ -220,10 +221,10 @@ std::map<std::uint32_t, ProductWriter::Terms> ProductWriter::open_terms() {
     const std::int64_t factor = std::exchange(from.coefficients[bound.sum], 0), size = std::abs(factor);
     to.constant = bound.extent.offset;
     if (!bound.extent.is_fixed()) to.sizes.emplace_back(bound.extent.dim, bound.extent.scale);
-    add_scaled(to, from, -1);
-    Affine before = scaled(from, -1);  // terms · factor that are below 0
+    to = plus(to, from, -1);
+    Affine before = plus({}, from, -1);  // terms · factor that are below 0
     if (factor < 0) {                  // those beyond come first
-      before = scaled(to, -1);
+      before = plus({}, to, -1);
       before.constant += 1;
       to = from;
       to.constant += 1;

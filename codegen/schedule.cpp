@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "dsl/bounds.h"
 #include "dsl/check.h"
 
 namespace gradc {
@@ -80,8 +81,8 @@ bool solves(const Graph& g, const Equation& e, std::uint32_t index, Graph* add_t
     linear.coefficients[index] = 0;
     Affine other;
     if (as_affine(g, b, other)) {
-      add_scaled(linear, other, -1);
-      *position = from_affine(*add_to, scaled(linear, -factor));
+      linear = plus(linear, other, -1);
+      *position = from_affine(*add_to, plus({}, linear, -factor));
       return true;
     }
     const ScalarId rest = from_affine(*add_to, linear);

@@ -25,6 +25,20 @@ Affine plus(const Affine& x, const Affine& y, std::int64_t factor) {
   return out;
 }
 
+std::int64_t points_inside(const Affine& value, const std::vector<std::int64_t>& extents, std::int64_t extent) {
+  std::int64_t all = 1, inside = 0;
+  for (const std::int64_t e : extents) all *= e;
+  for (std::int64_t point = 0; point < all; ++point) {
+    std::int64_t at = value.constant, rest = point;
+    for (std::size_t k = 0; k < extents.size(); ++k) {
+      if (k < value.coefficients.size()) at += value.coefficients[k] * (rest % extents[k]);
+      rest /= extents[k];
+    }
+    inside += at >= 0 && at < extent;
+  }
+  return inside;
+}
+
 Affine affine_of(const Extent& e) {
   Affine out;
   out.constant = e.offset;

@@ -22,4 +22,7 @@ bool always_inside(const Graph&, const Affine&, const Shape& ranges, const Exten
 // The same for any integer scalar: affine, or a floor division or remainder of one by a constant.
 bool always_inside(const Graph&, ScalarId, const Shape& ranges, const Extent&);
 
+// At how many points of an index space with these extents 0 <= value < extent. The value has no sizes.
+std::int64_t points_inside(const Affine& value, const std::vector<std::int64_t>& extents, std::int64_t extent);
+
 }  // namespace gradc

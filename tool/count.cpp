@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "dsl/bounds.h"
 #include "dsl/simplify.h"
 #include "tool/cut.h"
 
@@ -61,7 +62,7 @@ bool is_product(const Graph& graph, ScalarId id) {
 
 // Of the points of the node's index space, those where no factor reads outside its tensor. Axes that share an index with
 // one before them count as inside, which is rare; so do those that are read at more places than are worth trying.
-std::int64_t points_inside(const Graph& graph, const Node& node, const DimSizes& dims) {
+std::int64_t terms_inside(const Graph& graph, const Node& node, const DimSizes& dims) {
   constexpr std::int64_t most_tries = 1 << 20;
   std::int64_t inside = 1;
   std::set<std::size_t> counted;
@@ -71,27 +72,17 @@ std::int64_t points_inside(const Graph& graph, const Node& node, const DimSizes&
     for (std::size_t axis = 0; axis < read.args.size(); ++axis) {
       Affine position;
       if (!as_affine(graph, read.args[axis], position)) continue;
-      std::int64_t base = position.constant, tries = 1;
-      for (const auto& [dim, times] : position.sizes) base += times * extent_at(graph, Extent(dim), dims);
+      for (const auto& [dim, times] : position.sizes) position.constant += times * extent_at(graph, Extent(dim), dims);
+      std::int64_t tries = 1;
       std::vector<std::size_t> indices;
+      std::vector<std::int64_t> extents(position.coefficients.size(), 1);  // of the indices it has
       for (std::size_t k = 0; k < position.coefficients.size(); ++k) {
         if (position.coefficients[k] == 0) continue;
         indices.push_back(k);
-        tries *= extent_at(graph, node.ranges[k], dims);
+        tries *= extents[k] = extent_at(graph, node.ranges[k], dims);
       }
       if (tries > most_tries || std::any_of(indices.begin(), indices.end(), [&](auto k) { return counted.contains(k); })) continue;
-      const std::int64_t extent = extent_at(graph, graph[read.tensor].type.shape[axis], dims);
-      std::int64_t here = 0;
-      for (std::int64_t number = 0; number < tries; ++number) {
-        std::int64_t at = base, rest = number;
-        for (const std::size_t k : indices) {
-          const std::int64_t count = extent_at(graph, node.ranges[k], dims);
-          at += position.coefficients[k] * (rest % count);
-          rest /= count;
-        }
-        here += at >= 0 && at < extent;
-      }
-      inside *= here;
+      inside *= points_inside(position, extents, extent_at(graph, graph[read.tensor].type.shape[axis], dims));
       counted.insert(indices.begin(), indices.end());
     }
   }
@@ -151,7 +142,7 @@ Operations count_node(const Graph& graph, NodeId id, const DimSizes& dims) {
     result.flops += free * (reduced - 1);
   if (node.reduction == Reduction::sum && is_product(graph, node.body)) {
     result.macs = free * reduced;
-    result.padding = result.macs - points_inside(graph, node, dims);
+    result.padding = result.macs - terms_inside(graph, node, dims);
   }
   return result;
 }

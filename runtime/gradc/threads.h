@@ -65,8 +65,6 @@ class Threads {
   Team* team() { return &team_; }
 
  private:
-  using Work = void (*)(const void* context, int part);
-
   struct OwnTeam : Team {
     Threads* threads = nullptr;
   };
@@ -83,7 +81,7 @@ class Threads {
   // Tries of a wait before a thread yields, and then before it sleeps: the time between two steps of a training.
   static constexpr int spins = 4000, yields = 200;
 
-  static void run(Team& team, int parts, Work work, const void* context) {
+  static void run(Team& team, int parts, Team::Part work, const void* context) {
     Threads& self = *static_cast<OwnTeam&>(team).threads;
     self.work_ = work;
     self.context_ = context;
@@ -94,7 +92,7 @@ class Threads {
       if (tries < spins_before_yield) {
         spin_once();
       } else {
-        std::this_thread::yield();
+        yield();
       }
     }
   }
@@ -111,7 +109,7 @@ class Threads {
     for (unsigned done = 0;; ++done) {
       const auto waits = [&] { return worker.given.load(std::memory_order_seq_cst) == done; };
       for (int tries = 0; waits() && tries < spins; ++tries) spin_once();
-      for (int tries = 0; waits() && tries < yields; ++tries) std::this_thread::yield();
+      for (int tries = 0; waits() && tries < yields; ++tries) yield();
       if (waits()) {
         std::unique_lock<std::mutex> lock(worker.mutex);
         worker.asleep.store(true, std::memory_order_seq_cst);
@@ -153,7 +151,7 @@ class Threads {
 
   OwnTeam team_;
   std::vector<std::unique_ptr<Worker>> workers_;
-  Work work_ = nullptr;
+  Team::Part work_ = nullptr;
   const void* context_ = nullptr;
   alignas(64) std::atomic<int> running_{0};
   std::atomic<bool> stopping_{false};
