@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "codegen/keep_factors.h"
 #include "codegen/keep_formulas.h"
 #include "codegen/products.h"
 #include "codegen/read_nodes.h"
@@ -622,7 +623,8 @@ NodeId gradient_target(const Graph& g, const Function& f, std::size_t k) {
 std::vector<FunctionPlan> partition(Graph& g, const Target& target) {
   std::vector<FunctionPlan> plans;
   for (std::uint32_t k = 0; k < g.functions.size(); ++k) {
-    const Function f = slice_time(g, g.functions[k]);
+    const bool step = g.functions[k].kind == FunctionKind::step;
+    const Function f = slice_time(g, step ? keep_factors(g, g.functions[k]) : g.functions[k]);
     Partitioner p(g, target);
     p.rewrite_function(training_roots(f));
     FunctionPlan plan;

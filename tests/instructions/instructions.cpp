@@ -26,8 +26,10 @@ struct Case {
   std::string spec, function, dims;
   std::string key() const { return spec + " " + function + " " + dims; }
 };
-const Case cases[] = {{"tiny", "train", "B=1"},  {"tiny", "train", "B=256"},      {"fcnn", "train", "B=1"},
-                      {"fcnn", "train", "B=8"}, {"fcnn", "train_adam", "B=8"}, {"lenet", "train", "B=16"}};
+const Case cases[] = {{"tiny", "train", "B=1"},      {"tiny", "train", "B=256"},
+                      {"fcnn", "train", "B=1"},      {"fcnn", "train", "B=8"},
+                      {"fcnn", "train_adam", "B=8"}, {"lenet", "train", "B=16"},
+                      {"gru", "train", "B=4"}};
 
 std::map<std::string, double> stored() {
   std::map<std::string, double> counts;
