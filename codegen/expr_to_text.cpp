@@ -47,6 +47,11 @@ class ExprText {
                             at_least(e.args[2], 0))};
       }
       case ExprKind::lane_fold: {
+        if (e.lanes > 1) {
+          std::string vectors;
+          for (const Expr& v : e.args) vectors += (vectors.empty() ? "" : ", ") + at_least(v, 0);
+          return {fmt::format("gradc::sums({})", vectors)};
+        }
         const std::string_view name = e.fn == Fn::add ? "sum" : e.fn == Fn::mul ? "product" : info(e.fn).name;
         return {fmt::format("gradc::{}({})", name, at_least(e.args[0], 0))};
       }

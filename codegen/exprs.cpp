@@ -81,6 +81,17 @@ Expr lane_fold(Fn fn, Expr lanes) {
   return e;
 }
 
+Expr lane_sums(std::vector<Expr> vectors) {
+  if (vectors.size() == 1) return lane_fold(Fn::add, std::move(vectors[0]));
+  Expr e;
+  e.kind = ExprKind::lane_fold;
+  e.type = vectors[0].type;
+  e.fn = Fn::add;
+  e.lanes = static_cast<int>(vectors.size());
+  e.args = std::move(vectors);
+  return e;
+}
+
 Expr rounded(Expr value) {
   Expr e;
   e.kind = ExprKind::rounded;

@@ -19,6 +19,7 @@ Expr pairs(std::string buffer, Expr index, int lanes, bool spread);
 Expr dot(Expr sum, Expr a, Expr b);
 bool reads_memory(const Expr&);  // itself, not its arguments
 Expr lane_fold(Fn, Expr lanes);
+Expr lane_sums(std::vector<Expr> vectors);  // of each vector; a power of two of them
 Expr rounded(Expr);  // as bf16 has it
 Expr apply(Fn, std::vector<Expr> args, Type);
 

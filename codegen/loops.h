@@ -26,7 +26,8 @@ enum class ExprKind : std::uint8_t {
              // first args[1] are read, and 0 stands for the others, if there is a second argument
   apply,     // fn(args); Fn::cast converts to `type`; a scalar operand among vectors is spread
   random,    // draw number args[0] with parameters args[1] and args[2], of `stream` or, if there is one, of args[3]
-  lane_fold, // fn of the lanes of args[0], in an order that their number alone determines; fn: add, mul, max, min
+  lane_fold, // fn of the lanes of args[0], in an order that their number alone determines; fn: add, mul, max, min.
+             // Of several args (add alone) a vector that holds the sum of each
   pointer,   // address of element args[0] of buffer argument `name` (arguments of calls and transpositions only)
   place,     // `place` of the thread that runs this: kernels with a launch only
   rounded,   // args[0], an f32, as bf16 has it

@@ -40,8 +40,10 @@ int vectors_for(std::int64_t rows, const Isa& isa) {
 struct InnerTile {
   std::int64_t rows, columns;
 };
-InnerTile inner_tile(const Isa& isa, std::int64_t window) {
+InnerTile inner_tile(const Isa& isa, std::int64_t window, bool far) {
   InnerTile tile{isa.tiling.inner_rows, isa.tiling.inner_columns};
+  // What comes from far serves more rows each time.
+  if (far) tile = {2 * tile.rows, (isa.registers - 2) / (2 * tile.rows + 1)};
   if (window == 1) return tile;
   tile.columns = std::max<std::int64_t>(1, tile.columns / window);
   tile.rows = (isa.registers - 2) / (tile.columns * window) - 1;
@@ -52,6 +54,9 @@ InnerTile inner_tile(const Isa& isa, std::int64_t window) {
 // enough to be worth adding up lanes.
 constexpr std::int64_t inner_block_elements = 128 << 10;
 constexpr std::int64_t least_inner_terms = 1024, most_inner_terms = 8192;
+
+// Sums whose lanes are added up together: more take more registers than a tile leaves, for hardly fewer instructions each.
+constexpr int most_sums_at_once = 8;
 
 // So many tiles of one size.
 struct Part {
@@ -114,7 +119,7 @@ class TileWriter {
     return t_.ranges[sum].is_fixed() && !t_.form.bounded(sum) && t_.ranges[sum].offset % step_ == 0;
   }
   std::int64_t window() const { return t_.form.window ? t_.ranges[*t_.form.window].offset : 1; }
-  InnerTile tile() const { return inner_tile(t_.isa, window()); }
+  InnerTile tile() const { return inner_tile(t_.isa, window(), far_); }
   Expr sum(std::int64_t r, std::int64_t c, int lanes) const {
     return variable(own(fmt::format("c{}_{}", r, c)), type_of(t_.dtype), lanes);
   }
@@ -128,6 +133,7 @@ class TileWriter {
   void append_outer(Block&, std::int64_t rows, const Expr& row, const std::vector<Vector>&, const Expr& column);
   void append_prefetch(Block&, const Expr& row) const;
   void append_inner(Block&, std::int64_t rows, const Expr& row, std::int64_t columns, const Expr& column);
+  std::int64_t neighbours(std::int64_t c, std::int64_t columns) const;
   void append_products(Block&, std::int64_t rows, const Expr& row, std::int64_t columns, const Expr& column,
                        const WindowPart&, std::optional<Expr> rest);
   Block along(Block whole, Block rest);
@@ -143,6 +149,7 @@ class TileWriter {
   // Sums before number `split_`, and that one in steps, are around all tiles. No step: no sum is.
   std::size_t split_ = 0;
   std::int64_t step_ = 0;
+  bool far_ = false;  // inner: what a block reads of b doesn't stay in the second cache
 };
 
 // The innermost sums that have about as many terms as a block, the outermost of them in equal steps. A sum that vectors
@@ -155,6 +162,7 @@ void TileWriter::choose_blocks() {
                                     : t_.isa.tiling.terms;
   std::int64_t inside = inner() ? t_.most(t_.ranges[*t_.form.along]) : 1, all = inside;
   for (std::size_t s = 0; s < sums.size(); ++s) all *= terms(s);
+  far_ = inner() && std::min(all, std::max(some, inside)) * columns > 2 * inner_block_elements;
   if (all <= (inner() ? some + some / 2 : most_terms) || inside > some) return;
   split_ = sums.size();
   while (split_ > 0 && inside * terms(split_ - 1) <= some) inside *= terms(--split_);
@@ -383,11 +391,26 @@ void TileWriter::append_inner(Block& block, std::int64_t rows, const Expr& row, 
   };
   for (Stmt& s : sums(step_ > 0 ? split_ : 0, innermost, {0, 0, window()})) block.push_back(std::move(s));
   for (std::int64_t r = 0; r < rows; ++r) {
-    for (std::int64_t c = 0; c < columns; ++c) {
-      block.push_back({Store{own("out"), at(t_.out, row, r, column, c, false), lane_fold(Fn::add, sum(r, c, lanes_)),
-                             step_ > 0, Fn::add}});
+    for (std::int64_t c = 0, together = 0; c < columns; c += together) {
+      together = neighbours(c, columns);
+      std::vector<Expr> vectors;
+      for (std::int64_t k = c; k < c + together; ++k) vectors.push_back(sum(r, k, lanes_));
+      block.push_back({Store{own("out"), at(t_.out, row, r, column, c, false), lane_sums(std::move(vectors)), step_ > 0,
+                             Fn::add}});
     }
   }
+}
+
+// So many sums from number c on are neighbours in out and stored together, each with its lanes added up: a power of two.
+std::int64_t TileWriter::neighbours(std::int64_t c, std::int64_t columns) const {
+  const auto& factors = t_.out.factors;
+  const bool in_window = t_.form.window && factors[*t_.form.window] == integer(1);
+  const bool in_columns = factors[t_.form.column] == integer(window());
+  std::int64_t end = c + 1;
+  if (in_columns && (in_window || !t_.form.window)) end = columns;
+  else if (in_window) end = (c / window() + 1) * window();
+  const std::int64_t most = std::min<std::int64_t>(end - c, std::min(lanes_, most_sums_at_once));
+  return static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(most)));
 }
 
 // ---------------------------------------------------------------- sweeps
@@ -488,7 +511,7 @@ Block TileWriter::sweep_rows(std::optional<std::int64_t> rows) {
   }
   block.push_back({Let{own("m"), integer(0), true}});
   const std::vector<std::int64_t> heights =
-      inner() ? std::vector<std::int64_t>{tile().rows, 1}
+      inner() ? far_ ? std::vector<std::int64_t>{tile().rows, tile().rows / 2, 1} : std::vector<std::int64_t>{tile().rows, 1}
               : std::vector<std::int64_t>{tile_rows(), tile_rows() < 8 ? 2 : 4, 1};
   for (std::int64_t height : heights) {
     For loop;

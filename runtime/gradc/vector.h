@@ -194,15 +194,65 @@ inline __attribute__((always_inline)) V pinned(const V& from) {
 inline __attribute__((always_inline)) float sum(const f32x4& v) { return (v[0] + v[2]) + (v[1] + v[3]); }
 inline __attribute__((always_inline)) double sum(const f64x2& v) { return v[0] + v[1]; }
 inline __attribute__((always_inline)) double sum(const f64x4& v) { return (v[0] + v[2]) + (v[1] + v[3]); }
-template <class Half, class V>
-inline __attribute__((always_inline)) Half halved(const V& v) {
-  Half half[2];
-  std::memcpy(half, &v, sizeof v);
-  return half[0] + half[1];
+template <class V, int... Lane>
+inline __attribute__((always_inline)) auto halved(const V& v, std::integer_sequence<int, Lane...>) {
+  return __builtin_shufflevector(v, v, Lane...) + __builtin_shufflevector(v, v, (static_cast<int>(sizeof...(Lane)) + Lane)...);
 }
-inline __attribute__((always_inline)) float sum(const f32x8& v) { return sum(halved<f32x4>(v)); }
-inline __attribute__((always_inline)) float sum(const f32x16& v) { return sum(halved<f32x8>(v)); }
-inline __attribute__((always_inline)) double sum(const f64x8& v) { return sum(halved<f64x4>(v)); }
+inline __attribute__((always_inline)) float sum(const f32x8& v) { return sum(halved(v, std::make_integer_sequence<int, 4>())); }
+inline __attribute__((always_inline)) float sum(const f32x16& v) { return sum(halved(v, std::make_integer_sequence<int, 8>())); }
+inline __attribute__((always_inline)) double sum(const f64x8& v) { return sum(halved(v, std::make_integer_sequence<int, 4>())); }
+
+// Sums of several vectors at once, each added up as by sum(), for a third of the instructions: two vectors that hold sums
+// of `Width` lanes each make one that holds those of both, of half as many lanes.
+//
+// Where its lane comes from, for the first or the second half of each sum: from lane 0, … of x or lane `lanes`, … of y.
+// The sums of x come before those of y, or where they are within 128 bits, those of both there.
+constexpr int folded_lane(int lane, int lanes, int width, int near, int second) {
+  const int half = width / 2, together = half >= near ? lanes : near;
+  const int in_side = lane % (together / 2), of_y = lane % together >= together / 2;
+  return of_y * lanes + lane / together * together + in_side / half * width + second * half + in_side % half;
+}
+// The lane that has sum number k in the end, of so many.
+constexpr int lane_of_sum(int k, int count, int lanes, int near) {
+  int lane = 0;
+  for (int width = lanes; count > 1; width /= 2, count /= 2, k /= 2) {
+    int next = 0;
+    while (folded_lane(next, lanes, width, near, 0) != k % 2 * lanes + lane) ++next;
+    lane = next;
+  }
+  return lane;
+}
+template <int Width, class V, int... Lane>
+inline __attribute__((always_inline)) V fold_two(const V& x, const V& y, std::integer_sequence<int, Lane...>) {
+  constexpr int lanes = sizeof...(Lane), near = 16 * lanes / static_cast<int>(sizeof(V));
+  return __builtin_shufflevector(x, y, folded_lane(Lane, lanes, Width, near, 0)...) +
+         __builtin_shufflevector(x, y, folded_lane(Lane, lanes, Width, near, 1)...);
+}
+template <int Count, int Width, class V, int... Lane>
+inline __attribute__((always_inline)) V fold_lanes(const V* v, std::integer_sequence<int, Lane...> lanes) {
+  if constexpr (Width == 1) {
+    return v[0];
+  } else if constexpr (Count == 1) {
+    const V folded = v[0] + __builtin_shufflevector(v[0], v[0], (Lane ^ (Width / 2))...);
+    return fold_lanes<1, Width / 2>(&folded, lanes);
+  } else {
+    V folded[Count / 2];
+    for (int k = 0; k < Count / 2; ++k) folded[k] = fold_two<Width>(v[2 * k], v[2 * k + 1], lanes);
+    return fold_lanes<Count / 2, Width / 2>(folded, lanes);
+  }
+}
+template <int Lanes, class V, int... K>
+inline __attribute__((always_inline)) auto sums_in_order(const V* v, std::integer_sequence<int, K...>) {
+  constexpr int count = sizeof...(K), near = 16 * Lanes / static_cast<int>(sizeof(V));
+  const V all = fold_lanes<count, Lanes>(v, std::make_integer_sequence<int, Lanes>());
+  return __builtin_shufflevector(all, all, lane_of_sum(K, count, Lanes, near)...);
+}
+// A vector of as many lanes as there are vectors: a power of two of them, 2 to as many as they have lanes.
+template <class V, class... Vs>
+inline __attribute__((always_inline)) auto sums(const V& first, const Vs&... others) {
+  const V all[] = {first, others...};
+  return sums_in_order<sizeof(V) / sizeof(first[0])>(all, std::make_integer_sequence<int, 1 + sizeof...(Vs)>());
+}
 
 // ---------------------------------------------------------------- pairs of bf16
 
@@ -265,16 +315,30 @@ inline __attribute__((always_inline)) void exchange_rows(V* rows, std::integer_s
 }
 
 // As many rows as a vector has lanes: single lanes change places, then pairs, and so on.
+template <class V, int... Row>
+inline __attribute__((always_inline)) void exchange_all(V* rows, std::integer_sequence<int, Row...> lanes) {
+  exchange_rows<1>(rows, lanes);
+  exchange_rows<2>(rows, lanes);
+  if constexpr (sizeof...(Row) > 4) exchange_rows<4>(rows, lanes);
+  if constexpr (sizeof...(Row) > 8) exchange_rows<8>(rows, lanes);
+}
 template <class V, class From, class To, int... Row>
 inline __attribute__((always_inline)) void transpose_tile(const From* from, std::int64_t from_stride, To* to,
                                                           std::int64_t to_stride,
                                                           std::integer_sequence<int, Row...> lanes) {
   V rows[] = {load<V>(from + Row * from_stride)...};
-  exchange_rows<1>(rows, lanes);
-  exchange_rows<2>(rows, lanes);
-  if constexpr (sizeof...(Row) > 4) exchange_rows<4>(rows, lanes);
-  if constexpr (sizeof...(Row) > 8) exchange_rows<8>(rows, lanes);
+  exchange_all(rows, lanes);
   (store(to + Row * to_stride, rows[Row]), ...);
+}
+
+// A corner of one, of fewer rows and columns than a vector has lanes.
+template <class V, class T, int... Row>
+__attribute__((noinline)) void transpose_corner(const T* from, std::int64_t from_stride, std::int64_t height,
+                                                            std::int64_t width, T* to, std::int64_t to_stride,
+                                                            std::integer_sequence<int, Row...> lanes) {
+  V rows[] = {(Row < height ? load_first<V>(from + Row * from_stride, width) : V{})...};
+  exchange_all(rows, lanes);
+  ((Row < width ? store_first(to + Row * to_stride, height, rows[Row]) : void()), ...);
 }
 
 template <class T>
@@ -328,6 +392,14 @@ inline void transpose(const From* __restrict from, std::int64_t from_stride, std
           continue;
         }
       }
+#if defined(__AVX512F__)  // where masks cost nothing
+      if constexpr (std::is_same_v<From, float> && std::is_same_v<To, float> && tile == 16) {
+        if (height * width >= 8 * tile) {
+          transpose_corner<Tile>(corner, from_stride, height, width, place, to_stride, std::make_integer_sequence<int, tile>());
+          continue;
+        }
+      }
+#endif
       for (std::int64_t j = 0; j < width; ++j) {
         for (std::int64_t i = 0; i < height; ++i) copy(place[j * to_stride + i], corner[i * from_stride + j]);
       }
