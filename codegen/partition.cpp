@@ -13,6 +13,7 @@
 #include "codegen/keep_formulas.h"
 #include "codegen/products.h"
 #include "codegen/read_nodes.h"
+#include "codegen/repeated_parts.h"
 #include "codegen/schedule.h"
 #include "codegen/slice_time.h"
 #include "codegen/time_loops.h"
@@ -253,6 +254,14 @@ void Partitioner::keep(NodeId id, const Shape& ranges, Reduction reduction, Scal
     inlined_[id] = body;
     reason = reason_to_store(id, body);
     if (reason.empty()) return;
+    if (!target_.grid()) {
+      RepeatedParts repeated = take_out_repeated(g_, id, ranges, body);
+      body = repeated.body;
+      for (NodeId part : repeated.parts) {
+        reasons_.try_emplace(part, "the same for many elements");
+        remember(part);
+      }
+    }
   }
   NodeId now = g_.comprehension(shape.size(), ranges, reduction, body);
   label(now, g_.label(id));
