@@ -12,22 +12,6 @@
 namespace gradc {
 namespace {
 
-// Visits every scalar reachable from `root` once, users before operands, left to right.
-void for_each_scalar(const Graph& g, ScalarId root, const std::function<void(ScalarId)>& visit) {
-  SeenScalars seen;
-  seen.insert(root);
-  std::vector<ScalarId> stack{root};
-  while (!stack.empty()) {
-    const ScalarId id = stack.back();
-    stack.pop_back();
-    visit(id);
-    const auto& args = g[id].args;
-    for (auto it = args.rbegin(); it != args.rend(); ++it) {
-      if (seen.insert(*it)) stack.push_back(*it);
-    }
-  }
-}
-
 void flatten_product(Graph& g, ScalarId id, std::vector<ScalarId>& factors) {
   const Scalar s = g[id];
   if (s.kind == ScalarKind::apply && s.fn == Fn::mul) {
@@ -119,6 +103,21 @@ void add_extent(Affine& a, const Extent& e, std::int64_t factor) {
 }
 
 }  // namespace
+
+void for_each_scalar(const Graph& g, ScalarId root, const std::function<void(ScalarId)>& visit) {
+  SeenScalars seen;
+  seen.insert(root);
+  std::vector<ScalarId> stack{root};
+  while (!stack.empty()) {
+    const ScalarId id = stack.back();
+    stack.pop_back();
+    visit(id);
+    const auto& args = g[id].args;
+    for (auto it = args.rbegin(); it != args.rend(); ++it) {
+      if (seen.insert(*it)) stack.push_back(*it);
+    }
+  }
+}
 
 std::vector<std::uint32_t> indices_of(const Graph& g, ScalarId id) {
   std::set<std::uint32_t> found;

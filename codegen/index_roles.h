@@ -13,6 +13,8 @@ namespace gradc {
 std::vector<std::uint32_t> indices_of(const Graph&, ScalarId);
 bool holds(const Graph&, ScalarId, std::uint32_t index);  // that is one of them
 
+// Every scalar reachable from one once, users before operands, left to right.
+void for_each_scalar(const Graph&, ScalarId, const std::function<void(ScalarId)>& visit);
 // Every read of a scalar once.
 void for_each_read(const Graph&, ScalarId, const std::function<void(const Scalar&)>& visit);
 

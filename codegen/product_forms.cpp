@@ -2,7 +2,9 @@
 #include "codegen/product_forms.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "codegen/known_zeros.h"
 #include "codegen/partition.h"
 #include "dsl/bounds.h"
 
@@ -192,6 +194,28 @@ std::vector<WindowPart> window_parts(const ProductForm& form, const ProductForm:
     else parts.push_back({1, begin, end});
   }
   return parts;
+}
+
+std::vector<ZeroTerms> zero_terms(const Graph& g, const ProductForm& form) {
+  std::vector<ZeroTerms> terms;
+  if (!form.row) return terms;
+  for (Affine& at : known_zeros(g, g[form.a].tensor, form.a_subscripts)) {
+    std::optional<std::uint32_t> sum;
+    bool simple = at.sizes.empty() && coefficient(at, *form.row) != 0;
+    for (std::uint32_t k = 0; k < at.coefficients.size() && simple; ++k) {
+      if (at.coefficients[k] == 0 || k == form.row) continue;
+      if (form.pairs && k == form.sums.back()) {  // both of a pair are 0 where the lower one is
+        at.constant += std::min<std::int64_t>(std::exchange(at.coefficients[k], 0), 0);
+        continue;
+      }
+      const bool reduced = std::find(form.sums.begin(), form.sums.end(), k) != form.sums.end();
+      simple = reduced && !sum && k != form.along && !form.bounded(k) &&
+               !(form.edges && form.edges->sum == k);
+      sum = k;
+    }
+    if (simple && sum) terms.push_back({*sum, std::move(at)});
+  }
+  return terms;
 }
 
 bool ProductForm::bounded(std::uint32_t sum) const {

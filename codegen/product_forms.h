@@ -52,6 +52,13 @@ std::int64_t coefficient(const Affine&, std::uint32_t index);
 std::optional<std::uint32_t> sum_to_bound(const ProductForm&, const Affine& axis);
 // The sum along an axis that else only has the window: each of its terms finds its part of the window inside.
 std::optional<std::uint32_t> sum_at_edges(const ProductForm&, const Affine& axis, const Extent&, const Shape& ranges);
+// Terms of `sum` that are 0 since an element of a is: those where `at`, a form of it and of the row
+// alone, is above 0.
+struct ZeroTerms {
+  std::uint32_t sum;
+  Affine at;
+};
+std::vector<ZeroTerms> zero_terms(const Graph&, const ProductForm&);
 // The part of all terms that are left by their bounds.
 double part_inside(const Graph&, const Shape& ranges, const ProductForm&);
 

@@ -19,6 +19,7 @@
 
 #include "codegen/drop_unused.h"
 #include "codegen/exprs.h"
+#include "dsl/bounds.h"
 
 namespace gradc {
 
@@ -137,9 +138,15 @@ class TileWriter {
   void append_products(Block&, std::int64_t rows, const Expr& row, std::int64_t columns, const Expr& column,
                        const WindowPart&, std::optional<Expr> rest);
   Block along(Block whole, Block rest);
+  // Of a tile.
+  struct Rows {
+    Expr first;
+    std::int64_t count;
+  };
   // What the sums stand around, for a part of the window.
   using Innermost = std::function<Block(const WindowPart&)>;
-  Block sums(std::size_t number, const Innermost&, const WindowPart&) const;
+  Block sums(std::size_t number, const Innermost&, const WindowPart&, const Rows&) const;
+  void leave_out_zeros(std::uint32_t sum, const Rows&, Expr& begin, Expr& end) const;
   Expr block_end() const;
   Expr at(const Linear&, const Expr& row, std::int64_t r, const Expr& column, std::int64_t c,
           bool with_sums) const;
@@ -202,21 +209,64 @@ Expr TileWriter::at(const Linear& l, const Expr& row, std::int64_t r, const Expr
                     loops::mul(loops::add(column, integer(c / window())), l.factors[t_.form.column]));
 }
 
+// Leaves the terms out that are 0 in all rows of the tile.
+void TileWriter::leave_out_zeros(std::uint32_t sum, const Rows& rows, Expr& begin,
+                                 Expr& end) const {
+  const Extent all = t_.form.row ? t_.ranges[*t_.form.row] : Extent(1);
+  const auto literal = [](const Expr& e) { return e.kind == ExprKind::literal; };
+  // Makes `old` the one of both that leaves fewer terms; `extreme` is what `other` is at most, of
+  // an end, or at least.
+  const auto choose = [&](Fn fn, Expr& old, const Expr& other, std::int64_t extreme) {
+    const auto nearer = [&](double value) {
+      return fn == Fn::min ? value <= old.value : value >= old.value;
+    };
+    if (literal(old) && literal(other))
+      old = nearer(other.value) ? other : old;
+    else if (literal(old) && all.is_fixed() && nearer(static_cast<double>(extreme)))
+      old = other;
+    else
+      old = apply(fn, {std::move(old), other}, Type::integer);
+  };
+  for (const ZeroTerms& zero : t_.zeros) {
+    if (zero.sum != sum) continue;
+    // factor · term + of_row · row + constant > 0, where that is least: in the last row, or in the
+    // first.
+    const std::int64_t factor = coefficient(zero.at, sum),
+                       of_row = coefficient(zero.at, *t_.form.row), size = std::abs(factor);
+    const std::int64_t constant =
+        zero.at.constant + std::min<std::int64_t>(of_row, 0) * (rows.count - 1);
+    const Expr row = t_.some_rows
+                         ? loops::add(variable(own("first_row"), Type::integer), rows.first)
+                         : rows.first;
+    // (a + b · row) / size, rounded down
+    const std::int64_t a = factor > 0 ? size - constant : constant + size - 1,
+                       b = factor > 0 ? -of_row : of_row;
+    Expr form = loops::mul(integer(std::abs(b)), row);
+    form =
+        b < 0 ? loops::sub(integer(a), std::move(form)) : loops::add(std::move(form), integer(a));
+    if (size > 1) form = apply(Fn::floor_div, {std::move(form), integer(size)}, Type::integer);
+    const std::int64_t last = (factor > 0) == (b > 0) ? all.offset - rows.count : 0;
+    choose(factor > 0 ? Fn::min : Fn::max, factor > 0 ? end : begin, form,
+           floor_divided(a + b * last, size));
+  }
+}
+
 // Loops over the sums of a block from number `number` on, but for the one that vectors lie along. Of a sum at whose ends
 // only a part of the window is inside, a loop for each part.
-Block TileWriter::sums(std::size_t number, const Innermost& innermost, const WindowPart& part) const {
+Block TileWriter::sums(std::size_t number, const Innermost& innermost, const WindowPart& part,
+                       const Rows& rows) const {
   if (number == t_.form.sums.size()) return innermost(part);
   const std::uint32_t index = t_.form.sums[number];
-  if (t_.form.along == index || is_pair(index)) return sums(number + 1, innermost, part);
+  if (t_.form.along == index || is_pair(index)) return sums(number + 1, innermost, part, rows);
   const bool block_of_it = step_ > 0 && number == split_;
-  if (block_of_it && step_ == 1) return sums(number + 1, innermost, part);
+  if (block_of_it && step_ == 1) return sums(number + 1, innermost, part, rows);
   Block block;
   const auto append = [&](Expr begin, Expr end, const WindowPart& of) {
     For loop;
     loop.variable = sum_name(index);
     loop.begin = {std::move(begin)};
     loop.end = std::move(end);
-    loop.body = sums(number + 1, innermost, of);
+    loop.body = sums(number + 1, innermost, of, rows);
     block.push_back({std::move(loop)});
   };
   if (t_.form.edges && t_.form.edges->sum == index) {
@@ -227,8 +277,17 @@ Block TileWriter::sums(std::size_t number, const Innermost& innermost, const Win
     }
     return block;
   }
-  if (block_of_it) append(variable(block_name("_begin"), Type::integer), block_end(), part);
-  else append(integer(0), terms_of(index), part);
+  Expr begin = block_of_it ? variable(block_name("_begin"), Type::integer) : integer(0);
+  Expr end = block_of_it ? block_end() : terms_of(index);
+  leave_out_zeros(index, rows, begin, end);
+  const auto once = [&](const char* name, Expr& e) {
+    if (e.kind != ExprKind::apply || (e.fn != Fn::min && e.fn != Fn::max)) return;
+    block.push_back({Let{own(sum_name(index) + name), e, false}});
+    e = variable(own(sum_name(index) + name), Type::integer);
+  };
+  once("_from", begin);
+  once("_to", end);
+  append(std::move(begin), std::move(end), part);
   return block;
 }
 
@@ -303,7 +362,8 @@ void TileWriter::append_outer(Block& block, std::int64_t rows, const Expr& row, 
     }
   }
   const auto innermost = [&](const WindowPart&) { return std::move(body); };  // there is no window
-  for (Stmt& s : sums(step_ > 0 ? split_ : 0, innermost, {})) block.push_back(std::move(s));
+  for (Stmt& s : sums(step_ > 0 ? split_ : 0, innermost, {}, {row, rows}))
+    block.push_back(std::move(s));
   each([&](const Vector& v, const Expr& sum, const Expr& place) {
     Store store{own("out"), place, sum, false, Fn::add};
     if (v.first) store.first = {*v.first};
@@ -389,7 +449,8 @@ void TileWriter::append_inner(Block& block, std::int64_t rows, const Expr& row, 
                                variable(sum_name(*t_.form.along), Type::integer)));
     return along(std::move(whole), std::move(rest));
   };
-  for (Stmt& s : sums(step_ > 0 ? split_ : 0, innermost, {0, 0, window()})) block.push_back(std::move(s));
+  for (Stmt& s : sums(step_ > 0 ? split_ : 0, innermost, {0, 0, window()}, {row, rows}))
+    block.push_back(std::move(s));
   for (std::int64_t r = 0; r < rows; ++r) {
     for (std::int64_t c = 0, together = 0; c < columns; c += together) {
       together = neighbours(c, columns);
@@ -593,6 +654,7 @@ Kernel TileWriter::write(std::optional<std::int64_t> rows) {
   }
   for (const std::uint32_t s : t_.form.sums)
     if (t_.form.bounded(s)) kernel.counts.push_back(terms_name(t_, s));
+  if (names.contains(own("first_row"))) kernel.counts.push_back(own("first_row"));
   if (!rows) kernel.counts.insert(kernel.counts.begin(), own("rows"));
   kernel.arguments = {{own("a"), t_.dtype, false, t_.a_bf16},
                       {own("b"), t_.dtype, false, t_.b_bf16},
@@ -654,7 +716,15 @@ bool same_kernel(const ProductTiles& x, const ProductTiles& y) {
     for (const WindowPart& p : window_parts(t.form, *t.form.edges, t.ranges)) all.insert(all.end(), {p.terms, p.begin, p.end});
     return all;
   };
-  return form(x) == form(y) && bounds(x) == bounds(y) && parts(x) == parts(y) && x.a == y.a && x.b == y.b && x.out == y.out;
+  const auto zeros = [](const ProductTiles& t) {
+    std::vector<std::tuple<std::uint32_t, std::int64_t, std::int64_t, std::int64_t>> all;
+    for (const ZeroTerms& z : t.zeros)
+      all.emplace_back(z.sum, coefficient(z.at, z.sum), coefficient(z.at, *t.form.row),
+                       z.at.constant);
+    return std::pair(all, t.some_rows);
+  };
+  return form(x) == form(y) && bounds(x) == bounds(y) && parts(x) == parts(y) &&
+         zeros(x) == zeros(y) && x.a == y.a && x.b == y.b && x.out == y.out;
 }
 
 }  // namespace gradc

@@ -101,6 +101,8 @@ class ProductWriter {
       own[i].coefficients[i] = 1;
     }
     tiles_.out = linear(n_.type.shape, own);
+    tiles_.zeros = zero_terms(k.g, form);
+    tiles_.some_rows = !tiles_.zeros.empty() && k.plan.members.size() > 1;
     row_ = form.row;
     if (k.plan.members.size() > 1) joined_ = joined_to_columns(k.g, n_, form);
     tiles_.a_bf16 = k.stores_bf16(storage_of(k.g, k.g[form.a].tensor));
@@ -256,7 +258,9 @@ void ProductWriter::call(const Expr& row, std::optional<std::int64_t> fixed_rows
   Call c;
   c.kernel = kernel.name;
   for (const std::string& count : kernel.counts) {
-    Expr value = count == tile_name(tiles_, "rows") ? rows : variable(count, Type::integer);
+    Expr value = count == tile_name(tiles_, "rows")        ? rows
+                 : count == tile_name(tiles_, "first_row") ? row
+                                                           : variable(count, Type::integer);
     for (const auto& [sum, t] : terms)
       if (count == terms_name(tiles_, sum)) value = loops::sub(t.end, t.begin);
     c.args.push_back(std::move(value));

@@ -3,6 +3,7 @@
 #include "dsl/bounds.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace gradc {
 
@@ -26,15 +27,28 @@ Affine plus(const Affine& x, const Affine& y, std::int64_t factor) {
 }
 
 std::int64_t points_inside(const Affine& value, const std::vector<std::int64_t>& extents, std::int64_t extent) {
+  // Along the last index those inside are neighbours.
+  const std::size_t others = extents.empty() ? 0 : extents.size() - 1;
+  const std::int64_t length = extents.empty() ? 1 : extents.back();
+  const std::int64_t step = others < value.coefficients.size() ? value.coefficients[others] : 0,
+                     size = std::abs(step);
   std::int64_t all = 1, inside = 0;
-  for (const std::int64_t e : extents) all *= e;
+  for (std::size_t k = 0; k < others; ++k) all *= extents[k];
   for (std::int64_t point = 0; point < all; ++point) {
-    std::int64_t at = value.constant, rest = point;
-    for (std::size_t k = 0; k < extents.size(); ++k) {
-      if (k < value.coefficients.size()) at += value.coefficients[k] * (rest % extents[k]);
+    std::int64_t least = value.constant + std::min<std::int64_t>(step, 0) * (length - 1),
+                 rest = point;
+    for (std::size_t k = 0; k < others; ++k) {
+      if (k < value.coefficients.size()) least += value.coefficients[k] * (rest % extents[k]);
       rest /= extents[k];
     }
-    inside += at >= 0 && at < extent;
+    if (size == 0) {
+      inside += least >= 0 && least < extent ? length : 0;
+    } else {
+      const auto below = [&](std::int64_t end) {
+        return std::clamp<std::int64_t>(-floor_divided(least - end, size), 0, length);
+      };
+      inside += below(extent) - below(0);
+    }
   }
   return inside;
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "codegen/known_zeros.h"
 #include "dsl/bounds.h"
 #include "dsl/simplify.h"
 #include "tool/cut.h"
@@ -60,31 +61,44 @@ bool is_product(const Graph& graph, ScalarId id) {
          has_read(graph, scalar.args[0]) && has_read(graph, scalar.args[1]);
 }
 
-// Of the points of the node's index space, those where no factor reads outside its tensor. Axes that share an index with
-// one before them count as inside, which is rare; so do those that are read at more places than are worth trying.
+// Of the points of the node's index space, those where no factor reads outside its tensor or an
+// element known to be 0. Axes that share an index with one before them count as inside, which is
+// rare; so do those that are read at more places than are worth trying.
 std::int64_t terms_inside(const Graph& graph, const Node& node, const DimSizes& dims) {
-  constexpr std::int64_t most_tries = 1 << 20;
+  constexpr std::int64_t most_tries = 1 << 20, largest = std::int64_t{1} << 60;
   std::int64_t inside = 1;
   std::set<std::size_t> counted;
+  const auto count_inside = [&](Affine position, std::int64_t extent) {
+    for (const auto& [dim, times] : position.sizes)
+      position.constant += times * extent_at(graph, Extent(dim), dims);
+    std::int64_t tries = 1;
+    std::vector<std::size_t> indices;
+    std::vector<std::int64_t> extents(position.coefficients.size(), 1);  // of the indices it has
+    for (std::size_t k = 0; k < position.coefficients.size(); ++k) {
+      if (position.coefficients[k] == 0) continue;
+      indices.push_back(k);
+      tries *= extents[k] = extent_at(graph, node.ranges[k], dims);
+    }
+    if (tries > most_tries ||
+        std::any_of(indices.begin(), indices.end(), [&](auto k) { return counted.contains(k); }))
+      return;
+    inside *= points_inside(position, extents, extent);
+    counted.insert(indices.begin(), indices.end());
+  };
   for (const ScalarId factor : graph[node.body].args) {
     const Scalar& read = graph[factor];
-    if (read.kind != ScalarKind::read || !read.zero_outside) continue;
+    if (read.kind != ScalarKind::read) continue;
+    std::vector<Affine> subscripts(read.args.size());
+    bool affine = true;
     for (std::size_t axis = 0; axis < read.args.size(); ++axis) {
-      Affine position;
-      if (!as_affine(graph, read.args[axis], position)) continue;
-      for (const auto& [dim, times] : position.sizes) position.constant += times * extent_at(graph, Extent(dim), dims);
-      std::int64_t tries = 1;
-      std::vector<std::size_t> indices;
-      std::vector<std::int64_t> extents(position.coefficients.size(), 1);  // of the indices it has
-      for (std::size_t k = 0; k < position.coefficients.size(); ++k) {
-        if (position.coefficients[k] == 0) continue;
-        indices.push_back(k);
-        tries *= extents[k] = extent_at(graph, node.ranges[k], dims);
-      }
-      if (tries > most_tries || std::any_of(indices.begin(), indices.end(), [&](auto k) { return counted.contains(k); })) continue;
-      inside *= points_inside(position, extents, extent_at(graph, graph[read.tensor].type.shape[axis], dims));
-      counted.insert(indices.begin(), indices.end());
+      const bool known = as_affine(graph, read.args[axis], subscripts[axis]);
+      affine = affine && known;
+      if (known && read.zero_outside)
+        count_inside(subscripts[axis], extent_at(graph, graph[read.tensor].type.shape[axis], dims));
     }
+    if (!affine || read.zero_outside) continue;
+    for (const Affine& zero : known_zeros(graph, read.tensor, subscripts))  // above 0
+      count_inside(plus({}, zero, -1), largest);
   }
   for (std::size_t k = 0; k < node.ranges.size(); ++k)
     if (!counted.contains(k)) inside *= extent_at(graph, node.ranges[k], dims);

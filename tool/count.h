@@ -13,7 +13,8 @@ namespace gradc {
 
 struct Operations {
   std::int64_t macs = 0;     // terms of sums of products
-  std::int64_t padding = 0;  // of these, products with a zero around a tensor, which emitted code may leave out
+  std::int64_t padding = 0;  // of these, products with a zero around a tensor or a known one, which
+                             // emitted code may leave out
   std::int64_t flops = 0;    // additions, multiplications, …, elementary functions: one each
 
   Operations& operator+=(Operations o) {

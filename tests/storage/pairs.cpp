@@ -35,6 +35,14 @@ constexpr const char* heads =
     "  o[b in 0..B-1, i in 0..23, h in 0..1, l in 0..31] = sum[j in 0..47] e[b, h, i, j] * v[b, j, h, l]\n"
     "  g[l in 0..31, m in 0..31] = sum[b in 0..B-1, j in 0..47] v[b, j, 0, l] * v[b, j, 1, m]\n}\n";
 
+// The same of causal attention: pairs that are 0, and those of which one is, at both ends of sums.
+constexpr const char* causal =
+    "net f(s: f32[2, 46, 46] = \"s\", v: f32[2, 46, 32] = \"v\", dy: f32[2, 46, 32] = \"dy\") "
+    "-> y: f32[2, 46, 32], dv: f32[2, 46, 32] {\n"
+    "  p[h in 0..1, i in 0..45, j in 0..45] = select(j > i, 0.0, tanh(s[h, i, j]))\n"
+    "  y[h in 0..1, i in 0..45, l in 0..31] = sum[j in 0..45] p[h, i, j] * v[h, j, l]\n"
+    "  dv[h in 0..1, j in 0..45, l in 0..31] = sum[i in 0..45] p[h, i, j] * dy[h, i, l]\n}\n";
+
 std::vector<test::EmittedCase> cases(const Target& target) {
   std::vector<test::EmittedCase> all;
   const auto add = [&](const std::string& name, const std::string& text) {
@@ -48,6 +56,7 @@ std::vector<test::EmittedCase> cases(const Target& target) {
     add(fmt::format("{}x{}x{}", m, n, k), test::products_of_layer(m, n, k, true));
   add("heads", heads);
   all.back().more_dims = {{{"B", 1}}};
+  add("causal", causal);
   return all;
 }
 

@@ -61,6 +61,19 @@ TEST_CASE("products with zeros around a tensor are counted apart") {
   CHECK(count(graph, {y}, {}).padding == 108 - 10 * 8);  // rows 2 + 3 + 3 + 2, columns 2 + 3 + 3
 }
 
+TEST_CASE("products with what a condition makes 0 are counted apart") {
+  // y[i, j] = sum[k] select(k > i, 0, x[i, k]) W[k, j], of 5 × 5 and 5 × 7
+  Graph graph;
+  const NodeId x = leaf(graph, NodeKind::input, "x", {5, 5}),
+               w = leaf(graph, NodeKind::parameter, "W", {5, 7});
+  const ScalarId later = graph.apply(Fn::gt, {graph.index(1), graph.index(0)});
+  const ScalarId masked = graph.apply(
+      Fn::select, {later, graph.literal(0), graph.read(x, {graph.index(0), graph.index(1)})});
+  const NodeId y = product(graph, graph.comprehension(2, {5, 5}, Reduction::none, masked), w);
+  CHECK(count(graph, {y}, {}).macs == 5 * 5 * 7);
+  CHECK(count(graph, {y}, {}).padding == (4 + 3 + 2 + 1) * 7);
+}
+
 TEST_CASE("choosing and converting are not operations") {
   Graph graph;
   const NodeId x = leaf(graph, NodeKind::input, "x", {3, 5});
