@@ -105,7 +105,14 @@ class Partitioner {
     const auto order = topological_order(g_, roots);
     uses_ = find_uses(g_, order, roots, target_);
     for (NodeId id : order) {
-      for (const Equation& e : g_[id].equations) slices_.insert(e.body);
+      for (const Equation& e : g_[id].equations) {
+        slices_.insert(e.body);
+        if (e.past.valid()) times_[e.past] = static_cast<double>(max_extent(g_, g_[e.past].type.shape[e.time]));
+      }
+    }
+    for (NodeId id : order) {
+      if (g_[id].kind == NodeKind::recurrence) continue;
+      for (NodeId operand : operands_of(g_, id)) times_[id] = std::max(times(id), times(operand));
     }
     for (NodeId id : order) rewrite_node(id);
   }
@@ -178,7 +185,13 @@ class Partitioner {
   std::unordered_map<NodeId, std::string_view> reasons_;  // by new node
   std::unordered_map<NodeId, ScalarId> inlined_;  // old → body over its free indices
   std::unordered_map<ScalarId, ScalarId> rewritten_;
+  double times(NodeId id) const {
+    const auto it = times_.find(id);
+    return it == times_.end() ? 1 : it->second;
+  }
+
   std::set<NodeId> slices_, slices_now_, taken_;
+  std::map<NodeId, double> times_;  // that a step of a loop is computed
   std::map<NodeId, NodeId> kept_;  // product → formula
   // Formula of a stored elementwise node → the node and which of its indices each of the formula's is.
   struct Known {
@@ -265,7 +278,7 @@ void Partitioner::keep(NodeId id, const Shape& ranges, Reduction reduction, Scal
   }
   NodeId now = g_.comprehension(shape.size(), ranges, reduction, body);
   label(now, g_.label(id));
-  if (const auto product = make_product(g_, now, target_)) {
+  if (const auto product = make_product(g_, now, target_, times(id))) {
     now = product->result;
     label(now, g_.label(id));
     for (NodeId made : product->operands) {

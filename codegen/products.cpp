@@ -196,16 +196,19 @@ bool lies_along(const Graph& g, const std::vector<ScalarId>& factors, std::uint3
   return found;
 }
 
-// Elements copied only to be in another order.
-double reordered(const Graph& g, const std::vector<NodeId>& copies) {
+// Elements copied only to be in another order, for each of so many times that the product is computed: what no loop
+// changes is copied once.
+double reordered(const Graph& g, const std::vector<NodeId>& copies, double times) {
   double n = 0;
   for (NodeId id : copies) {
     const Scalar& body = g[g[id].body];
     if (body.kind != ScalarKind::read) continue;
+    const NodeKind kind = g[body.tensor].kind;
+    const bool once = kind == NodeKind::parameter || kind == NodeKind::constant || kind == NodeKind::input;
     for (std::uint32_t k = 0; k < body.args.size(); ++k) {
       const auto indices = indices_of(g, body.args[k]);
       if (indices.size() == 1 && indices[0] == k) continue;
-      n += product_of(g, g[id].type.shape);
+      n += product_of(g, g[id].type.shape) / (once ? times : 1);
       break;
     }
   }
@@ -226,7 +229,8 @@ NodeId product_of_reads(Graph& g, const Node& n, const Way& way) {
 
 // Vectors along the last free index, which one of the operands alone has. `form`: that of this way with zeros around what
 // is read outside, if sums may have bounds instead.
-std::optional<Way> outer_way(Graph& g, const Node& n, const Factors& factors, const Isa& isa, const ProductForm* form) {
+std::optional<Way> outer_way(Graph& g, const Node& n, const Factors& factors, const Isa& isa, double times,
+                            const ProductForm* form) {
   const std::uint32_t column = static_cast<std::uint32_t>(n.type.rank()) - 1;
   const bool left = holds_index(g, factors.left, column);
   if (left == holds_index(g, factors.right, column)) return std::nullopt;
@@ -244,13 +248,13 @@ std::optional<Way> outer_way(Graph& g, const Node& n, const Factors& factors, co
   if (form && !now) return std::nullopt;
   way.steps = product_of(g, n.ranges) / static_cast<double>(columns) * static_cast<double>(steps) *
                   (now ? part_inside(g, n.ranges, *now) : 1) +
-              copy_steps * reordered(g, way.operands);
+              copy_steps * reordered(g, way.operands, times);
   return way;
 }
 
 // Vectors along index k, a sum that both operands have. `form` as above.
 std::optional<Way> inner_way(Graph& g, const Node& n, const Factors& factors, std::uint32_t k, const Isa& isa,
-                             const ProductForm* form) {
+                             double times, const ProductForm* form) {
   if (!holds_index(g, factors.left, k) || !holds_index(g, factors.right, k)) return std::nullopt;
   if (!lies_along(g, factors.left, k) && !lies_along(g, factors.right, k)) return std::nullopt;
   Way way;
@@ -266,7 +270,7 @@ std::optional<Way> inner_way(Graph& g, const Node& n, const Factors& factors, st
   const std::int64_t length = max_extent(g, n.ranges[k]);
   way.steps = product_of(g, n.ranges) / static_cast<double>(length) *
                   static_cast<double>((length + lanes - 1) / lanes) * part_inside(g, n.ranges, *now) +
-              lane_sum_steps * product_of(g, n.type.shape) + copy_steps * reordered(g, way.operands);
+              lane_sum_steps * product_of(g, n.type.shape) + copy_steps * reordered(g, way.operands, times);
   return way;
 }
 
@@ -366,32 +370,32 @@ std::optional<Way> paired_way(Graph& g, const Node& n, const Way& way, int lanes
 
 }  // namespace
 
-std::optional<Product> make_product(Graph& g, NodeId id, const Target& target) {
+std::optional<Product> make_product(Graph& g, NodeId id, const Target& target, double times) {
   const Node n = g[id];
   if (n.type.rank() == 0) return std::nullopt;
   auto factors = factor_product(g, n);
   if (!factors) return std::nullopt;
   const int lanes = target.isa.lanes(n.type.dtype);
   const bool inner = !target.grid() && lanes > 1;
-  std::optional<Way> best = outer_way(g, n, *factors, target.isa, nullptr);
+  std::optional<Way> best = outer_way(g, n, *factors, target.isa, times, nullptr);
   const auto consider = [&](std::optional<Way> way) {
     if (way && (!best || way->steps < best->steps)) best = std::move(way);
   };
   // Where zeros were read, the same without.
   if (best && !target.grid()) {
     const auto form = product_form(g, product_of_reads(g, n, *best), target.isa);
-    if (form && !best->operands.empty()) consider(outer_way(g, n, *factors, target.isa, &*form));
+    if (form && !best->operands.empty()) consider(outer_way(g, n, *factors, target.isa, times, &*form));
   }
   for (auto k = static_cast<std::uint32_t>(n.type.rank()); inner && k < n.ranges.size(); ++k) {
-    auto way = inner_way(g, n, *factors, k, target.isa, nullptr);
+    auto way = inner_way(g, n, *factors, k, target.isa, times, nullptr);
     if (!way) continue;
     const auto form = inner_form(g, product_of_reads(g, n, *way), target.isa);
-    if (!way->operands.empty()) consider(inner_way(g, n, *factors, k, target.isa, &*form));
+    if (!way->operands.empty()) consider(inner_way(g, n, *factors, k, target.isa, times, &*form));
     consider(std::move(way));
   }
   if (!best) return std::nullopt;
   if (inner && target.isa.pairs) {
-    const auto outer = outer_way(g, n, *factors, target.isa, nullptr);
+    const auto outer = outer_way(g, n, *factors, target.isa, times, nullptr);
     auto way = outer ? paired_way(g, n, *outer, lanes) : std::nullopt;
     if (way && way->steps < best->steps) {
       way->operands.insert(way->operands.begin(), outer->operands.begin(), outer->operands.end());

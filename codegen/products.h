@@ -17,8 +17,9 @@ struct Product {
   std::vector<NodeId> operands;
 };
 // None if the node isn't a product whose last free index is the last, contiguous one of just one factor, or a sum of
-// which is that of both (or can be made so by copying a factor).
-std::optional<Product> make_product(Graph&, NodeId, const Target&);
+// which is that of both (or can be made so by copying a factor). `times`: that it is computed, in a loop, for each time that
+// parameters and inputs change.
+std::optional<Product> make_product(Graph&, NodeId, const Target&, double times);
 
 // By what ways to compute a product are compared, beside vector operations:
 constexpr double lane_sum_steps = 2.75;  // of adding up the lanes of a vector

@@ -87,6 +87,32 @@ TEST_CASE("long sums in blocks: whole and broken ones, one index and several, si
   check(cases);
 }
 
+TEST_CASE("a factor that stays in no near cache serves more rows each time: whole tiles, halves, single rows") {
+  const std::string text =
+      "dim B <= 13\nnet f(x: f32[B, 1000] = \"x\", w: f32[300, 1000] = \"w\") -> z: f32[B, 300], y: f32[13, 300] {\n"
+      "  z[i in 0..B-1, j in 0..299] = sum[k in 0..999] x[i, k] * w[j, k]\n"
+      "  y[i in 0..12, j in 0..299] = sum[k in 0..999] w[i, k] * w[j, k]\n}\n";
+  std::vector<EmittedCase> cases;
+  for (const std::int64_t rows : {1, 7, 13}) cases.push_back(of(fmt::format("{} rows", rows), text, {{"B", rows}}));
+  for (const std::string& problem : test::run_emitted(cases, gradc::cpp_target(), {.builds = test::Builds::quick}))
+    FAIL_CHECK(problem);
+}
+
+TEST_CASE("what a loop reads transposed in each of many rounds is copied once, before it") {
+  const auto copies = [](int times) {
+    const std::string text = fmt::format(
+        "net f(x: f32[3, {0}, 32] = \"x\") -> y: f32[3, {0}, 32] {{\n  U = parameter(\"U\", f32[32, 32])\n"
+        "  c = past(0, f32[3, {0}, 32])\n"
+        "  p[b in 0..2, t in 0..{1}, j in 0..31] = sum[k in 0..31] c[b, t - 1, k pad 0] * U[j, k]\n"
+        "  z[b in 0..2, t in 0..{1}, j in 0..31] = x[b, t, j] + p[b, t, j]\n  y = recurrence(z, [[c, z, 1]])\n}}\n",
+        times, times - 1);
+    return gradc::kernels_to_text(gradc::lower(test::graph_of(text), "f"), gradc::cpp_target()).find("U_transposed") !=
+           std::string::npos;
+  };
+  CHECK(copies(64));
+  CHECK_FALSE(copies(1));
+}
+
 TEST_CASE("convolutions in all three directions, padded, strided, dilated") {
   std::vector<EmittedCase> cases;
   cases.push_back(of("3x3 padded",
