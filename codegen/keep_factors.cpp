@@ -66,18 +66,11 @@ ScalarId moved(Graph& g, ScalarId id, const std::map<std::uint32_t, Moved>& indi
 }
 
 // The costly applications in a scalar, whatever their indices are called.
-void collect_costly(Graph& g, ScalarId id, const Shape& ranges, std::set<ScalarId>& seen,
-                    std::set<ScalarId>& costly) {
-  if (!seen.insert(id).second) return;
-  const Scalar s = g[id];
-  if (s.kind == ScalarKind::apply && info(s.fn).costly)
-    costly.insert(canonical(g, id, ranges).body);
-  for (ScalarId a : s.args) collect_costly(g, a, ranges, seen, costly);
-}
-
 std::set<ScalarId> costly_in(Graph& g, ScalarId body, const Shape& ranges) {
-  std::set<ScalarId> seen, costly;
-  collect_costly(g, body, ranges, seen, costly);
+  std::set<ScalarId> costly;
+  for_each_scalar(g, body, [&](ScalarId id) {
+    if (g[id].kind == ScalarKind::apply && info(g[id].fn).costly) costly.insert(canonical(g, id, ranges).body);
+  });
   return costly;
 }
 
@@ -93,12 +86,7 @@ void narrow(const Graph& g, ScalarId c, Box& box) {
   Affine left, right;
   if (!as_affine(g, s.args[0], left) || !as_affine(g, s.args[1], right)) return;
   if (!left.sizes.empty() || !right.sizes.empty() || has_indices(right)) return;
-  std::optional<std::uint32_t> index;
-  for (std::uint32_t k = 0; k < left.coefficients.size(); ++k) {
-    if (left.coefficients[k] == 0) continue;
-    if (left.coefficients[k] != 1 || index) return;
-    index = k;
-  }
+  const auto index = only_index(left);
   if (!index) return;
   Interval& at = box[*index];
   const std::int64_t bound =
@@ -243,12 +231,7 @@ class FactorKeeper {
     if (!loop_.contains(step)) return std::nullopt;
     Affine a;
     if (!as_affine(g, read.args[loop_.time.at(step)], a) || !a.sizes.empty()) return std::nullopt;
-    std::optional<std::uint32_t> index;
-    for (std::uint32_t k = 0; k < a.coefficients.size(); ++k) {
-      if (a.coefficients[k] == 0) continue;
-      if (a.coefficients[k] != 1 || index) return std::nullopt;
-      index = k;
-    }
+    const auto index = only_index(a);
     return index ? std::optional(Moved{*index, a.constant}) : std::nullopt;
   }
 
@@ -309,7 +292,8 @@ class FactorKeeper {
     if (std::none_of(costly.begin(), costly.end(), [&](ScalarId c) { return costly_.contains(c); }))
       return std::nullopt;
 
-    const NodeId step = g.comprehension(shape.size(), shape, Reduction::none, padded(body, shape));
+    std::unordered_map<ScalarId, ScalarId> zeroed;
+    const NodeId step = g.comprehension(shape.size(), shape, Reduction::none, padded(body, shape, zeroed));
     Label& label = g.label(step);
     if (label.name.empty() && label.index_names.empty()) {
       if (!reader_.name.empty()) label.name = reader_.name + "_factor";
@@ -321,17 +305,18 @@ class FactorKeeper {
   }
 
   // At times and places at which nobody reads the factor, what it is computed from may not exist.
-  ScalarId padded(ScalarId id, const Shape& ranges) {
+  ScalarId padded(ScalarId id, const Shape& ranges, std::unordered_map<ScalarId, ScalarId>& done) {
+    if (const auto it = done.find(id); it != done.end()) return it->second;
     Scalar s = g[id];
     if (s.args.empty()) return id;
-    for (ScalarId& a : s.args) a = padded(a, ranges);
+    for (ScalarId& a : s.args) a = padded(a, ranges, done);
     if (s.kind == ScalarKind::read && !s.zero_outside) {
       const Shape& shape = g[s.tensor].type.shape;
       for (std::size_t k = 0; k < s.args.size(); ++k) {
         s.zero_outside = s.zero_outside || !stays_inside(g, s.args[k], shape[k], ranges);
       }
     }
-    return g.add(std::move(s));
+    return done[id] = g.add(std::move(s));
   }
 
   Graph& g;

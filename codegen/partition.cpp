@@ -111,8 +111,10 @@ class Partitioner {
       }
     }
     for (NodeId id : order) {
+      if (times_.empty()) break;
       if (g_[id].kind == NodeKind::recurrence) continue;
-      for (NodeId operand : operands_of(g_, id)) times_[id] = std::max(times(id), times(operand));
+      for (NodeId operand : operands_of(g_, id))
+        if (const double most = std::max(times(id), times(operand)); most > 1) times_[id] = most;
     }
     for (NodeId id : order) rewrite_node(id);
   }
@@ -164,6 +166,10 @@ class Partitioner {
   }
 
  private:
+  double times(NodeId id) const {
+    const auto it = times_.find(id);
+    return it == times_.end() ? 1 : it->second;
+  }
   void rewrite_node(NodeId id);
   void keep(NodeId id, const Shape& ranges, Reduction, ScalarId body);
   std::string_view reason_to_store(NodeId id, ScalarId body) const;  // none: empty
@@ -185,13 +191,8 @@ class Partitioner {
   std::unordered_map<NodeId, std::string_view> reasons_;  // by new node
   std::unordered_map<NodeId, ScalarId> inlined_;  // old → body over its free indices
   std::unordered_map<ScalarId, ScalarId> rewritten_;
-  double times(NodeId id) const {
-    const auto it = times_.find(id);
-    return it == times_.end() ? 1 : it->second;
-  }
-
   std::set<NodeId> slices_, slices_now_, taken_;
-  std::map<NodeId, double> times_;  // that a step of a loop is computed
+  std::map<NodeId, double> times_;  // that a step of a loop is computed; of anything else once
   std::map<NodeId, NodeId> kept_;  // product → formula
   // Formula of a stored elementwise node → the node and which of its indices each of the formula's is.
   struct Known {

@@ -571,9 +571,9 @@ Block TileWriter::sweep_rows(std::optional<std::int64_t> rows) {
     return block;
   }
   block.push_back({Let{own("m"), integer(0), true}});
-  const std::vector<std::int64_t> heights =
-      inner() ? far_ ? std::vector<std::int64_t>{tile().rows, tile().rows / 2, 1} : std::vector<std::int64_t>{tile().rows, 1}
-              : std::vector<std::int64_t>{tile_rows(), tile_rows() < 8 ? 2 : 4, 1};
+  std::vector<std::int64_t> heights{tile_rows(), tile_rows() < 8 ? 2 : 4, 1};
+  if (inner()) heights = {tile().rows, 1};
+  if (far_) heights = {tile().rows, tile().rows / 2, 1};
   for (std::int64_t height : heights) {
     For loop;
     loop.variable = own("m");

@@ -23,7 +23,7 @@ std::optional<Product> make_product(Graph&, NodeId, const Target&, double times)
 
 // By what ways to compute a product are compared, beside vector operations:
 constexpr double lane_sum_steps = 2.75;  // of adding up the lanes of a vector
-constexpr double copy_steps = 0.45;   // of copying an element to another order
+constexpr double copy_steps = 0.45;      // of copying an element to another order
 
 // Vector operations that a loop over so many elements takes: whole vectors, then halves and so on for the rest.
 std::int64_t vector_steps(std::int64_t elements, int lanes);

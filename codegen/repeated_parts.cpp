@@ -38,21 +38,23 @@ class Taker {
  private:
   bool is_repeated(ScalarId id) const {
     const auto indices = indices_of(g, id);
-    if (indices.empty() || indices.back() + 1 != ranges_.size() || !takes_long(id)) return false;
+    if (indices.empty() || indices.back() + 1 != ranges_.size()) return false;
     double repeats = 1;
     for (std::uint32_t k = 0; k < ranges_.size(); ++k) {
       if (!std::binary_search(indices.begin(), indices.end(), k))
         repeats *= static_cast<double>(max_extent(g, ranges_[k]));
     }
-    return repeats >= fewest_repeats;
+    return repeats >= fewest_repeats && takes_long(id);
   }
 
   bool takes_long(ScalarId id) const {
-    const Scalar& s = g[id];
-    if (s.kind != ScalarKind::apply) return false;
-    if (info(s.fn).costly || s.fn == Fn::sqrt) return true;
-    if (s.fn == Fn::div && !indices_of(g, s.args[1]).empty()) return true;
-    return std::any_of(s.args.begin(), s.args.end(), [&](ScalarId a) { return takes_long(a); });
+    bool found = false;
+    for_each_scalar(g, id, [&](ScalarId part) {
+      const Scalar& s = g[part];
+      if (found || s.kind != ScalarKind::apply || !is_float(s.dtype)) return;
+      found = info(s.fn).costly || s.fn == Fn::sqrt || (s.fn == Fn::div && !indices_of(g, s.args[1]).empty());
+    });
+    return found;
   }
 
   ScalarId part(ScalarId id) {

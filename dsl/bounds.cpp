@@ -64,6 +64,16 @@ bool has_indices(const Affine& a) {
   return std::any_of(a.coefficients.begin(), a.coefficients.end(), [](auto c) { return c != 0; });
 }
 
+std::optional<std::uint32_t> only_index(const Affine& a) {
+  std::optional<std::uint32_t> index;
+  for (std::uint32_t k = 0; k < a.coefficients.size(); ++k) {
+    if (a.coefficients[k] == 0) continue;
+    if (a.coefficients[k] != 1 || index) return std::nullopt;
+    index = k;
+  }
+  return index;
+}
+
 bool never_negative(const Graph& g, const Affine& a, const Shape& ranges) {
   Affine lowest = a;
   lowest.coefficients.clear();

@@ -1,6 +1,8 @@
 // bounds.h: what can be proved about integer scalars when every index runs over its range.
 #pragma once
 
+#include <optional>
+
 #include "dsl/graph.h"
 
 namespace gradc {
@@ -12,6 +14,8 @@ constexpr std::int64_t floor_divided(std::int64_t a, std::int64_t b) { return a 
 Affine plus(const Affine& x, const Affine& y, std::int64_t factor = 1);
 Affine affine_of(const Extent&);
 bool has_indices(const Affine&);
+// The index that it moves with, by 1, if there is no other.
+std::optional<std::uint32_t> only_index(const Affine&);
 
 // True only if the value is at least 0 for every index within `ranges` and every size of its dims.
 bool never_negative(const Graph&, const Affine&, const Shape& ranges);

@@ -8,6 +8,7 @@
 #include <set>
 #include <unordered_set>
 
+#include "dsl/bounds.h"
 #include "dsl/check.h"
 #include "dsl/seen_scalars.h"
 
@@ -112,13 +113,7 @@ class LoopFinder {
     if (!as_affine(g, subscript, a) || !a.sizes.empty()) return std::nullopt;
     const std::int64_t back = loop.backwards ? a.constant : -a.constant;
     if (of_past ? back < 1 : back != 0) return std::nullopt;
-    std::optional<std::uint32_t> index;
-    for (std::uint32_t k = 0; k < a.coefficients.size(); ++k) {
-      if (a.coefficients[k] == 0) continue;
-      if (a.coefficients[k] != 1 || index) return std::nullopt;
-      index = k;
-    }
-    return index;
+    return only_index(a);
   }
 
   void check_equations(Loop& loop) {

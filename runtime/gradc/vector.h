@@ -334,8 +334,8 @@ inline __attribute__((always_inline)) void transpose_tile(const From* from, std:
 // A corner of one, of fewer rows and columns than a vector has lanes.
 template <class V, class T, int... Row>
 __attribute__((noinline)) void transpose_corner(const T* from, std::int64_t from_stride, std::int64_t height,
-                                                            std::int64_t width, T* to, std::int64_t to_stride,
-                                                            std::integer_sequence<int, Row...> lanes) {
+                                                std::int64_t width, T* to, std::int64_t to_stride,
+                                                std::integer_sequence<int, Row...> lanes) {
   V rows[] = {(Row < height ? load_first<V>(from + Row * from_stride, width) : V{})...};
   exchange_all(rows, lanes);
   ((Row < width ? store_first(to + Row * to_stride, height, rows[Row]) : void()), ...);
