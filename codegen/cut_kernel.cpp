@@ -89,7 +89,8 @@ class Cutter {
     for (const Argument& a : kernel.arguments) {
       if (a.written) written_.insert(a.name);
     }
-    std::set<std::string> taken = used_names(kernel.body);
+    const UsedNames used = used_names(kernel.body);
+    std::set<std::string> taken(used.begin(), used.end());
     taken.insert(kernel.counts.begin(), kernel.counts.end());
     for (const Argument& a : kernel.arguments) taken.insert(a.name);
     for (const Array& a : kernel.arrays) taken.insert(a.name);
@@ -154,7 +155,7 @@ class Cutter {
   }
 
   bool finish(Expr extent, std::int64_t granule) {
-    std::set<std::string> used = used_names(k_.body);
+    const UsedNames used = used_names(k_.body);
     std::erase_if(k_.counts, [&](const std::string& count) { return !used.contains(count); });
     k_.counts.insert(k_.counts.begin(), {begin_, end_});
     k_.parts = {{std::move(extent), granule}};
@@ -395,7 +396,7 @@ void cut_caller(Kernel& kernel) {
   kernel.parts = {{call->args[1], 1}};
   call->args[0] = variable(begin, Type::integer);
   call->args[1] = variable(end, Type::integer);
-  const std::set<std::string> used = used_names(kernel.body);
+  const UsedNames used = used_names(kernel.body);
   std::erase_if(kernel.counts, [&](const std::string& count) { return !used.contains(count); });
   kernel.counts.insert(kernel.counts.begin(), {begin, end});
 }

@@ -1,6 +1,8 @@
 // drop_unused.cpp: names in loops that something depends on.
 #include "codegen/drop_unused.h"
 
+#include <vector>
+
 namespace gradc {
 
 using namespace loops;
@@ -64,35 +66,32 @@ class Names {
     if (!s.position.empty()) used.insert(s.position);
   }
 
-  std::set<std::string> used;
+  UsedNames used;
 };
-
-// A name stands in its own block alone; another of that name may be used in the block beside it.
-bool drop(Block& block) {
-  const std::set<std::string> used = used_names(block);
-  const std::size_t dropped = std::erase_if(block, [&](const Stmt& s) {
-    const auto* let = std::get_if<Let>(&s.it);
-    return let && !let->changes && !used.contains(let->name);
-  });
-  bool any = dropped > 0;
-  for (Stmt& s : block) {
-    if (auto* loop = std::get_if<For>(&s.it)) any = drop(loop->body) || any;
-    if (auto* choice = std::get_if<If>(&s.it)) any = drop(choice->body) || any;
-  }
-  return any;
-}
 
 }  // namespace
 
-std::set<std::string> used_names(const Block& block) {
+UsedNames used_names(const Block& block) {
   Names names;
   names.add(block);
   return names.used;
 }
 
+// From the last statement to the first, since what reads a register stands after it. A name stands
+// in its own block alone; another of that name may be used in the block beside it.
 void drop_unused(Block& block) {
-  while (drop(block)) {
+  Names names;
+  std::vector<bool> dropped(block.size());
+  for (std::size_t k = block.size(); k-- > 0;) {
+    Stmt& s = block[k];
+    if (auto* loop = std::get_if<For>(&s.it)) drop_unused(loop->body);
+    if (auto* choice = std::get_if<If>(&s.it)) drop_unused(choice->body);
+    const auto* let = std::get_if<Let>(&s.it);
+    dropped[k] = let && !let->changes && !names.used.contains(let->name);
+    if (!dropped[k]) std::visit([&](const auto& it) { names.add(it); }, s.it);
   }
+  std::size_t k = 0;
+  std::erase_if(block, [&](const Stmt&) { return dropped[k++]; });
 }
 
 }  // namespace gradc

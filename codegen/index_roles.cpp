@@ -2,6 +2,7 @@
 #include "codegen/index_roles.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <set>
 #include <unordered_map>
@@ -104,38 +105,24 @@ void add_extent(Affine& a, const Extent& e, std::int64_t factor) {
 
 }  // namespace
 
-void for_each_scalar(const Graph& g, ScalarId root, const std::function<void(ScalarId)>& visit) {
-  SeenScalars seen;
-  seen.insert(root);
-  std::vector<ScalarId> stack{root};
-  while (!stack.empty()) {
-    const ScalarId id = stack.back();
-    stack.pop_back();
-    visit(id);
-    const auto& args = g[id].args;
-    for (auto it = args.rbegin(); it != args.rend(); ++it) {
-      if (seen.insert(*it)) stack.push_back(*it);
-    }
-  }
-}
-
 std::vector<std::uint32_t> indices_of(const Graph& g, ScalarId id) {
-  std::set<std::uint32_t> found;
-  for_each_scalar(g, id, [&](ScalarId s) {
-    if (g[s].kind == ScalarKind::index) found.insert(g[s].index);
-  });
-  return {found.begin(), found.end()};
+  constexpr std::uint32_t told_apart = 63;  // by the facts
+  std::vector<std::uint32_t> found;
+  for (std::uint64_t rest = g.facts(id).indices; rest != 0; rest &= rest - 1)
+    if (const auto k = static_cast<std::uint32_t>(std::countr_zero(rest)); k < told_apart)
+      found.push_back(k);
+  std::set<std::uint32_t> others;
+  for_each_scalar(
+      g, id, [&](ScalarId s) { return g.facts(s).indices >> told_apart != 0; },
+      [&](ScalarId s) {
+        if (g[s].kind == ScalarKind::index && g[s].index >= told_apart) others.insert(g[s].index);
+      });
+  found.insert(found.end(), others.begin(), others.end());
+  return found;
 }
 
 bool holds(const Graph& g, ScalarId id, std::uint32_t index) {
-  const auto indices = indices_of(g, id);
-  return std::binary_search(indices.begin(), indices.end(), index);
-}
-
-void for_each_read(const Graph& g, ScalarId id, const std::function<void(const Scalar&)>& visit) {
-  for_each_scalar(g, id, [&](ScalarId s) {
-    if (g[s].kind == ScalarKind::read) visit(g[s]);
-  });
+  return uses_index(g, id, index, index + 1);
 }
 
 std::size_t size_of(const Graph& g, ScalarId id) {
@@ -145,20 +132,19 @@ std::size_t size_of(const Graph& g, ScalarId id) {
 }
 
 bool has_costly(const Graph& g, ScalarId id) {
-  bool found = false;
-  for_each_scalar(g, id, [&](ScalarId s) {
-    found = found || (g[s].kind == ScalarKind::apply && info(g[s].fn).costly);
-  });
-  return found;
+  return g.facts(id).costly;
 }
 
 Canonical canonical(Graph& g, ScalarId id, const Shape& ranges, std::optional<std::uint32_t> last) {
   Canonical c;
-  for_each_scalar(g, id, [&](ScalarId s) {
-    if (g[s].kind != ScalarKind::index) return;
-    const std::uint32_t k = g[s].index;
-    if (std::find(c.indices.begin(), c.indices.end(), k) == c.indices.end()) c.indices.push_back(k);
-  });
+  for_each_scalar(
+      g, id, [&](ScalarId s) { return g.facts(s).indices != 0; },
+      [&](ScalarId s) {
+        if (g[s].kind != ScalarKind::index) return;
+        const std::uint32_t k = g[s].index;
+        if (std::find(c.indices.begin(), c.indices.end(), k) == c.indices.end())
+          c.indices.push_back(k);
+      });
   if (last) {
     if (auto at = std::find(c.indices.begin(), c.indices.end(), *last); at != c.indices.end()) {
       c.indices.erase(at);

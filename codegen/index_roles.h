@@ -1,11 +1,12 @@
 // index_roles.h: what the indices of a comprehension do: the only thing kernels are recognised by.
 #pragma once
 
-#include <functional>
+#include <boost/container/small_vector.hpp>
 #include <optional>
 #include <vector>
 
 #include "dsl/graph.h"
+#include "dsl/seen_scalars.h"
 
 namespace gradc {
 
@@ -13,10 +14,38 @@ namespace gradc {
 std::vector<std::uint32_t> indices_of(const Graph&, ScalarId);
 bool holds(const Graph&, ScalarId, std::uint32_t index);  // that is one of them
 
-// Every scalar reachable from one once, users before operands, left to right.
-void for_each_scalar(const Graph&, ScalarId, const std::function<void(ScalarId)>& visit);
+// Every scalar reachable from one once, users before operands, left to right; of those for which
+// enter(id) is true, and of nothing that others are made of.
+template <class Enter, class Visit>
+void for_each_scalar(const Graph& g, ScalarId root, Enter&& enter, Visit&& visit) {
+  if (!enter(root)) return;
+  SeenScalars seen;
+  seen.insert(root);
+  boost::container::small_vector<ScalarId, 32> stack{root};
+  while (!stack.empty()) {
+    const ScalarId id = stack.back();
+    stack.pop_back();
+    visit(id);
+    const auto& args = g[id].args;
+    for (auto it = args.rbegin(); it != args.rend(); ++it) {
+      if (enter(*it) && seen.insert(*it)) stack.push_back(*it);
+    }
+  }
+}
+template <class Visit>
+void for_each_scalar(const Graph& g, ScalarId root, Visit&& visit) {
+  for_each_scalar(
+      g, root, [](ScalarId) { return true; }, visit);
+}
 // Every read of a scalar once.
-void for_each_read(const Graph&, ScalarId, const std::function<void(const Scalar&)>& visit);
+template <class Visit>
+void for_each_read(const Graph& g, ScalarId root, Visit&& visit) {
+  for_each_scalar(
+      g, root, [&](ScalarId id) { return g.facts(id).reads; },
+      [&](ScalarId id) {
+        if (g[id].kind == ScalarKind::read) visit(g[id]);
+      });
+}
 
 // Scalars reachable from one, each once.
 std::size_t size_of(const Graph&, ScalarId);

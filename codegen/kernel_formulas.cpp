@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "codegen/index_roles.h"
 #include "codegen/kernel_writer.h"
 #include "dsl/scalar_to_text.h"
 
@@ -13,6 +14,7 @@ namespace gradc {
 namespace {
 
 constexpr std::size_t width = 96;
+constexpr std::uint32_t longest_formula = 1024;  // scalars
 
 // Breaks at spaces, those after `before` if there is one; what goes on is indented.
 void append_wrapped(std::vector<std::string>& lines, std::string text, std::string_view before = "") {
@@ -95,6 +97,9 @@ class Formulas {
                                       [&](const StoredNode& s) { return s.node == read; });
       return member && g_[read].kind == NodeKind::comprehension && g_[g_[read].body].kind == ScalarKind::literal;
     };
+    // What is shared is written wherever it stands.
+    if (g_.facts(n.body).written > longest_formula)
+      return out + fmt::format("… ({} operations and values)", size_of(g_, n.body));
     const ScalarToText text{g_, names_, Notation::brief, is_number, true};
     const ScalarText body = text(n.body, indices);
     if (n.reduction == Reduction::none) return out + body.text;

@@ -20,114 +20,6 @@ namespace gradc {
 
 using namespace loops;
 
-KernelWriter::KernelWriter(const LoopContext& c, const KernelPlan& p,
-                           const std::set<NodeId>& in_registers)
-    : context(c), g(c.graph), plan(p), registers(in_registers),
-      nest(c.graph, c.dim_names, c.reserved) {
-  for (const StoredNode& s : plan.members) {
-    if (s.whole.valid()) nest.embed(s.node, {g[s.whole].type.shape, s.axis, context.time});
-  }
-  // What is read comes first in the signature, what is written last.
-  for (const StoredNode& s : plan.members) {
-    if (g[s.node].kind != NodeKind::comprehension) continue;
-    for (NodeId read : reads_of(g, g[s.node].body)) bind(storage_of(g, read), false);
-  }
-  // A product that lodges with its follower goes by the follower's name.
-  for (std::size_t m = plan.members.size(); m-- > 0;) bind(plan.members[m].node, true);
-  std::stable_partition(arguments.begin(), arguments.end(),
-                        [](const Bound& b) { return !b.argument.written; });
-}
-
-void KernelWriter::bind(NodeId id, bool written) {
-  if (registers.contains(id)) return;
-  if (g[id].kind == NodeKind::constant && g[id].values.size() == 1) return;
-  const bool member = std::any_of(plan.members.begin(), plan.members.end(),
-                                  [&](const StoredNode& s) { return s.node == id; });
-  if (member && !written) return;
-  const std::uint32_t buffer = context.buffer(id);
-  auto at = std::find_if(arguments.begin(), arguments.end(),
-                         [&](const Bound& b) { return b.buffer == buffer; });
-  if (at == arguments.end()) {
-    const std::string name = nest.names().fresh(context.short_name(id));
-    at = arguments.insert(arguments.end(), {buffer, {name, context.element(buffer).dtype, false, context.element(buffer).bf16}});
-  }
-  at->argument.written = at->argument.written || written;
-  nest.bind(id, at->argument.name, at->argument.dtype);
-}
-
-bool KernelWriter::stores_bf16(NodeId id) const {
-  return !registers.contains(id) && context.element(context.buffer(id)).bf16;
-}
-
-Expr KernelWriter::as_stored(NodeId id, Expr value) const {
-  if (!stores_bf16(id)) return value;
-  const auto reads = [&](const StoredNode& s) {
-    const std::vector<NodeId> operands = operands_of(g, s.node);
-    return std::any_of(operands.begin(), operands.end(), [&](NodeId o) { return storage_of(g, o) == id; });
-  };
-  const bool read_here = std::any_of(plan.members.begin(), plan.members.end(), reads);
-  return read_here ? rounded(std::move(value)) : value;
-}
-
-namespace {
-
-std::string letter(std::size_t k) {
-  constexpr std::string_view letters = "ijklmnpqrsuvw";
-  return k < letters.size() ? std::string(1, letters[k]) : "i" + std::to_string(k);
-}
-
-std::vector<std::string> own_index_names(const Graph& g, NodeId id) {
-  if (g[id].kind == NodeKind::comprehension) return name_indices(g, id, {});
-  std::vector<std::string> names;
-  for (std::size_t k = 0; k < g[id].type.rank(); ++k) names.push_back(letter(k));
-  return names;
-}
-
-}  // namespace
-
-const std::vector<std::string>& KernelWriter::index_names(NodeId id) const {
-  const auto known = index_names_.find(id);
-  return known != index_names_.end() ? known->second : index_names_.emplace(id, make_index_names(id)).first->second;
-}
-
-std::vector<std::string> KernelWriter::make_index_names(NodeId id) const {
-  // The first member names the loops that all share, the first of a run the others.
-  const NodeId first = plan.members[0].node;
-  const std::size_t shared = plan.runs.empty() ? g[first].type.rank() : plan.shared;
-  NodeId leader = id;
-  for (const Run& run : plan.runs) {
-    for (const StoredNode& s : run.members) {
-      if (s.node == id) leader = run.members[0].node;
-    }
-  }
-  std::vector<std::string> names = own_index_names(g, leader);
-  std::vector<bool> settled(names.size());
-  // No index goes by the name of a tensor or of a dim.
-  std::set<std::string> taken(context.dim_names.begin(), context.dim_names.end());
-  for (const Bound& b : arguments) taken.insert(b.argument.name);
-  for (const StoredNode& s : plan.members) taken.insert(context.short_name(s.node));
-  if (leader != first) {
-    const std::vector<std::string>& outer = index_names(first);
-    for (std::size_t k = 0; k < std::min({shared, names.size(), outer.size()}); ++k) {
-      taken.insert(names[k] = outer[k]);
-      settled[k] = true;
-    }
-  }
-  for (std::size_t k = 0; k < names.size(); ++k) settled[k] = settled[k] || taken.insert(names[k]).second;
-  std::size_t next = 0;
-  for (std::size_t k = 0; k < names.size(); ++k) {
-    while (!settled[k]) {
-      names[k] = letter(next++);
-      settled[k] = taken.insert(names[k]).second;
-    }
-  }
-  return names;
-}
-
-void KernelWriter::store(NodeId id, Expr value) {
-  nest.emit(Store{nest.argument(id), nest.own_position(id), std::move(value), false, Fn::add});
-}
-
 namespace {
 
 class RunWriter {
@@ -402,43 +294,10 @@ void write_runs(KernelWriter& k) {
   while (k.nest.depth() > 0) k.nest.close();
 }
 
-}  // namespace
-
-Expr KernelWriter::draw(NodeId id) {
-  const Node& n = g[id];
-  draws = true;
-  Expr e;
-  e.kind = ExprKind::random;
-  e.type = type_of(n.type.dtype);
-  e.distribution = n.distribution;
-  e.stream = n.stream;
-  e.args = {nest.own_position(id), number(n.a, Type::f32), number(n.b, Type::f32)};
-  return e;
-}
-
-WrittenKernel KernelWriter::finish() {
-  WrittenKernel result;
-  result.kernel.body = nest.take();
-  for (const std::string& dim : context.dim_names) {
-    auto& counts = result.kernel.counts;  // the times of several loops may have one name
-    const bool known = std::find(counts.begin(), counts.end(), dim) != counts.end();
-    if (nest.counts().contains(dim) && !known) counts.push_back(dim);
-  }
-  result.kernel.draws = draws;
-  result.kernel.arrays = arrays;
-  for (const Bound& b : arguments) {
-    result.kernel.arguments.push_back(b.argument);
-    result.buffers.push_back(b.buffer);
-  }
-  return result;
-}
-
-namespace {
-
 // Folded constants may leave arguments and registers that nothing reads.
 WrittenKernel without_unused(WrittenKernel k) {
   drop_unused(k.kernel.body);
-  const std::set<std::string> used = used_names(k.kernel.body);
+  const UsedNames used = used_names(k.kernel.body);
   std::erase_if(k.kernel.counts, [&](const std::string& count) { return !used.contains(count); });
   std::vector<Argument> arguments;
   std::vector<std::uint32_t> buffers;
@@ -481,7 +340,7 @@ std::set<NodeId> register_members(const Graph& g, const KernelPlan& plan,
         for (const StoredNode& reader : plan.runs[later].members) {
           if (g[reader.node].kind != NodeKind::comprehension) continue;
           bool reads = false, reshaped = false;
-          for (NodeId read : reads_of(g, g[reader.node].body)) {
+          for (NodeId read : operands_of(g, reader.node)) {
             reads = reads || storage_of(g, read) == s.node;
             reshaped = reshaped || (read != s.node && storage_of(g, read) == s.node);
           }

@@ -43,6 +43,7 @@ struct KernelWriter {
  private:
   std::vector<std::string> make_index_names(NodeId) const;
   mutable std::map<NodeId, std::vector<std::string>> index_names_;  // those that were asked for
+  mutable std::vector<std::string> member_names_;                   // once they are
 };
 
 }  // namespace gradc

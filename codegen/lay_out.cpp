@@ -181,6 +181,7 @@ class Layout {
   }
 
   ScalarId rewrite(ScalarId id) {
+    if (!g_.facts(id).reads) return id;
     if (const auto it = scalars_.find(id); it != scalars_.end()) return it->second;
     Scalar s = g_[id];
     for (ScalarId& a : s.args) a = rewrite(a);

@@ -59,9 +59,12 @@ std::string identifier(std::string_view spec_name) {
 std::string Names::fresh(std::string_view spec_name) {
   const std::string stem = identifier(spec_name);
   std::string name = stem;
-  for (int n = 2; taken_.contains(name); ++n) {
-    name = stem + (is_digit(stem.back()) ? "_" : "") + std::to_string(n);
-    if (stem.back() == '_') name = stem + std::to_string(n);
+  if (taken_.contains(name)) {
+    const bool apart = is_digit(stem.back());
+    int& number = next_.try_emplace(stem, 2).first->second;
+    do {
+      name = stem + (apart ? "_" : "") + std::to_string(number++);
+    } while (taken_.contains(name));
   }
   taken_.insert(name);
   return name;

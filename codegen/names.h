@@ -4,6 +4,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
 namespace gradc {
 
@@ -21,11 +22,14 @@ class Names {
   void reserve(std::string_view name) { taken_.emplace(name); }
   void release(std::string_view name) {
     if (auto it = taken_.find(name); it != taken_.end()) taken_.erase(it);
+    next_.clear();
   }
   bool taken(std::string_view name) const { return taken_.contains(name); }
 
  private:
   std::set<std::string, std::less<>> taken_;
+  std::unordered_map<std::string, int>
+      next_;  // by identifier: all numbers from 2 to before this one are taken
 };
 
 }  // namespace gradc

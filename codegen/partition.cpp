@@ -28,6 +28,7 @@ using loops::Storage;
 
 // Beyond this many scalars a formula is stored rather than repeated in its users.
 constexpr std::size_t largest_inlined = 40;
+constexpr std::size_t longest_inlined = 512;  // if what is shared in it is written out
 
 // The subscripts of what is reshaped, by the indices of the result: where neighbouring axes become one, and the last stays as it
 // is, so that what was contiguous is. None for other reshapes.
@@ -178,6 +179,7 @@ class Partitioner {
   ScalarId reuse(ScalarId, const Shape& ranges);
   std::optional<ScalarId> stored_value(ScalarId, const Shape& ranges);
   void remember(NodeId);
+  std::pair<Fn, std::uint32_t> outline_of(ScalarId) const;
 
   void label(NodeId id, const Label& from) {
     Label& to = g_.label(id);
@@ -200,6 +202,7 @@ class Partitioner {
     std::vector<std::uint32_t> indices;
   };
   std::map<std::pair<ScalarId, Shape>, Known> known_;
+  std::set<std::pair<Fn, std::uint32_t>> known_outlines_;
 };
 
 std::string_view Partitioner::reason_to_store(NodeId id, ScalarId body) const {
@@ -207,7 +210,8 @@ std::string_view Partitioner::reason_to_store(NodeId id, ScalarId body) const {
   if (use.root) return "a result";
   if (use.reshaped) return "read in another shape";
   if (use.padded) return "read with zeros around it";
-  if (size_of(g_, body) > largest_inlined) return "too long to repeat";
+  if (size_of(g_, body) > largest_inlined || g_.facts(body).written > longest_inlined)
+    return "too long to repeat";
   if (g_[id].type.rank() == 0) return "";  // computed once, before the loops of its users
   // In the epilogue of a product a value costs no memory of its own.
   if (use.users > 1 && follows_product(id, body)) return "read again, and at hand after a product";
@@ -301,21 +305,19 @@ void Partitioner::keep(NodeId id, const Shape& ranges, Reduction reduction, Scal
 
 // Reads of nodes that have moved.
 ScalarId Partitioner::rewrite_scalar(ScalarId id) {
+  if (!g_.facts(id).reads) return id;
   if (auto it = rewritten_.find(id); it != rewritten_.end()) return it->second;
-  Scalar s = g_[id];
-  ScalarId result = id;
-  if (!s.args.empty() || s.kind == ScalarKind::read) {
-    for (ScalarId& a : s.args) a = rewrite_scalar(a);
-    if (s.kind == ScalarKind::read) {
-      const auto stored = stored_.find(s.tensor);
-      if (stored == stored_.end()) {
-        result = substitute(g_, inlined_.at(s.tensor), s.args);
-        rewritten_.emplace(id, result);
-        return result;
-      }
-      s.tensor = stored->second;
-    }
-    result = g_.add(std::move(s));
+  const auto rewrite = [&](ScalarId a) { return rewrite_scalar(a); };
+  const Scalar& s = g_[id];
+  ScalarId result;
+  if (const auto stored = stored_.find(s.tensor); s.kind != ScalarKind::read) {
+    result = with_arguments(g_, id, rewrite);
+  } else if (stored != stored_.end()) {
+    result = with_arguments(g_, id, rewrite, stored->second);
+  } else {
+    std::vector<ScalarId> subscripts;
+    std::transform(s.args.begin(), s.args.end(), std::back_inserter(subscripts), rewrite);
+    result = substitute(g_, inlined_.at(s.tensor), subscripts);
   }
   rewritten_.emplace(id, result);
   return result;
@@ -327,10 +329,17 @@ void Partitioner::remember(NodeId id) {
   if (g_[n.body].kind != ScalarKind::apply) return;
   Canonical c = canonical(g_, n.body, n.ranges);
   if (c.indices.size() != n.ranges.size()) return;
+  known_outlines_.insert(outline_of(n.body));
   known_.try_emplace({c.body, c.ranges}, Known{id, c.indices});
 }
 
+// What a renaming of indices leaves as it is.
+std::pair<Fn, std::uint32_t> Partitioner::outline_of(ScalarId id) const {
+  return {g_[id].fn, g_.facts(id).written};
+}
+
 std::optional<ScalarId> Partitioner::stored_value(ScalarId id, const Shape& ranges) {
+  if (!known_outlines_.contains(outline_of(id))) return std::nullopt;
   const Canonical c = canonical(g_, id, ranges);
   const auto it = known_.find({c.body, c.ranges});
   if (it == known_.end()) return std::nullopt;
@@ -345,10 +354,11 @@ std::optional<ScalarId> Partitioner::stored_value(ScalarId id, const Shape& rang
 ScalarId Partitioner::reuse(ScalarId root, const Shape& ranges) {
   std::unordered_map<ScalarId, ScalarId> done;
   auto visit = [&](auto&& self, ScalarId id) -> ScalarId {
+    if (g_[id].kind != ScalarKind::apply) return id;
     if (auto it = done.find(id); it != done.end()) return it->second;
-    Scalar s = g_[id];
     ScalarId result = id;
-    if (s.kind == ScalarKind::apply) {
+    {
+      Scalar s = g_[id];
       if (const auto value = stored_value(id, ranges)) {
         result = *value;
       } else {
@@ -364,7 +374,8 @@ ScalarId Partitioner::reuse(ScalarId root, const Shape& ranges) {
         }
         // x / c * y is x * (y / c), if that quotient is stored: as it is after a softmax, where y is then wanted no more.
         for (const std::size_t k : {0u, 1u}) {
-          if (s.fn != Fn::mul || g_[s.args[k]].kind != ScalarKind::apply || g_[s.args[k]].fn != Fn::div) continue;
+          if (s.fn != Fn::mul || g_[s.args[k]].kind != ScalarKind::apply || g_[s.args[k]].fn != Fn::div)
+            continue;
           const Scalar quotient = g_[s.args[k]];
           const auto other = stored_value(g_.apply(Fn::div, {s.args[1 - k], quotient.args[1]}), ranges);
           if (!other) continue;
@@ -633,10 +644,11 @@ NodeId gradient_target(const Graph& g, const Function& f, std::size_t k) {
   const std::string& name = f.gradients[k].name;
   GRADC_CHECK(name.size() > 1 && name[0] == 'd', "a gradient is named d + what it belongs to");
   const std::string_view of = std::string_view(name).substr(1);
+  const std::string own_input = f.name + "." + std::string(of);
   for (std::uint32_t id = 0; id < g.node_count(); ++id) {
     const Node& n = g[NodeId{id}];
     const bool named = n.kind == NodeKind::input || n.kind == NodeKind::parameter;
-    if (!named || (n.name != of && n.name != f.name + "." + std::string(of))) continue;
+    if (!named || (n.name != of && n.name != own_input)) continue;
     const bool own = std::find(f.inputs.begin(), f.inputs.end(), NodeId{id}) != f.inputs.end();
     if (n.kind == NodeKind::parameter || own) return NodeId{id};
   }

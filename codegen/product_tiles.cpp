@@ -646,7 +646,7 @@ Kernel TileWriter::write(std::optional<std::int64_t> rows) {
   Kernel kernel;
   kernel.name = "product";
   kernel.body = sweep_blocks(rows);
-  const std::set<std::string> names = used_names(kernel.body);
+  const UsedNames names = used_names(kernel.body);
   for (const std::string& dim : t_.dim_names) {
     auto& counts = kernel.counts;  // the times of several loops may have one name
     const bool known = std::find(counts.begin(), counts.end(), dim) != counts.end();

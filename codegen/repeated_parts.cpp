@@ -17,18 +17,12 @@ class Taker {
       : g(graph), label_(g.label(label_of)), ranges_(ranges) {}
 
   ScalarId run(ScalarId id) {
-    if (const auto it = done_.find(id); it != done_.end()) return it->second;
-    Scalar s = g[id];
-    ScalarId result = id;
+    const Scalar& s = g[id];
     // What a condition guards may not be there without it.
-    if (s.kind == ScalarKind::apply && is_float(s.dtype) && s.fn != Fn::select) {
-      if (is_repeated(id)) {
-        result = part(id);
-      } else {
-        for (ScalarId& a : s.args) a = run(a);
-        result = g.add(std::move(s));
-      }
-    }
+    if (s.kind != ScalarKind::apply || !is_float(s.dtype) || s.fn == Fn::select) return id;
+    if (const auto it = done_.find(id); it != done_.end()) return it->second;
+    const ScalarId result =
+        is_repeated(id) ? part(id) : with_arguments(g, id, [&](ScalarId a) { return run(a); });
     done_.emplace(id, result);
     return result;
   }

@@ -59,12 +59,11 @@ class Slicer {
   }
 
   ScalarId moved(ScalarId id) {
-    if (g[id].args.empty() && !g[id].tensor.valid()) return id;
+    if (!g.facts(id).reads) return id;
     if (auto it = moved_.find(id); it != moved_.end()) return it->second;
-    Scalar s = g[id];
-    for (ScalarId& a : s.args) a = moved(a);
-    if (s.tensor.valid()) s.tensor = now_.at(s.tensor);
-    return moved_[id] = g.add(std::move(s));
+    const NodeId tensor = g[id].tensor.valid() ? now_.at(g[id].tensor) : NodeId{};
+    return moved_[id] = with_arguments(
+               g, id, [&](ScalarId a) { return moved(a); }, tensor);
   }
 
   // A dim of its own, called as the index of time is.

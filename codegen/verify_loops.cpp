@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "codegen/exprs.h"
@@ -59,19 +62,25 @@ class KernelWalk {
     c_.require(condition, what, std::forward<Args>(args)...);
   }
 
-  void declare(const std::string& name, bool changes) {
+  void declare(std::string_view name, bool changes) {
     require(names_.emplace(name, changes).second,
             "'{}' hides another of its name", name);
+    declared_.push_back(name);
   }
   bool changes(const std::string& name) const {
     const auto it = names_.find(name);
     return it != names_.end() && it->second;
   }
 
+  // What has been declared since there were `outer` names is out of scope.
+  void leave(std::size_t outer) {
+    for (; declared_.size() > outer; declared_.pop_back()) names_.erase(declared_.back());
+  }
+
   void block(const Block& statements) {
-    const auto outer = names_;
+    const std::size_t outer = declared_.size();
     for (const Stmt& s : statements) std::visit([&](const auto& it) { statement(it); }, s.it);
-    names_ = outer;
+    leave(outer);
   }
 
   void statement(const For& s) {
@@ -81,10 +90,10 @@ class KernelWalk {
     if (s.begin.empty())
       require(changes(s.variable),
               "a loop goes on over '{}', which is none", s.variable);
-    const auto outer = names_;
+    const std::size_t outer = declared_.size();
     if (!s.begin.empty()) declare(s.variable, false);
     block(s.body);
-    names_ = outer;
+    leave(outer);
   }
   void statement(const Let& s) {
     expr(s.value);
@@ -202,9 +211,10 @@ class KernelWalk {
   const Kernel& kernel_;
   const std::map<std::string, const Kernel*>& known_;
   const std::map<std::string, std::vector<Access>>& called_;
-  std::map<std::string, bool> names_;  // in scope; whether they change
-  std::set<std::string> lanes_;        // names with lanes
-  std::map<std::string, std::size_t> arguments_;
+  std::unordered_map<std::string_view, bool> names_;  // in scope; whether they change
+  std::vector<std::string_view> declared_;            // those, in order
+  std::unordered_set<std::string_view> lanes_;        // names with lanes
+  std::unordered_map<std::string_view, std::size_t> arguments_;
   std::vector<Access> accesses_;
 };
 

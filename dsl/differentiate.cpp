@@ -70,11 +70,10 @@ class Resolver {
 
   ScalarId resolve(ScalarId id) {
     if (auto it = scalars_.find(id); it != scalars_.end()) return it->second;
-    if (g[id].args.empty() && !g[id].tensor.valid()) return id;
-    Scalar s = g[id];
-    for (ScalarId& a : s.args) a = resolve(a);
-    if (s.tensor.valid()) s.tensor = resolved_.at(s.tensor);
-    const ScalarId result = g.add(std::move(s));
+    if (!g.facts(id).reads) return id;
+    const NodeId tensor = g[id].tensor.valid() ? resolved_.at(g[id].tensor) : NodeId{};
+    const ScalarId result = with_arguments(
+        g, id, [&](ScalarId a) { return resolve(a); }, tensor);
     scalars_.emplace(id, result);
     return result;
   }

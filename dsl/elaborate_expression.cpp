@@ -169,7 +169,7 @@ std::optional<Extent> evaluate_extent(Elaboration& e, Scope& scope, const ast::E
 
 Value share(Elaboration& e, const Value& v, const std::string& label, Span span) {
   constexpr std::size_t long_formula = 64;
-  if (v.is(ValueKind::scalar) && tree_size(e, v.body) > long_formula) {
+  if (v.is(ValueKind::scalar) && e.graph.facts(v.body).written > long_formula) {
     const ScalarId shared = nested(e, v.body, e.indices.size(), Reduction::none, span);
     return shared.valid() ? scalar_value(shared) : Value{};
   }

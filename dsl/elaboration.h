@@ -194,8 +194,7 @@ struct Elaboration {
   // By the path and the number of the draw there; one elaborated again gets the same again.
   std::map<std::pair<std::string, std::uint32_t>, std::uint32_t> streams{};
   std::set<std::uint32_t> used_streams{};
-  std::set<std::string> totals{};  // names of placeholders
-  std::vector<std::uint32_t> tree_sizes{};  // of scalars, by id
+  std::set<std::string> totals{};      // names of placeholders
   std::set<std::string> untyped{};     // names of a recurrence whose shapes are not known yet
   Recurrence* recurrence = nullptr;    // the one whose equations are elaborated
   std::optional<std::pair<std::string, Extent>> time{};  // its index of time, once its range is known
@@ -234,7 +233,6 @@ std::optional<Extent> extent_of(const Value&);       // of an integer number or 
 bool check_shape(Elaboration&, const Shape&, Span);  // extents, rank, elements; reports
 // A number, boolean or smaller tensor spread over `type`; poison (reported) where it does not fit.
 Value spread(Elaboration&, const Value&, const TensorType&, Span, const std::string& what);
-std::size_t tree_size(Elaboration&, ScalarId);
 // Indices below `limit` that occur, in order.
 std::vector<std::uint32_t> indices_in(const Graph&, ScalarId, std::size_t limit);
 // A comprehension of `body` whose free indices are the active ones that occur in it; an element of

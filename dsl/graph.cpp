@@ -83,6 +83,56 @@ bool same(const Scalar& x, const Scalar& y) {
          x.zero_outside == y.zero_outside && x.args == y.args;
 }
 
+constexpr std::uint32_t last_index_bit = 63;
+
+ScalarFacts facts_of(const Graph& g, const Scalar& s) {
+  constexpr std::uint32_t huge = 1u << 30;
+  ScalarFacts facts;
+  if (s.kind == ScalarKind::index)
+    facts.indices = std::uint64_t{1} << std::min(s.index, last_index_bit);
+  facts.reads = s.kind == ScalarKind::read;
+  facts.costly = s.kind == ScalarKind::apply && info(s.fn).costly;
+  for (ScalarId a : s.args) {
+    const ScalarFacts& part = g.facts(a);
+    facts.written = std::min(facts.written + part.written, huge);
+    facts.reads |= part.reads;
+    facts.costly |= part.costly;
+    facts.indices |= part.indices;
+  }
+  return facts;
+}
+
+std::vector<NodeId> linked_by(const Graph& g, const Node& n) {
+  switch (n.kind) {
+    case NodeKind::comprehension:
+      return reads_of(g, n.body);
+    case NodeKind::reshape:
+      return {n.operand};
+    case NodeKind::gradient:
+      return {n.operand, n.wrt};
+    case NodeKind::custom: {
+      std::vector<NodeId> operands;
+      Node links = n;
+      for_each_link(links, [&](NodeId& operand) {
+        if (std::find(operands.begin(), operands.end(), operand) == operands.end()) {
+          operands.push_back(operand);
+        }
+      });
+      return operands;
+    }
+    case NodeKind::recurrence: {
+      std::vector<NodeId> operands;
+      for (const Equation& e : n.equations) operands.push_back(e.body);
+      if (std::find(operands.begin(), operands.end(), n.operand) == operands.end()) {
+        operands.push_back(n.operand);
+      }
+      return operands;
+    }
+    default:
+      return {};
+  }
+}
+
 }  // namespace
 
 std::string_view name(Reduction r) {
@@ -109,6 +159,7 @@ NodeId Graph::add(Node n) {
   }
   if (n.kind == NodeKind::past) pasts_ = std::max(pasts_, n.stream + 1);
   const NodeId id{static_cast<std::uint32_t>(nodes_.size())};
+  operands_.push_back(linked_by(*this, n));
   nodes_.push_back(std::move(n));
   labels_.emplace_back();
   node_ids_.emplace(h, id);
@@ -122,6 +173,7 @@ ScalarId Graph::add(Scalar s) {
     if (same(scalars_[it->second.value], s)) return it->second;
   }
   const ScalarId id{static_cast<std::uint32_t>(scalars_.size())};
+  facts_.push_back(facts_of(*this, s));
   scalars_.push_back(std::move(s));
   scalar_ids_.emplace(h, id);
   return id;
@@ -317,20 +369,30 @@ ScalarId from_affine(Graph& g, const Affine& a) {
   return sum;
 }
 
+bool uses_index(const Graph& g, ScalarId id, std::uint32_t first, std::uint32_t last) {
+  const std::uint64_t used = g.facts(id).indices;
+  for (std::uint32_t k = first; k < std::min(last, last_index_bit); ++k)
+    if (used >> k & 1) return true;
+  if (last <= last_index_bit || !(used >> last_index_bit)) return false;
+  const Scalar& s = g[id];
+  if (s.kind == ScalarKind::index) return s.index >= first && s.index < last;
+  return std::any_of(s.args.begin(), s.args.end(),
+                     [&](ScalarId a) { return uses_index(g, a, first, last); });
+}
+
 ScalarId substitute(Graph& g, ScalarId root, const std::vector<ScalarId>& replacements) {
+  std::uint64_t replaced = 0;  // as in ScalarFacts
+  for (std::uint32_t k = 0; k < replacements.size(); ++k)
+    if (replacements[k].valid()) replaced |= std::uint64_t{1} << std::min(k, last_index_bit);
   std::unordered_map<ScalarId, ScalarId> done;
   auto visit = [&](auto&& self, ScalarId id) -> ScalarId {
-    if (auto it = done.find(id); it != done.end()) return it->second;
-    Scalar s = g[id];
-    ScalarId result = id;
-    if (s.kind == ScalarKind::index) {
-      if (s.index < replacements.size() && replacements[s.index].valid()) {
-        result = replacements[s.index];
-      }
-    } else if (!s.args.empty()) {
-      for (ScalarId& a : s.args) a = self(self, a);
-      result = g.add(std::move(s));
+    if ((g.facts(id).indices & replaced) == 0) return id;
+    if (const Scalar& s = g[id]; s.kind == ScalarKind::index) {
+      return s.index < replacements.size() && replacements[s.index].valid() ? replacements[s.index]
+                                                                            : id;
     }
+    if (auto it = done.find(id); it != done.end()) return it->second;
+    const ScalarId result = with_arguments(g, id, [&](ScalarId a) { return self(self, a); });
     done.emplace(id, result);
     return result;
   };
@@ -342,7 +404,7 @@ std::vector<NodeId> reads_of(const Graph& g, ScalarId root) {
   SeenScalars seen;
   auto visit = [&](auto&& self, ScalarId id) -> void {
     const Scalar& s = g[id];
-    if ((s.args.empty() && s.kind != ScalarKind::read) || !seen.insert(id)) return;
+    if (!g.facts(id).reads || !seen.insert(id)) return;
     if (s.kind == ScalarKind::read &&
         std::find(found.begin(), found.end(), s.tensor) == found.end()) {
       found.push_back(s.tensor);
@@ -351,34 +413,6 @@ std::vector<NodeId> reads_of(const Graph& g, ScalarId root) {
   };
   if (root.valid()) visit(visit, root);
   return found;
-}
-
-std::vector<NodeId> operands_of(const Graph& g, NodeId id) {
-  const Node& n = g[id];
-  switch (n.kind) {
-    case NodeKind::comprehension: return reads_of(g, n.body);
-    case NodeKind::reshape: return {n.operand};
-    case NodeKind::gradient: return {n.operand, n.wrt};
-    case NodeKind::custom: {
-      std::vector<NodeId> operands;
-      Node links = n;
-      for_each_link(links, [&](NodeId& operand) {
-        if (std::find(operands.begin(), operands.end(), operand) == operands.end()) {
-          operands.push_back(operand);
-        }
-      });
-      return operands;
-    }
-    case NodeKind::recurrence: {
-      std::vector<NodeId> operands;
-      for (const Equation& e : n.equations) operands.push_back(e.body);
-      if (std::find(operands.begin(), operands.end(), n.operand) == operands.end()) {
-        operands.push_back(n.operand);
-      }
-      return operands;
-    }
-    default: return {};  // leaves; an initial value is a root of the init function, not an operand
-  }
 }
 
 std::vector<NodeId> topological_order(const Graph& g, const std::vector<NodeId>& roots) {

@@ -9,6 +9,7 @@
 // indices are numbers, two comprehensions that differ only in index names are the same node.
 #pragma once
 
+#include <boost/container/small_vector.hpp>
 #include <cstdint>
 #include <deque>
 #include <string>
@@ -69,6 +70,15 @@ struct Scalar {
   NodeId tensor;               // read
   bool zero_outside = false;   // read: outside the tensor the value is 0; otherwise it never is outside
   std::vector<ScalarId> args;  // apply, read
+};
+
+// What holds of a scalar and all that it is made of, subscripts included.
+struct ScalarFacts {
+  std::uint32_t written =
+      1;  // scalars if it is written out, shared ones as often as they are named; at most 2^30
+  bool reads = false;         // some tensor
+  bool costly = false;        // it evaluates a costly function
+  std::uint64_t indices = 0;  // bit k: it names index k; bit 63: one from 63 on
 };
 
 enum class Reduction : std::uint8_t { none, sum, prod, max, min, argmax, argmin };
@@ -176,6 +186,10 @@ class Graph {
 
   const Node& operator[](NodeId id) const { return nodes_[id.value]; }
   const Scalar& operator[](ScalarId id) const { return scalars_[id.value]; }
+  const ScalarFacts& facts(ScalarId id) const { return facts_[id.value]; }
+  const std::vector<NodeId>& operands(NodeId id) const {
+    return operands_[id.value];
+  }  // see operands_of
   std::size_t node_count() const { return nodes_.size(); }
   std::size_t scalar_count() const { return scalars_.size(); }
   Label& label(NodeId id) { return labels_[id.value]; }
@@ -202,6 +216,8 @@ class Graph {
  private:
   std::deque<Node> nodes_;      // deques: references stay valid while nodes are added
   std::deque<Scalar> scalars_;
+  std::deque<ScalarFacts> facts_;
+  std::deque<std::vector<NodeId>> operands_;
   std::deque<Label> labels_;
   std::vector<Dim> dims_;
   std::uint32_t pasts_ = 0;  // above all streams of pasts
@@ -215,19 +231,46 @@ std::int64_t max_extent(const Graph&, const Extent&);
 // Linear form of an integer scalar: constant + Σ coefficients[k] · index k + Σ size terms.
 struct Affine {
   std::int64_t constant = 0;
-  std::vector<std::int64_t> coefficients;  // by index number; as long as needed
-  std::vector<std::pair<DimId, std::int64_t>> sizes;  // run-time dims, sorted, non-zero factors
+  boost::container::small_vector<std::int64_t, 6>
+      coefficients;  // by index number; as long as needed
+  boost::container::small_vector<std::pair<DimId, std::int64_t>, 2>
+      sizes;  // run-time dims, sorted, non-zero factors
 };
 // False if the scalar is not affine (it has a floor_div, a mod, a read, …).
 bool as_affine(const Graph&, ScalarId, Affine& out);
 ScalarId from_affine(Graph&, const Affine&);
+
+// The scalar with map(a) for each of its arguments a, and of `tensor` if that is given; itself if
+// nothing changes.
+template <class Map>
+ScalarId with_arguments(Graph& g, ScalarId id, Map&& map, NodeId tensor = {}) {
+  const Scalar& s = g[id];  // stays where it is while the arguments are made
+  if (!tensor.valid()) tensor = s.tensor;
+  bool same = tensor == s.tensor;
+  boost::container::small_vector<ScalarId, 8> args;
+  for (ScalarId a : s.args) {
+    args.push_back(map(a));
+    same = same && args.back() == a;
+  }
+  if (same) return id;
+  Scalar changed = s;
+  changed.tensor = tensor;
+  changed.args.assign(args.begin(), args.end());
+  return g.add(std::move(changed));
+}
 
 // The scalar with bound index k replaced by replacements[k] (invalid ids: unchanged).
 ScalarId substitute(Graph&, ScalarId, const std::vector<ScalarId>& replacements);
 
 // Tensors read directly by a node's body, in order of first occurrence.
 std::vector<NodeId> reads_of(const Graph&, ScalarId);
-std::vector<NodeId> operands_of(const Graph&, NodeId);
+// Those, or what a node of another kind links to; of a leaf none: an initial value is a root of the
+// init function.
+inline const std::vector<NodeId>& operands_of(const Graph& g, NodeId id) {
+  return g.operands(id);
+}
+// True if `id` names an index numbered in first … last-1.
+bool uses_index(const Graph&, ScalarId, std::uint32_t first, std::uint32_t last);
 
 // Calls visit(NodeId&) for each operand that is no read in a body, and no leaf's initial value.
 template <class Visit>

@@ -3,6 +3,8 @@
 #include "dsl/polynomial.h"
 
 #include <algorithm>
+#include <boost/container/flat_map.hpp>
+#include <boost/container/small_vector.hpp>
 #include <cmath>
 #include <map>
 #include <optional>
@@ -10,13 +12,19 @@
 #include <vector>
 
 #include "dsl/rewrite_rules.h"
+#include "dsl/seen_scalars.h"
 
 namespace gradc {
 namespace {
 
+// An expansion grows too large: by its terms, by the factors of one of them, or, since what is
+// shared is expanded wherever it stands, by the work.
 constexpr std::size_t max_terms = 40;
+constexpr int max_exponent = 64;
+constexpr std::size_t max_work = 20'000;
 
-using Factors = std::map<ScalarId, int>;  // atom → exponent; a condition → 1
+using Factors =
+    boost::container::small_flat_map<ScalarId, int, 4>;  // atom → exponent; a condition → 1
 
 struct Monomial {
   double coefficient = 1;
@@ -24,13 +32,33 @@ struct Monomial {
 };
 using Polynomial = std::vector<Monomial>;  // in order of first occurrence, distinct factors
 
+// The arguments of the logistic functions among what is added, multiplied and chosen.
+std::vector<ScalarId> logistic_arguments(const Graph& g, ScalarId root) {
+  std::vector<ScalarId> found;
+  if (!g.facts(root).costly) return found;
+  SeenScalars seen;
+  const auto walk = [&](const auto& self, ScalarId id) -> void {
+    const Scalar& s = g[id];
+    if (s.kind != ScalarKind::apply || !g.facts(id).costly || !seen.insert(id)) return;
+    if (s.fn == Fn::logistic) found.push_back(s.args[0]);
+    if (!is_arithmetic(g, id) && s.fn != Fn::select) return;
+    for (ScalarId a : s.args) self(self, a);
+  };
+  walk(walk, root);
+  return found;
+}
+
 class Collector {
  public:
-  // A sum that is a factor, or is added, is taken apart, or an atom.
-  Collector(Graph& graph, DType dtype, bool regroups) : g(graph), dtype_(dtype), regroups_(regroups) {}
+  // A sum that is a factor, or is added, is taken apart, or an atom. logistic(-x) = 1 -
+  // logistic(x), if both are there.
+  Collector(Graph& graph, DType dtype, bool regroups,
+            const std::vector<ScalarId>& logistic_arguments)
+      : g(graph), dtype_(dtype), regroups_(regroups), logistic_arguments_(logistic_arguments) {}
 
   std::optional<Polynomial> expand(ScalarId id) {
-    const Scalar s = g[id];
+    if (++work_ > max_work) return std::nullopt;
+    const Scalar& s = g[id];
     if (s.kind == ScalarKind::literal) return constant(s.value);
     if (s.kind != ScalarKind::apply) return atom(id);
     switch (s.fn) {
@@ -46,7 +74,7 @@ class Collector {
         return product(factor(s.args[0]), inverse(s.args[1]));
       case Fn::select: {
         // A condition that reads may only be legal where the one around it holds.
-        if (!is_zero(s.args[2]) || (guarded_ && !reads_of(g, s.args[0]).empty())) return atom(id);
+        if (!is_zero(s.args[2]) || (guarded_ && g.facts(s.args[0]).reads)) return atom(id);
         Polynomial condition(1);
         condition[0].factors[s.args[0]] = 1;
         const bool outer = std::exchange(guarded_, true);
@@ -61,7 +89,7 @@ class Collector {
     }
   }
 
-  bool kept_digits() const { return safe_; }
+  bool kept_digits() const { return safe_ && work_ <= max_work; }
   bool distributed() const { return distributed_; }
 
   // Regrouping (1 - y) · f + y · g may cancel digits that the original keeps, also where f is a number: of
@@ -113,17 +141,6 @@ class Collector {
     return total;
   }
 
-  // logistic(-x) = 1 - logistic(x), if both occur.
-  void note_logistics(ScalarId id, std::map<ScalarId, bool>& seen) {
-    if (!seen.emplace(id, true).second) return;
-    const Scalar s = g[id];
-    if (s.kind != ScalarKind::apply) return;
-    if (s.fn == Fn::logistic) logistic_arguments_.emplace(s.args[0], true);
-    if (is_arithmetic(g, id) || s.fn == Fn::select) {
-      for (ScalarId a : s.args) note_logistics(a, seen);
-    }
-  }
-
  private:
   bool is_zero(ScalarId id) const { return g[id].kind == ScalarKind::literal && g[id].value == 0; }
   bool is_condition(ScalarId id) const { return g[id].dtype == DType::boolean; }
@@ -148,7 +165,9 @@ class Collector {
       opposite = g.apply(Fn::sub, {s.args[1], s.args[0]});
       if (x < opposite) opposite = ScalarId{};
     }
-    if (!opposite.valid() || !logistic_arguments_.contains(opposite)) return atom(id);
+    if (!opposite.valid() || std::find(logistic_arguments_.begin(), logistic_arguments_.end(),
+                                       opposite) == logistic_arguments_.end())
+      return atom(id);
     return sum(constant(1), scaled(atom(g.apply(Fn::logistic, {opposite})), -1));
   }
 
@@ -226,6 +245,7 @@ class Collector {
     const bool exact = (x->size() > 1 && is_exact(*x)) || (y->size() > 1 && is_exact(*y));
     opened_ |= exact;
     distributed_ |= (x->size() > 1 && y->size() > 1) || loses_factor(*x, *y) || loses_factor(*y, *x);
+    work_ += x->size() * y->size();
     Polynomial result;
     for (const Monomial& a : *x) {
       for (const Monomial& b : *y) {
@@ -235,6 +255,7 @@ class Collector {
         for (auto [factor, exponent] : b.factors) {
           int& e = m.factors[factor];
           e = is_condition(factor) ? 1 : e + exponent;
+          if (std::abs(e) > max_exponent) return std::nullopt;
           distributed_ |= e == 0 && exact;
           if (e == 0) m.factors.erase(factor);
         }
@@ -298,7 +319,8 @@ class Collector {
     const bool all_guarded =
         std::all_of(p.begin(), p.end(), [&](const Monomial& m) { return has_condition(m); });
     if (all_guarded && !condition) {
-      std::erase_if(common, [&](const auto& f) { return !is_safe(f.first); });
+      for (auto it = common.begin(); it != common.end();)
+        it = is_safe(it->first) ? std::next(it) : common.erase(it);
     }
     return common;
   }
@@ -394,7 +416,8 @@ class Collector {
   bool distributed_ = false, cancelled_ = false;
   bool opened_ = false;  // a sum of exact terms was multiplied out
   bool safe_ = true;  // no literals were combined that had better stay apart
-  std::map<ScalarId, bool> logistic_arguments_;
+  const std::vector<ScalarId>& logistic_arguments_;
+  std::size_t work_ = 0;  // scalars expanded and monomials multiplied
 };
 
 }  // namespace
@@ -409,12 +432,11 @@ bool is_arithmetic(const Graph& g, ScalarId id) {
 // Taken apart altogether if that loses nothing, else as far as sums stay together.
 ScalarId collected(Graph& g, ScalarId id) {
   const auto expanded = [&](Collector& collector) {
-    std::map<ScalarId, bool> seen;
-    collector.note_logistics(id, seen);
     std::optional<Polynomial> p = collector.expand(id);
     return collector.kept_digits() ? p : std::nullopt;
   };
-  Collector whole(g, g[id].dtype, true), factored(g, g[id].dtype, false);
+  const std::vector<ScalarId> logistics = logistic_arguments(g, id);
+  Collector whole(g, g[id].dtype, true, logistics), factored(g, g[id].dtype, false, logistics);
   std::optional<Polynomial> p = expanded(whole), q = expanded(factored);
   if (p && (!whole.distributed() || whole.is_simple(*p))) return whole.build(std::move(*p));
   return q ? factored.build(std::move(*q)) : id;

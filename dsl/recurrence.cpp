@@ -141,12 +141,11 @@ class LoopFinder {
 
 ScalarId rebuilt(Graph& g, ScalarId id, const std::unordered_map<NodeId, NodeId>& nodes,
                  std::unordered_map<ScalarId, ScalarId>& done) {
-  if (g[id].args.empty() && !g[id].tensor.valid()) return id;
+  if (!g.facts(id).reads) return id;
   if (auto it = done.find(id); it != done.end()) return it->second;
-  Scalar s = g[id];
-  for (ScalarId& a : s.args) a = rebuilt(g, a, nodes, done);
-  if (s.tensor.valid()) s.tensor = nodes.at(s.tensor);
-  return done[id] = g.add(std::move(s));
+  const NodeId tensor = g[id].tensor.valid() ? nodes.at(g[id].tensor) : NodeId{};
+  return done[id] = with_arguments(
+             g, id, [&](ScalarId a) { return rebuilt(g, a, nodes, done); }, tensor);
 }
 
 }  // namespace

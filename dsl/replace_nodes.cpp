@@ -11,11 +11,11 @@ std::vector<NodeId> rebuilt(Graph& g, const std::vector<NodeId>& roots,
   std::unordered_map<NodeId, NodeId> now = by;
   std::unordered_map<ScalarId, ScalarId> scalars;
   auto body = [&](auto&& self, ScalarId id) -> ScalarId {
+    if (!g.facts(id).reads) return id;
     if (auto it = scalars.find(id); it != scalars.end()) return it->second;
-    Scalar s = g[id];
-    for (ScalarId& a : s.args) a = self(self, a);
-    if (s.tensor.valid()) s.tensor = now.at(s.tensor);
-    return scalars[id] = g.add(std::move(s));
+    const NodeId tensor = g[id].tensor.valid() ? now.at(g[id].tensor) : NodeId{};
+    return scalars[id] = with_arguments(
+               g, id, [&](ScalarId a) { return self(self, a); }, tensor);
   };
   for (NodeId id : topological_order(g, roots)) {
     if (now.contains(id)) continue;

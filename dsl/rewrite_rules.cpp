@@ -274,12 +274,13 @@ class Matcher {
       return body && g[*body].kind == ScalarKind::apply && match(p, *body);
     }
     if (s.kind != ScalarKind::apply || s.fn != p.fn) return false;
-    const auto saved = letters_;
-    if (match_all(p, s, false)) return true;
-    letters_ = saved;
-    if (!commutes(p.fn)) return false;
-    if (match_all(p, s, true)) return true;
-    letters_ = saved;
+    const bool either = commutes(p.fn);
+    for (const bool swapped : {false, true}) {
+      if ((swapped && !either) || !may_match_all(p, s, swapped)) continue;
+      const auto saved = letters_;
+      if (match_all(p, s, swapped)) return true;
+      letters_ = saved;
+    }
     return false;
   }
 
@@ -307,6 +308,19 @@ class Matcher {
   bool match_all(const Pattern& p, const Scalar& s, bool swapped) {
     for (std::size_t k = 0; k < p.args.size(); ++k) {
       if (!match(p.args[k], s.args[swapped ? 1 - k : k])) return false;
+    }
+    return true;
+  }
+
+  // What can be seen at once: nearly all rules fail here.
+  bool may_match_all(const Pattern& p, const Scalar& s, bool swapped) const {
+    for (std::size_t k = 0; k < p.args.size(); ++k) {
+      const Pattern& part = p.args[k];
+      const Scalar& a = g[s.args[swapped ? 1 - k : k]];
+      if (part.kind == Pattern::number && (a.kind != ScalarKind::literal || a.value != part.value))
+        return false;
+      if (part.kind != Pattern::function || (a.kind == ScalarKind::read && peek_)) continue;
+      if (a.kind != ScalarKind::apply || a.fn != part.fn) return false;
     }
     return true;
   }

@@ -2,6 +2,7 @@
 #include "dsl/share_work.h"
 
 #include <algorithm>
+#include <array>
 #include <unordered_map>
 #include <utility>
 
@@ -51,7 +52,7 @@ class Sharer {
     if (n.kind == NodeKind::comprehension) {
       id_ = id;
       ranges_ = n.ranges;
-      done_.clear();
+      done_ = {};
       n.body = visit(n.body, n.body, false);
     }
     const Label label = g.label(id);
@@ -63,20 +64,19 @@ class Sharer {
   // The largest parts first, on the original ids, since those are what values are known by.
   ScalarId visit(ScalarId id, ScalarId root, bool guarded) {
     if (g[id].args.empty() && !g[id].tensor.valid()) return id;
-    if (auto it = done_.find(id); it != done_.end()) return it->second;
+    // What lies under a condition in one place may lie outside in another.
+    auto& done = done_[guarded ? 1 : 0];
+    if (auto it = done.find(id); it != done.end()) return it->second;
     ScalarId result = known_value(id);
     if (!result.valid() && id != root && !guarded) result = invariant(id);
     if (!result.valid()) {
-      Scalar s = g[id];
-      for (std::size_t k = 0; k < s.args.size(); ++k) {
-        const bool branch = s.kind == ScalarKind::apply && s.fn == Fn::select && k > 0;
-        s.args[k] = visit(s.args[k], root, guarded || branch);
-      }
-      if (s.tensor.valid()) s.tensor = mapped_.at(s.tensor);
-      result = g.add(std::move(s));
+      const Scalar& s = g[id];
+      const bool choice = s.kind == ScalarKind::apply && s.fn == Fn::select;
+      std::size_t k = 0;
+      const auto part = [&](ScalarId a) { return visit(a, root, guarded || (choice && k++ > 0)); };
+      result = with_arguments(g, id, part, s.tensor.valid() ? mapped_.at(s.tensor) : NodeId{});
     }
-    // What lies under a condition in one place may lie outside in another.
-    if (!guarded) done_.emplace(id, result);
+    done.emplace(id, result);
     return result;
   }
 
@@ -150,7 +150,8 @@ class Sharer {
   std::unordered_map<NodeId, NodeId> mapped_;
   NodeId id_;
   Shape ranges_;
-  std::unordered_map<ScalarId, ScalarId> done_;
+  std::array<std::unordered_map<ScalarId, ScalarId>, 2>
+      done_;  // outside conditions, and under some
 };
 
 }  // namespace

@@ -21,6 +21,8 @@ namespace {
 constexpr int most_passes = 12;
 constexpr int most_inlined_cost = 96;  // of a body: chains of residuals stay linear
 constexpr int broadcast_cost = 8;      // what may be computed again for every reader
+constexpr std::uint64_t most_inlined_written =
+    1024;  // of a body written out: what is shared is differentiated path by path
 
 class Pass {
  public:
@@ -160,12 +162,11 @@ class Pass {
 
   // The body over the operands' new ids.
   ScalarId moved(ScalarId id) {
+    if (!g.facts(id).reads) return id;
     if (auto it = moved_.find(id); it != moved_.end()) return it->second;
-    if (g[id].args.empty() && !g[id].tensor.valid()) return id;
-    Scalar s = g[id];
-    for (ScalarId& a : s.args) a = moved(a);
-    if (s.tensor.valid()) s.tensor = mapped_.at(s.tensor);
-    const ScalarId result = g.add(std::move(s));
+    const NodeId tensor = g[id].tensor.valid() ? mapped_.at(g[id].tensor) : NodeId{};
+    const ScalarId result = with_arguments(
+        g, id, [&](ScalarId a) { return moved(a); }, tensor);
     moved_.emplace(id, result);
     return result;
   }
@@ -196,7 +197,7 @@ class Pass {
     SeenScalars seen;
     auto find = [&](auto&& self, ScalarId id) -> void {
       const Scalar& s = g[id];
-      if ((s.args.empty() && s.kind != ScalarKind::read) || !seen.insert(id)) return;
+      if (!g.facts(id).reads || !seen.insert(id)) return;
       for (ScalarId a : s.args) self(self, a);
       if (s.kind != ScalarKind::read) return;
       reads.push_back(id);
@@ -205,27 +206,48 @@ class Pass {
     find(find, body);
     std::unordered_map<ScalarId, bool> chosen;
     int size = cost(g, body);
+    std::uint64_t written = g.facts(body).written;
     bool any = false;
     for (ScalarId read : reads) {
-      const bool yes = is_inlined(n, read, sites[g[read].tensor], size);
+      const bool yes =
+          is_inlined(n, read, sites[g[read].tensor], size) && stays_short(body, read, written);
       chosen[read] = yes;
       any |= yes;
     }
     if (!any) return body;
     std::unordered_map<ScalarId, ScalarId> done;
     auto visit = [&](auto&& self, ScalarId id) -> ScalarId {
+      if (!g.facts(id).reads) return id;
       if (auto it = done.find(id); it != done.end()) return it->second;
-      ScalarId result = id;
-      if (!g[id].args.empty() || g[id].tensor.valid()) {
-        Scalar s = g[id];
-        for (ScalarId& a : s.args) a = self(self, a);
-        result = g.add(std::move(s));
-        if (auto it = chosen.find(id); it != chosen.end() && it->second) result = body_at(result);
-      }
+      ScalarId result = with_arguments(g, id, [&](ScalarId a) { return self(self, a); });
+      if (auto it = chosen.find(id); it != chosen.end() && it->second) result = body_at(result);
       done.emplace(id, result);
       return result;
     };
     return visit(visit, body);
+  }
+
+  // Whether the body, `written` long with what has been inlined so far, stays short with that read
+  // inlined as well.
+  bool stays_short(ScalarId body, ScalarId read, std::uint64_t& written) const {
+    const std::uint64_t inlined = g.facts(g[g[read].tensor].body).written;
+    if (inlined <= 1) return true;
+    const std::uint64_t longer = written + (inlined - 1) * times_written(body, read);
+    if (longer > most_inlined_written) return false;
+    written = longer;
+    return true;
+  }
+
+  // How often `part` stands in `whole` if that is written out.
+  std::uint64_t times_written(ScalarId whole, ScalarId part) const {
+    std::unordered_map<ScalarId, std::uint64_t> done{{part, 1}};
+    const auto count = [&](const auto& self, ScalarId id) -> std::uint64_t {
+      if (const auto it = done.find(id); it != done.end()) return it->second;
+      std::uint64_t times = 0;
+      for (ScalarId a : g[id].args) times += self(self, a);
+      return done[id] = std::min(times, most_inlined_written);
+    };
+    return count(count, whole);
   }
 
   bool is_inlined(const Node& reader, ScalarId read, int sites, int& size) const {
@@ -247,12 +269,14 @@ class Pass {
 
   // Little work on sizes and at most one scalar value: 1 / (B · T).
   bool is_constant(ScalarId body) const {
+    if (g.facts(body).indices != 0 || !is_cheap(g, body) || cost(g, body) > broadcast_cost)
+      return false;
     int values = 0;
     const bool scalars = all_reads(body, [&](const Scalar& s) {
       ++values;
       return s.args.empty();
     });
-    return scalars && values <= 1 && is_cheap(g, body) && cost(g, body) <= broadcast_cost;
+    return scalars && values <= 1;
   }
 
   // -x, 2 x, x / 2: signs and factors should meet, and move out of sums.

@@ -61,9 +61,9 @@ class Simplifier {
   ScalarId local(ScalarId id) {
     if (g[id].args.empty() && g[id].kind != ScalarKind::size) return id;
     if (auto it = done_.find(id); it != done_.end()) return it->second;
-    Scalar s = g[id];
-    for (ScalarId& a : s.args) a = local(a);
-    ScalarId result = s.kind == ScalarKind::size ? g.size(s.extent) : g.add(std::move(s));
+    ScalarId result = g[id].kind == ScalarKind::size
+                          ? g.size(g[id].extent)
+                          : with_arguments(g, id, [&](ScalarId a) { return local(a); });
     if (const ScalarId next = step(result); next != result) {
       GRADC_CHECK(++steps_ < 100'000, "simplification does not end");
       result = local(next);
@@ -85,7 +85,7 @@ class Simplifier {
 
   // Literals stand left in products and right in sums, where they are not negative.
   ScalarId order(ScalarId id) {
-    const Scalar s = g[id];
+    const Scalar& s = g[id];
     if (!is_float(s.dtype) || s.args.size() != 2) return id;
     const ScalarId a = s.args[0], b = s.args[1];
     if (s.fn == Fn::mul && is_literal(g[b]) && !is_literal(g[a])) return g.apply(s.fn, {b, a});
@@ -98,7 +98,7 @@ class Simplifier {
 
   // Constants, casts, choices already made.
   ScalarId fold(ScalarId id) {
-    const Scalar s = g[id];
+    const Scalar& s = g[id];
     auto arg = [&](std::size_t k) -> const Scalar& { return g[s.args[k]]; };
     switch (s.fn) {
       case Fn::detach:
@@ -138,13 +138,13 @@ class Simplifier {
   }
 
   bool reads_inside(ScalarId id) const {
-    const Scalar& s = g[id];
-    for (std::size_t k = 0; k < s.args.size(); ++k) {
-      const bool inside = s.kind != ScalarKind::read || s.zero_outside ||
-                          always_inside(g, s.args[k], context_.ranges, g[s.tensor].type.shape[k]);
-      if (!inside || !reads_inside(s.args[k])) return false;
-    }
-    return true;
+    bool inside = true;
+    for_each_scalar(g, id, [&](const Scalar& s) {
+      if (s.kind != ScalarKind::read || s.zero_outside) return;
+      for (std::size_t k = 0; k < s.args.size(); ++k)
+        inside = inside && always_inside(g, s.args[k], context_.ranges, g[s.tensor].type.shape[k]);
+    });
+    return inside;
   }
 
   ScalarId constant(ScalarId id, const Scalar& s) {
@@ -215,7 +215,7 @@ class Simplifier {
   ScalarId integer(ScalarId id) {
     Affine form;
     if (as_affine(g, id, form)) return from_affine(g, form);
-    const Scalar s = g[id];
+    const Scalar& s = g[id];
     if (s.fn != Fn::floor_div && s.fn != Fn::mod) {
       return apply_rules(g, id, context_.peek).value_or(id);
     }
@@ -276,9 +276,7 @@ class Simplifier {
         if (candidate != at && effort(candidate) < effort(at)) result = candidate;
       }
       if (result == at) {
-        Scalar s = g[at];
-        for (ScalarId& a : s.args) a = self(self, a);
-        result = g.add(std::move(s));
+        result = with_arguments(g, at, [&](ScalarId a) { return self(self, a); });
         if (result != at) result = local(result);
       }
       done[at] = result;
@@ -309,18 +307,7 @@ int cost(const Graph& g, ScalarId id) {
 }
 
 bool is_cheap(const Graph& g, ScalarId id) {
-  bool cheap = true;
-  for_each_scalar(
-      g, id, [&](const Scalar& s) { cheap &= s.kind != ScalarKind::apply || !info(s.fn).costly; });
-  return cheap;
-}
-
-bool uses_index(const Graph& g, ScalarId id, std::uint32_t first, std::uint32_t last) {
-  bool found = false;
-  for_each_scalar(g, id, [&](const Scalar& s) {
-    found |= s.kind == ScalarKind::index && s.index >= first && s.index < last;
-  });
-  return found;
+  return !g.facts(id).costly;
 }
 
 }  // namespace gradc

@@ -31,7 +31,4 @@ int cost(const Graph&, ScalarId);
 // True if no costly function is evaluated in it.
 bool is_cheap(const Graph&, ScalarId);
 
-// True if `id` names an index numbered in first … last-1.
-bool uses_index(const Graph&, ScalarId, std::uint32_t first, std::uint32_t last);
-
 }  // namespace gradc

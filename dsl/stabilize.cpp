@@ -53,9 +53,7 @@ class Stabilizer {
                                              applies(user, Fn::neg));
     if ((is_sum || applies(id, Fn::log)) && !within_sum) result = logarithms(id);
     if (result == id) {
-      Scalar s = g[id];
-      for (ScalarId& a : s.args) a = visit(a, id);
-      result = g.add(std::move(s));
+      result = with_arguments(g, id, [&](ScalarId a) { return visit(a, id); });
     }
     return done_[id] = result;
   }

@@ -26,12 +26,7 @@ ScalarId replace(Graph& g, ScalarId root, ScalarId from, ScalarId to) {
   std::unordered_map<ScalarId, ScalarId> done{{from, to}};
   auto visit = [&](auto&& self, ScalarId id) -> ScalarId {
     if (auto it = done.find(id); it != done.end()) return it->second;
-    ScalarId result = id;
-    if (!g[id].args.empty()) {
-      Scalar s = g[id];
-      for (ScalarId& a : s.args) a = self(self, a);
-      result = g.add(std::move(s));
-    }
+    const ScalarId result = with_arguments(g, id, [&](ScalarId a) { return self(self, a); });
     done.emplace(id, result);
     return result;
   };
@@ -290,12 +285,11 @@ class Transposer {
     auto visit = [&](auto&& self, ScalarId id) -> ScalarId {
       if (g[id].args.empty()) return id;
       if (auto it = done.find(id); it != done.end()) return it->second;
-      Scalar s = g[id];
-      for (ScalarId& a : s.args) {
-        a = self(self, a);
-        if (s.kind == ScalarKind::read) a = normalised(a);
-      }
-      return done[id] = g.add(std::move(s));
+      const bool subscripts = g[id].kind == ScalarKind::read;
+      return done[id] = with_arguments(g, id, [&](ScalarId a) {
+               const ScalarId argument = self(self, a);
+               return subscripts ? normalised(argument) : argument;
+             });
     };
     return visit(visit, root);
   }

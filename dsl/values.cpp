@@ -311,29 +311,10 @@ Value spread(Elaboration& e, const Value& v, const TensorType& type, Span span,
   return r;
 }
 
-std::size_t tree_size(Elaboration& e, ScalarId id) {
-  constexpr std::uint32_t huge = 1u << 30;
-  if (e.tree_sizes.size() < e.graph.scalar_count()) e.tree_sizes.resize(e.graph.scalar_count());
-  if (e.tree_sizes[id.value] != 0) return e.tree_sizes[id.value];
-  std::size_t n = 1;
-  for (ScalarId a : e.graph[id].args) n += tree_size(e, a);
-  e.tree_sizes[id.value] = static_cast<std::uint32_t>(std::min<std::size_t>(n, huge));
-  return e.tree_sizes[id.value];
-}
-
-std::vector<std::uint32_t> indices_in(const Graph& g, ScalarId root, std::size_t limit) {
-  std::vector<bool> found(limit);
-  std::set<ScalarId> seen;
-  auto visit = [&](auto&& self, ScalarId id) -> void {
-    if (!seen.insert(id).second) return;
-    const Scalar& s = g[id];
-    if (s.kind == ScalarKind::index && s.index < limit) found[s.index] = true;
-    for (ScalarId a : s.args) self(self, a);
-  };
-  visit(visit, root);
+std::vector<std::uint32_t> indices_in(const Graph& g, ScalarId id, std::size_t limit) {
   std::vector<std::uint32_t> numbers;
   for (std::uint32_t k = 0; k < limit; ++k) {
-    if (found[k]) numbers.push_back(k);
+    if (uses_index(g, id, k, k + 1)) numbers.push_back(k);
   }
   return numbers;
 }

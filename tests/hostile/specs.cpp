@@ -60,6 +60,39 @@ TEST_CASE("long chains without nesting end in an answer") {
   CHECK(Attempt(lines).gradc({"check", "spec.nn"}).exit_code == 0);
 }
 
+// Written out, each of these has more than 2^40 operations.
+TEST_CASE("values used twice in every line are shared, not written out") {
+  constexpr int lines = 40;
+  for (const std::string formula :
+       {"x * x", "x + x * x", "x * sin(x)", "x / (1 + x)", "max(x, x - 1)", "max(x, sin(x))",
+        "select(x > 0, x * x, sin(x))", "sin(x) + cos(x)"}) {
+    std::string chain;
+    for (int k = 0; k < lines; ++k)
+      chain += "  a" + std::to_string(k + 1) + " = g(a" + std::to_string(k) + ")\n";
+    const std::string nested = repeat("g(", lines) + "x[b, i]" + repeat(")", lines);
+    for (const std::string& body :
+         {"  a0 = x\n" + chain + "  y = a40\n", "  y[b, i] = " + nested + "\n"}) {
+      const std::string head =
+          "dim B <= 4\nop g(x) = " + formula + "\nnet f(x: f32[B, 3]) -> y: f32[B, 3] {\n";
+      const Finished finished =
+          Attempt(head + body + "}\n").gradc({"build", "spec.nn", "-o", "out"});
+      INFO(head << body << finished.err.substr(0, 1000));
+      CHECK(finished.exit_code == 0);
+    }
+  }
+  std::string chain;
+  for (int k = 0; k < lines; ++k) {
+    const std::string a = "a" + std::to_string(k);
+    chain += "  a" + std::to_string(k + 1) + " = " + a + " * " + a + " + " + a + "\n";
+  }
+  const Finished finished =
+      Attempt("dim B <= 4\nnet f(x: i32[B, 3]) -> y: i32[B, 3] {\n  a0 = x\n" + chain +
+              "  y = a40\n}\n")
+          .gradc({"build", "spec.nn", "-o", "out"});
+  INFO(finished.err.substr(0, 1000));
+  CHECK(finished.exit_code == 0);
+}
+
 TEST_CASE("ten megabytes of noise") {
   std::mt19937 random(1);
   std::string bytes(ten_megabytes, '\0');

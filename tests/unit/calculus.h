@@ -133,10 +133,11 @@ inline bool close(const std::vector<double>& a, const std::vector<double>& b, do
 }
 
 // An integer form of the indices.
-inline ScalarId affine(World& w, std::int64_t constant, std::vector<std::int64_t> coefficients) {
+inline ScalarId affine(World& w, std::int64_t constant,
+                       const std::vector<std::int64_t>& coefficients) {
   Affine a;
   a.constant = constant;
-  a.coefficients = std::move(coefficients);
+  a.coefficients.assign(coefficients.begin(), coefficients.end());
   return from_affine(w.g, a);
 }
 
