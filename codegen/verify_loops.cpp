@@ -243,8 +243,7 @@ class FunctionWalk {
       invoke(call);
     }
     for (const auto* results : {&f.outputs, &f.gradients})
-      for (std::uint32_t b : *results)
-        require(holds_.contains(b), b, "is a result and never written");
+      for (std::uint32_t b : *results) require(holds(b), b, "is a result and never written");
   }
 
  private:
@@ -300,8 +299,7 @@ class FunctionWalk {
       require(module_.buffers[b].element() == kernel.arguments[k].element(), b,
               "is passed as another type");
       require(std::count(call.buffers.begin(), call.buffers.end(), b) == 1, b, "is passed twice");
-      if (accesses[k].reads)
-        require(given(b) || holds_.contains(b), b, "is read and holds nothing yet");
+      if (accesses[k].reads) require(given(b) || holds(b), b, "is read and holds nothing yet");
     }
     for (std::size_t k = 0; k < call.buffers.size(); ++k) {
       const std::uint32_t b = call.buffers[k];
@@ -313,7 +311,7 @@ class FunctionWalk {
     for (std::size_t k = 0; k < call.buffers.size(); ++k) {
       const bool used = accesses[k].reads || accesses[k].writes;
       if (used)
-        require(given(call.buffers[k]) || holds_.contains(call.buffers[k]), call.buffers[k],
+        require(given(call.buffers[k]) || holds(call.buffers[k]), call.buffers[k],
                 "is overwritten while in use");
     }
   }
@@ -325,15 +323,16 @@ class FunctionWalk {
       require(buffer.offset >= 0 && buffer.offset % 64 == 0 &&
                   buffer.offset + buffer.bytes <= module_.workspace_bytes,
               b, "has no place of its own in the workspace");
-      std::erase_if(holds_, [&](std::uint32_t other) {
+      std::erase_if(in_workspace_, [&](std::uint32_t other) {
         const Buffer& o = module_.buffers[other];
-        if (other == b || o.storage != Storage::workspace || !overlap(o, buffer)) return false;
+        if (other == b || !overlap(o, buffer)) return false;
         require(o.element() == buffer.element() || retypes, b, "takes the memory of another type unsaid");
         return true;
       });
     }
-    holds_.insert(b);
+    (buffer.storage == Storage::workspace ? in_workspace_ : elsewhere_).insert(b);
   }
+  bool holds(std::uint32_t b) const { return in_workspace_.contains(b) || elsewhere_.contains(b); }
 
   Checker& c_;
   const Module& module_;
@@ -341,7 +340,7 @@ class FunctionWalk {
   const std::map<std::string, std::vector<Access>>& accesses_;
   bool init_ = false, updates_ = false;
   std::set<std::uint32_t> inputs_;
-  std::set<std::uint32_t> holds_;  // buffers with a value
+  std::set<std::uint32_t> in_workspace_, elsewhere_;  // buffers with a value
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include "dsl/adjoints.h"
 
 #include <algorithm>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 

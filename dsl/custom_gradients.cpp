@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <set>
+#include <unordered_map>
 
 #include "dsl/adjoints.h"
 #include "dsl/recurrence.h"

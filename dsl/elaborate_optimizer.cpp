@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "dsl/elaboration.h"
 #include "dsl/replace_nodes.h"

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <unordered_map>
 
 #include "dsl/check.h"
 #include "dsl/seen_scalars.h"
@@ -150,32 +151,32 @@ std::string_view name(Reduction r) {
 
 NodeId Graph::add(Node n) {
   const std::size_t h = hash(n);
-  auto [first, last] = node_ids_.equal_range(h);
-  for (auto it = first; it != last; ++it) {
-    const Node& existing = nodes_[it->second.value];
-    if (!same(existing, n)) continue;
-    GRADC_CHECK(existing.type == n.type, "two nodes named " + n.name + " of different type");
-    return it->second;
+  if (const NodeId existing = node_ids_.find(h, [&](NodeId id) { return same((*this)[id], n); });
+      existing.valid()) {
+    GRADC_CHECK((*this)[existing].type == n.type,
+                "two nodes named " + n.name + " of different type");
+    return existing;
   }
   if (n.kind == NodeKind::past) pasts_ = std::max(pasts_, n.stream + 1);
   const NodeId id{static_cast<std::uint32_t>(nodes_.size())};
   operands_.push_back(linked_by(*this, n));
   nodes_.push_back(std::move(n));
   labels_.emplace_back();
-  node_ids_.emplace(h, id);
+  node_ids_.add(h, id);
   return id;
 }
 
 ScalarId Graph::add(Scalar s) {
   const std::size_t h = hash(s);
-  auto [first, last] = scalar_ids_.equal_range(h);
-  for (auto it = first; it != last; ++it) {
-    if (same(scalars_[it->second.value], s)) return it->second;
+  if (const ScalarId existing =
+          scalar_ids_.find(h, [&](ScalarId id) { return same((*this)[id], s); });
+      existing.valid()) {
+    return existing;
   }
   const ScalarId id{static_cast<std::uint32_t>(scalars_.size())};
   facts_.push_back(facts_of(*this, s));
   scalars_.push_back(std::move(s));
-  scalar_ids_.emplace(h, id);
+  scalar_ids_.add(h, id);
   return id;
 }
 
@@ -201,11 +202,13 @@ ScalarId Graph::literal(double value, DType dtype) {
 }
 
 ScalarId Graph::index(std::uint32_t number) {
+  if (number < indices_.size() && indices_[number].valid()) return indices_[number];
   Scalar s;
   s.kind = ScalarKind::index;
   s.dtype = DType::i32;
   s.index = number;
-  return add(std::move(s));
+  if (number >= indices_.size()) indices_.resize(number + 1);
+  return indices_[number] = add(std::move(s));
 }
 
 ScalarId Graph::size(Extent e) {
@@ -421,21 +424,21 @@ std::vector<NodeId> topological_order(const Graph& g, const std::vector<NodeId>&
   // An explicit stack: graphs are deep.
   struct Frame {
     NodeId id;
-    std::vector<NodeId> operands;
+    const std::vector<NodeId>* operands;
     std::size_t next = 0;
   };
   std::vector<Frame> stack;
   auto push = [&](NodeId id) {
     if (seen[id.value]) return;
     seen[id.value] = true;
-    stack.push_back({id, operands_of(g, id)});
+    stack.push_back({id, &operands_of(g, id)});
   };
   for (NodeId root : roots) {
     push(root);
     while (!stack.empty()) {
       Frame& top = stack.back();
-      if (top.next < top.operands.size()) {
-        push(top.operands[top.next++]);
+      if (top.next < top.operands->size()) {
+        push((*top.operands)[top.next++]);
       } else {
         order.push_back(top.id);
         stack.pop_back();

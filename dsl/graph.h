@@ -14,11 +14,11 @@
 #include <deque>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "dsl/diagnostics.h"
 #include "dsl/functions.h"
+#include "dsl/id_table.h"
 #include "dsl/ids.h"
 
 namespace gradc {
@@ -221,8 +221,9 @@ class Graph {
   std::deque<Label> labels_;
   std::vector<Dim> dims_;
   std::uint32_t pasts_ = 0;  // above all streams of pasts
-  std::unordered_multimap<std::size_t, NodeId> node_ids_;
-  std::unordered_multimap<std::size_t, ScalarId> scalar_ids_;
+  IdTable<NodeId> node_ids_;
+  IdTable<ScalarId> scalar_ids_;
+  std::vector<ScalarId> indices_;  // by number, those that were asked for
 };
 
 // The largest value of an extent: its value when its dim is at its bound.

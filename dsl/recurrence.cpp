@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <optional>
 #include <set>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "dsl/bounds.h"
@@ -17,7 +18,7 @@ namespace {
 
 void collect_reads(const Graph& g, ScalarId id, SeenScalars& seen, std::vector<ScalarId>& reads) {
   const Scalar& s = g[id];
-  if ((s.args.empty() && s.kind != ScalarKind::read) || !seen.insert(id)) return;
+  if (!g.facts(id).reads || !seen.insert(id)) return;
   if (s.kind == ScalarKind::read) reads.push_back(id);
   for (ScalarId a : s.args) collect_reads(g, a, seen, reads);
 }
@@ -30,6 +31,7 @@ class LoopFinder {
     for (NodeId id : order_) {
       if (g[id].kind == NodeKind::recurrence) add_result(id);
     }
+    if (loops_.empty()) return {};
     for (NodeId id : order_) {
       if (g[id].kind == NodeKind::comprehension) add_step(id);
       if (g[id].kind == NodeKind::custom) add_custom(id);

@@ -1,6 +1,8 @@
 // replace_nodes.cpp: rebuilds what lies above the replaced nodes, operands before users.
 #include "dsl/replace_nodes.h"
 
+#include <unordered_map>
+
 namespace gradc {
 
 namespace {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "dsl/bounds.h"
 #include "dsl/check.h"
 #include "dsl/recurrence.h"
+#include "dsl/seen_scalars.h"
 
 namespace gradc {
 namespace {
@@ -226,8 +228,8 @@ class Verifier {
     require(n.type.dtype == (position ? DType::i32 : g[n.body].dtype),
             "the body has another dtype than the result");
     ranges_ = &n.ranges;
-    guarded_.clear();
-    unguarded_.clear();
+    guarded_.emplace();
+    unguarded_.emplace();
     check_scalar(n.body, false);
   }
 
@@ -235,8 +237,7 @@ class Verifier {
 
   void check_scalar(ScalarId id, bool guarded) {
     require(id.valid() && id.value < g.scalar_count(), "a scalar does not exist");
-    if (unguarded_.contains(id) || (guarded && guarded_.contains(id))) return;
-    (guarded ? guarded_ : unguarded_).insert(id);
+    if (unguarded_->contains(id) || !(guarded ? guarded_ : unguarded_)->insert(id)) return;
     const Scalar& s = g[id];
     for (std::size_t k = 0; k < s.args.size(); ++k) {
       check_scalar(s.args[k], guarded || (s.fn == Fn::select && k > 0));
@@ -307,7 +308,7 @@ class Verifier {
   std::string place_;  // what is looked at, unless it is a node
   NodeId node_ = {};
   const Shape* ranges_ = nullptr;
-  std::unordered_set<ScalarId> guarded_, unguarded_;
+  std::optional<SeenScalars> guarded_, unguarded_;  // of the current comprehension
 };
 
 }  // namespace
