@@ -25,6 +25,42 @@ void flatten_product(Graph& g, ScalarId id, std::vector<ScalarId>& factors) {
   }
 }
 
+// The factors of a sum of a product, those that no sum changes apart, and the indices of the
+// others.
+struct SumFactors {
+  std::vector<ScalarId> outer, inner;
+  std::vector<std::vector<std::uint32_t>> indices;  // of each in `inner`
+};
+std::optional<SumFactors> factors_of_sum(Graph& g, const Node& n) {
+  if (n.kind != NodeKind::comprehension || n.reduction != Reduction::sum) return std::nullopt;
+  if (!is_float(n.type.dtype)) return std::nullopt;
+  std::vector<ScalarId> all;
+  flatten_product(g, n.body, all);
+  SumFactors result;
+  for (ScalarId f : all) {
+    auto set = indices_of(g, f);
+    if (set.empty() || set.back() < n.type.rank()) {
+      result.outer.push_back(f);
+    } else {
+      result.inner.push_back(f);
+      result.indices.push_back(std::move(set));
+    }
+  }
+  return result;
+}
+
+// A free index and a sum run along one axis of something it reads.
+bool moves_window(const Graph& g, ScalarId id, std::size_t rank) {
+  bool found = false;
+  for_each_read(g, id, [&](const Scalar& read) {
+    for (const ScalarId subscript : read.args) {
+      const auto indices = indices_of(g, subscript);
+      found = found || (!indices.empty() && indices.front() < rank && indices.back() >= rank);
+    }
+  });
+  return found;
+}
+
 bool includes(const std::vector<std::uint32_t>& big, const std::vector<std::uint32_t>& small) {
   return std::includes(big.begin(), big.end(), small.begin(), small.end());
 }
@@ -161,29 +197,13 @@ Canonical canonical(Graph& g, ScalarId id, const Shape& ranges, std::optional<st
 }
 
 std::optional<Factors> factor_product(Graph& g, const Node& n) {
-  if (n.kind != NodeKind::comprehension || n.reduction != Reduction::sum) return std::nullopt;
-  if (!is_float(n.type.dtype)) return std::nullopt;
-  std::vector<ScalarId> all;
-  flatten_product(g, n.body, all);
-  const std::uint32_t rank = static_cast<std::uint32_t>(n.type.rank());
-
-  Factors result;
-  std::vector<ScalarId> inner;
-  std::vector<std::vector<std::uint32_t>> sets;
-  for (ScalarId f : all) {
-    auto set = indices_of(g, f);
-    if (set.empty() || set.back() < rank) {
-      result.outer.push_back(f);
-    } else {
-      inner.push_back(f);
-      sets.push_back(std::move(set));
-    }
-  }
+  const auto all = factors_of_sum(g, n);
+  if (!all) return std::nullopt;
   std::vector<std::vector<std::uint32_t>> maximal;
-  for (const auto& set : sets) {
-    const bool covered = std::any_of(sets.begin(), sets.end(), [&](const auto& other) {
-      return other.size() > set.size() && includes(other, set);
-    });
+  for (const auto& set : all->indices) {
+    const bool covered = std::any_of(
+        all->indices.begin(), all->indices.end(),
+        [&](const auto& other) { return other.size() > set.size() && includes(other, set); });
     if (!covered && std::find(maximal.begin(), maximal.end(), set) == maximal.end()) {
       maximal.push_back(set);
     }
@@ -191,12 +211,33 @@ std::optional<Factors> factor_product(Graph& g, const Node& n) {
   if (maximal.size() != 2) return std::nullopt;
   // A reduction index must link the two; otherwise the sums are better taken apart.
   const bool linked = std::any_of(maximal[0].begin(), maximal[0].end(), [&](std::uint32_t k) {
-    return k >= rank && std::binary_search(maximal[1].begin(), maximal[1].end(), k);
+    return k >= n.type.rank() && std::binary_search(maximal[1].begin(), maximal[1].end(), k);
   });
   if (!linked) return std::nullopt;
-  for (std::size_t i = 0; i < inner.size(); ++i) {
-    (includes(maximal[0], sets[i]) ? result.left : result.right).push_back(inner[i]);
+  Factors result;
+  result.outer = all->outer;
+  for (std::size_t i = 0; i < all->inner.size(); ++i) {
+    (includes(maximal[0], all->indices[i]) ? result.left : result.right).push_back(all->inner[i]);
   }
+  return result;
+}
+
+std::optional<Factors> factor_window(Graph& g, const Node& n) {
+  const auto all = factors_of_sum(g, n);
+  if (!all || all->inner.size() < 2) return std::nullopt;
+  const auto most =
+      *std::max_element(all->indices.begin(), all->indices.end(),
+                        [](const auto& a, const auto& b) { return a.size() < b.size(); });
+  Factors result;
+  result.outer = all->outer;
+  bool moves = false;
+  for (std::size_t i = 0; i < all->inner.size(); ++i) {
+    if (!includes(most, all->indices[i])) return std::nullopt;
+    const bool right = all->indices[i] == most;
+    (right ? result.right : result.left).push_back(all->inner[i]);
+    moves = moves || (right && moves_window(g, all->inner[i], n.type.rank()));
+  }
+  if (result.left.empty() || !moves) return std::nullopt;
   return result;
 }
 

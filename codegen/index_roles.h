@@ -70,6 +70,11 @@ struct Factors {
 // The body of `sum[R] left · right` with the indices of neither operand among those of the other;
 // none if it isn't such a product.
 std::optional<Factors> factor_product(Graph&, const Node&);
+// The same where the right operand has all indices of the left one, and moves a window: along an
+// axis of it both a free index and a sum run, so that what is read of it goes into many sums.
+// Convolutions of each channel by itself are such products, and what there is of others if they
+// have one channel.
+std::optional<Factors> factor_window(Graph&, const Node&);
 
 bool reads_plainly(const Graph&, ScalarId);  // a read with distinct plain indices as subscripts
 

@@ -128,7 +128,7 @@ class Layout {
     return plain ? sum : std::nullopt;
   }
 
-  Steps steps_of(NodeId id, const Factors& factors, std::uint32_t batch) const {
+  Steps steps_of(NodeId id, const Factors& factors, bool window, std::uint32_t batch) const {
     const Node& n = g_[id];
     const double all = count(n.ranges);
     const auto rank = static_cast<std::uint32_t>(n.type.rank());
@@ -143,7 +143,7 @@ class Layout {
       row = row || (holds(factors.left, k) && !holds(factors.right, k));
       column = column || (holds(factors.right, k) && !holds(factors.left, k));
     }
-    if (batch < rank ? left != right : left && right && row && column)
+    if (batch < rank ? left != right : left && right && (row || window) && column)
       steps.batch_last = in_vectors(all, n.ranges[batch]) + (batch < rank ? 0 : lane_sum_steps * count(n.type.shape));
     // What can't be in that order is copied to it.
     for_each_read(g_, n.body, [&](const Scalar& read) {
@@ -159,9 +159,11 @@ class Layout {
       const Node n = g_[id];
       if (n.kind != NodeKind::comprehension || n.reduction != Reduction::sum) continue;
       const auto where = place(id);
-      const auto factors = where ? factor_product(g_, n) : std::nullopt;
+      auto factors = where ? factor_product(g_, n) : std::nullopt;
+      const bool window = where && !factors;
+      if (window) factors = factor_window(g_, n);
       if (!factors) continue;
-      const Steps steps = steps_of(id, *factors, where->second);
+      const Steps steps = steps_of(id, *factors, window, where->second);
       total[where->first].as_written += steps.as_written;
       total[where->first].batch_last += steps.batch_last;
     }

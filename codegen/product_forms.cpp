@@ -81,8 +81,22 @@ void set_roles(const Graph& g, const Node& n, ProductForm& form) {
   }
 }
 
-// False if something is read outside its tensor for which no sum can have bounds. One row alone is no tile that is worth
-// bounds of its own.
+// Where a has no rows, or one alone, those of b: what is read of a then serves all of them, and no
+// sum waits for itself.
+void take_row_of_b(const Graph& g, const Node& n, ProductForm& form) {
+  if (form.pairs || (form.row && max_extent(g, n.ranges[*form.row]) > 1)) return;
+  std::int64_t most = 2;
+  for (const std::uint32_t k : form.others) {
+    if (uses(form.a_subscripts, k) || !uses(form.b_subscripts, k) ||
+        max_extent(g, n.ranges[k]) < most)
+      continue;
+    most = max_extent(g, n.ranges[k]);
+    form.row = k;
+  }
+}
+
+// False if something is read outside its tensor for which no sum can have bounds. Of an outer
+// product one row alone is no tile that is worth bounds of its own.
 bool set_bounds(const Graph& g, const Node& n, ProductForm& form) {
   for (const ScalarId side : {form.a, form.b}) {
     const Scalar& s = g[side];
@@ -92,7 +106,7 @@ bool set_bounds(const Graph& g, const Node& n, ProductForm& form) {
     for (std::uint32_t k = 0; k < shape.size(); ++k) {
       const bool below = !never_negative(g, s.args[k], n.ranges), beyond = !never_beyond(g, s.args[k], shape[k], n.ranges);
       if (!below && !beyond) continue;
-      if (!form.row) return false;
+      if (!form.row && !form.along) return false;
       if (const auto sum = sum_to_bound(form, subscripts[k])) {
         form.bounds.push_back({*sum, subscripts[k], shape[k], below, beyond});
       } else if (const auto at = form.edges ? std::nullopt : sum_at_edges(form, subscripts[k], shape[k], n.ranges)) {
@@ -105,17 +119,21 @@ bool set_bounds(const Graph& g, const Node& n, ProductForm& form) {
   return true;
 }
 
+// A free index moves along an axis of b together with a sum.
+bool moves(const ProductForm& form, std::uint32_t k) {
+  return std::any_of(form.b_subscripts.begin(), form.b_subscripts.end(), [&](const Affine& axis) {
+    const auto along = [&](std::uint32_t s) { return coefficient(axis, s) != 0; };
+    return along(k) && std::any_of(form.sums.begin(), form.sums.end(), along);
+  });
+}
+
 // The last short index of b alone that moves along an axis of it together with a sum.
 std::optional<std::uint32_t> window_of(const Node& n, const ProductForm& form, std::int64_t longest) {
   std::optional<std::uint32_t> window;
   for (std::uint32_t k = 0; k < n.type.rank(); ++k) {
     if (k == form.column || uses(form.a_subscripts, k) || !n.ranges[k].is_fixed()) continue;
     if (n.ranges[k].offset < 2 || n.ranges[k].offset > longest) continue;
-    const bool moves = std::any_of(form.b_subscripts.begin(), form.b_subscripts.end(), [&](const Affine& axis) {
-      const auto along = [&](std::uint32_t s) { return coefficient(axis, s) != 0; };
-      return along(k) && std::any_of(form.sums.begin(), form.sums.end(), along);
-    });
-    if (moves) window = k;
+    if (moves(form, k)) window = k;
   }
   return window;
 }
@@ -155,6 +173,7 @@ std::optional<ProductForm> product_form(const Graph& g, NodeId id, const Isa& is
   form->pairs = isa.pairs && takes_pairs(g, g[id], *form, isa);
   if (!form->pairs && !runs_along(form->b_subscripts, form->column)) return std::nullopt;
   set_roles(g, g[id], *form);
+  take_row_of_b(g, g[id], *form);
   if (!set_bounds(g, g[id], *form)) return std::nullopt;
   return form;
 }
@@ -168,14 +187,14 @@ std::optional<ProductForm> inner_form(const Graph& g, NodeId id, const Isa& isa)
   }
   if (!form->along) return std::nullopt;
   std::optional<std::uint32_t> column;
-  bool row = false;
+  bool shared = false;  // what is read of b goes into many sums
   for (std::uint32_t k = 0; k < n.type.rank(); ++k) {
     const bool in_a = uses(form->a_subscripts, k), in_b = uses(form->b_subscripts, k);
-    row = row || (in_a && !in_b);
+    shared = shared || (in_a && !in_b) || (!in_a && moves(*form, k));
     if (in_a || !in_b) continue;
     if (!column || max_extent(g, n.ranges[k]) > max_extent(g, n.ranges[*column])) column = k;
   }
-  if (!column || !row) return std::nullopt;
+  if (!column || !shared) return std::nullopt;
   form->column = *column;
   form->window = window_of(n, *form, isa.registers >= 32 ? 5 : 3);
   set_roles(g, n, *form);

@@ -1,6 +1,7 @@
 // product_forms.h: how the indices of a sum of a product of two reads are used, which is what its micro-kernel follows from.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -18,11 +19,13 @@ struct ProductForm {
   std::optional<std::uint32_t> along;   // inner: the sum
   std::uint32_t column = 0;             // outer: the last free index; inner: the longest of b alone
   std::vector<std::uint32_t> rows;      // free indices of a alone
-  std::optional<std::uint32_t> row;     // the longest of them makes the rows of the tiles
+  // The longest of them makes the rows of the tiles. Outer: where that is one alone, the longest
+  // other free index of b alone.
+  std::optional<std::uint32_t> row;
   // Inner: a short index of b alone that moves a window over it: all its values go with each column, since what they
   // read is nearly the same.
   std::optional<std::uint32_t> window;
-  std::vector<std::uint32_t> others;    // all other free indices
+  std::vector<std::uint32_t> others;    // all other free indices, among them a row of b
   std::vector<std::uint32_t> sums;      // reduction indices
   // The last sum is of two neighbours in a and in b, and the column runs along pairs of b.
   bool pairs = false;
@@ -36,6 +39,9 @@ struct ProductForm {
   };
   std::vector<Bound> bounds;
   bool bounded(std::uint32_t sum) const;
+  bool row_of_b() const {
+    return row && std::find(others.begin(), others.end(), *row) != others.end();
+  }
   // The same where `at` has the window: for the first and the last of the sum's terms only a part of it is inside.
   std::optional<Bound> edges;
 };
@@ -63,7 +69,8 @@ std::vector<ZeroTerms> zero_terms(const Graph&, const ProductForm&);
 double part_inside(const Graph&, const Shape& ranges, const ProductForm&);
 
 std::optional<ProductForm> product_form(const Graph&, NodeId, const Isa&);  // outer
-// Both a and b have a free index of their own, and a sum that is last and contiguous.
+// b has a free index of its own, and so has a or b moves a window; and both have a sum that is last
+// and contiguous.
 std::optional<ProductForm> inner_form(const Graph&, NodeId, const Isa&);
 
 }  // namespace gradc

@@ -51,6 +51,10 @@ InnerTile inner_tile(const Isa& isa, std::int64_t window, bool far) {
   return tile;
 }
 
+// Inner, where there is no row: the sums of a tile, enough for their latency. What is read of b
+// serves one each.
+constexpr std::int64_t sums_of_one_row = 12;
+
 // Terms of a long sum at once in an inner product: of all columns, so many elements, which stay in the second cache; but
 // enough to be worth adding up lanes.
 constexpr std::int64_t inner_block_elements = 128 << 10;
@@ -120,7 +124,10 @@ class TileWriter {
     return t_.ranges[sum].is_fixed() && !t_.form.bounded(sum) && t_.ranges[sum].offset % step_ == 0;
   }
   std::int64_t window() const { return t_.form.window ? t_.ranges[*t_.form.window].offset : 1; }
-  InnerTile tile() const { return inner_tile(t_.isa, window(), far_); }
+  InnerTile tile() const {
+    if (!t_.form.row) return {1, std::max<std::int64_t>(1, sums_of_one_row / window())};
+    return inner_tile(t_.isa, window(), far_);
+  }
   Expr sum(std::int64_t r, std::int64_t c, int lanes) const {
     return variable(own(fmt::format("c{}_{}", r, c)), type_of(t_.dtype), lanes);
   }
@@ -343,18 +350,34 @@ void TileWriter::append_outer(Block& block, std::int64_t rows, const Expr& row, 
   });
   Block body;
   append_prefetch(body, row);
-  std::vector<Expr> b;
-  for (const Vector& v : vectors) {
-    b.push_back(variable(own(fmt::format("b{}", b.size())), type, v.lanes));
-    Expr from = at(t_.b, row, 0, column, static_cast<std::int64_t>(b.size() - 1) * lanes_, true);
-    body.push_back({Let{b.back().name, t_.form.pairs ? pairs(own("b"), std::move(from), lanes_, false)
-                                                     : load_part("b", std::move(from), v), false}});
-  }
+  const bool row_of_b = t_.form.row_of_b();
+  std::vector<Expr>
+      b;  // of all rows, or where b has the rows anew for each of them, of the multiply-add alone
+  const auto read_b = [&](std::int64_t r) {
+    b.clear();
+    for (const Vector& v : vectors) {
+      Expr from = at(t_.b, row, r, column, static_cast<std::int64_t>(b.size()) * lanes_, true);
+      Expr value = t_.form.pairs ? pairs(own("b"), std::move(from), lanes_, false)
+                                 : load_part("b", std::move(from), v);
+      if (!row_of_b) {
+        const std::string name = own(fmt::format("b{}", b.size()));
+        body.push_back({Let{name, std::move(value), false}});
+        value = variable(name, type, v.lanes);
+      }
+      b.push_back(std::move(value));
+    }
+  };
+  if (!row_of_b) read_b(0);
   for (std::int64_t r = 0; r < rows; ++r) {
-    const Expr a = variable(own(fmt::format("a{}", r)), type, t_.form.pairs ? lanes_ : 1);
+    if (row_of_b) read_b(r);
+    const Expr a =
+        variable(own(fmt::format("a{}", row_of_b ? 0 : r)), type, t_.form.pairs ? lanes_ : 1);
     Expr from = at(t_.a, row, r, integer(0), 0, true);
-    body.push_back({Let{a.name, t_.form.pairs ? pairs(own("a"), std::move(from), lanes_, true)
-                                              : load(own("a"), t_.dtype, std::move(from)), false}});
+    if (!row_of_b || r == 0)
+      body.push_back({Let{a.name,
+                          t_.form.pairs ? pairs(own("a"), std::move(from), lanes_, true)
+                                        : load(own("a"), t_.dtype, std::move(from)),
+                          false}});
     for (std::size_t v = 0; v < vectors.size(); ++v) {
       const Expr c = sum(r, static_cast<std::int64_t>(v), vectors[v].lanes);
       if (t_.form.pairs) body.push_back({Assign{c.name, dot(c, a, b[v])}});
@@ -386,14 +409,17 @@ void TileWriter::append_products(Block& body, std::int64_t rows, const Expr& row
   std::vector<std::int64_t> inside;
   for (std::int64_t c = 0; c < columns; ++c)
     if (c % window() >= part.begin && c % window() < part.end) inside.push_back(c);
+  const auto b = [&](std::int64_t c) { return variable(own(fmt::format("b{}", c)), type, lanes_); };
   for (const std::int64_t c : inside)
-    body.push_back({Let{own(fmt::format("b{}", c)), vector("b", t_.b, 0, c), false}});
+    if (t_.form.row) body.push_back({Let{b(c).name, vector("b", t_.b, 0, c), false}});
   for (std::int64_t r = 0; r < rows; ++r) {
     const std::string a = own(fmt::format("a{}", r));
     body.push_back({Let{a, vector("a", t_.a, r, 0), false}});
     for (const std::int64_t c : inside) {
-      Expr product = apply(Fn::mul, {variable(a, type, lanes_), variable(own(fmt::format("b{}", c)), type, lanes_)},
-                           type);
+      Expr factor = t_.form.row
+                        ? b(c)
+                        : vector("b", t_.b, 0, c);  // read by the multiply-add, if by one alone
+      Expr product = apply(Fn::mul, {variable(a, type, lanes_), std::move(factor)}, type);
       body.push_back({Accumulate{sum(r, c, lanes_).name, Fn::add, std::move(product)}});
     }
   }
@@ -667,8 +693,9 @@ Kernel TileWriter::write(std::optional<std::int64_t> rows) {
   }
   const char* const w = t_.form.window ? ", w" : "";
   kernel.comment = {
-      fmt::format("out[m, n{}] = sum[{}] a[m, {}] * b[{}, n{}] in register tiles{}", w, sums, sums, sums, w,
-                  inner()        ? ", vectors along " + sum_name(*t_.form.along)
+      fmt::format("out[m, n{}] = sum[{}] a[{}{}] * b[{}{}, n{}] in register tiles{}", w, sums,
+                  t_.form.row_of_b() ? "" : "m, ", sums, t_.form.row_of_b() ? "m, " : "", sums, w,
+                  inner()         ? ", vectors along " + sum_name(*t_.form.along)
                   : t_.form.pairs ? ", pairs along " + sum_name(t_.form.sums.back())
                                   : ""),
       fmt::format("m < {}, {}n < {}{}", rows ? std::to_string(*rows) : "rows", sizes,

@@ -36,7 +36,7 @@ std::vector<std::uint32_t> joined_to_columns(const Graph& g, const Node& n, cons
   for (std::uint32_t k = form.column; k-- > 0 && joined.size() + 1 < form.others.size();) {
     bytes *= max_extent(g, n.ranges[k]);
     const bool other = std::find(form.others.begin(), form.others.end(), k) != form.others.end();
-    if (!other || bytes > most_row_bytes) break;
+    if (!other || k == form.row || bytes > most_row_bytes) break;
     joined.insert(joined.begin(), k);
   }
   return joined;

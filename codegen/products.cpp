@@ -227,6 +227,16 @@ NodeId product_of_reads(Graph& g, const Node& n, const Way& way) {
   return g.comprehension(n.type.rank(), n.ranges, Reduction::sum, g.apply(Fn::mul, {way.a, way.b}));
 }
 
+// What its vectors lie along is as long as one. Else a window's sums are better computed with what
+// they are read by.
+bool fills_vectors(const Graph& g, NodeId id, const Isa& isa) {
+  const Node& n = g[id];
+  const auto outer = product_form(g, id, isa);
+  const auto inner = outer ? std::nullopt : inner_form(g, id, isa);
+  if (!outer && !inner) return false;
+  return max_extent(g, n.ranges[outer ? outer->column : *inner->along]) >= isa.lanes(n.type.dtype);
+}
+
 // Vectors along the last free index, which one of the operands alone has. `form`: that of this way with zeros around what
 // is read outside, if sums may have bounds instead.
 std::optional<Way> outer_way(Graph& g, const Node& n, const Factors& factors, const Isa& isa, double times,
@@ -374,6 +384,8 @@ std::optional<Product> make_product(Graph& g, NodeId id, const Target& target, d
   const Node n = g[id];
   if (n.type.rank() == 0) return std::nullopt;
   auto factors = factor_product(g, n);
+  const bool window = !factors && !target.grid();
+  if (window) factors = factor_window(g, n);
   if (!factors) return std::nullopt;
   const int lanes = target.isa.lanes(n.type.dtype);
   const bool inner = !target.grid() && lanes > 1;
@@ -394,6 +406,7 @@ std::optional<Product> make_product(Graph& g, NodeId id, const Target& target, d
     consider(std::move(way));
   }
   if (!best) return std::nullopt;
+  if (window && !fills_vectors(g, product_of_reads(g, n, *best), target.isa)) return std::nullopt;
   if (inner && target.isa.pairs) {
     const auto outer = outer_way(g, n, *factors, target.isa, times, nullptr);
     auto way = outer ? paired_way(g, n, *outer, lanes) : std::nullopt;

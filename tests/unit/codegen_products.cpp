@@ -152,6 +152,27 @@ TEST_CASE("convolutions in all three directions, padded, strided, dilated") {
                      "  dw[c in 0..5, i in 0..4, p in 0..1, j in 0..4, q in 0..1, b in 0..B-1] = sum[f in 0..3, u in 0..2, "
                      "v in 0..2] dz[f, i - u, j - v, b pad 0] * K[f, c, p + 2 * u, q + 2 * v pad 0]\n}\n",
                      {{"B", 19}}));
+  // One factor has all indices of the other: rows of tiles are those of the window's tensor, or
+  // there are none.
+  cases.push_back(
+      of("each channel by itself, batch last, padded, strided",
+         "dim B <= 40\n"
+         "net f(x: f32[3, 7, 5, B] = \"x\", dy: f32[3, 7, 5, B] = \"dy\", dz: f32[4, 3, B] = "
+         "\"dz\") -> "
+         "y: f32[3, 7, 5, B], dx: f32[3, 7, 5, B], dk: f32[3, 3, 3], z: f32[1, 4, 3, B], dl: "
+         "f32[3, 3, 3] {\n"
+         "  K = parameter(\"K\", f32[3, 3, 3])\n"
+         "  y[c in 0..2, i in 0..6, j in 0..4, b in 0..B-1] = sum[u in 0..2, v in 0..2] "
+         "x[c, i + u - 1, j + v - 1, b pad 0] * K[c, u, v]\n"
+         "  dx[c in 0..2, i in 0..6, j in 0..4, b in 0..B-1] = sum[u in 0..2, v in 0..2] "
+         "dy[c, i - u + 1, j - v + 1, b pad 0] * K[c, u, v]\n"
+         "  dk[c in 0..2, u in 0..2, v in 0..2] = sum[i in 0..6, j in 0..4, b in 0..B-1] "
+         "dy[c, i, j, b] * x[c, i + u - 1, j + v - 1, b pad 0]\n"
+         "  z[f in 0..0, i in 0..3, j in 0..2, b in 0..B-1] = sum[c in 0..2, u in 0..2, v in 0..2] "
+         "x[c, 2 * i + u - 1, 2 * j + v - 1, b pad 0] * K[c, u, v]\n"
+         "  dl[c in 0..2, u in 0..2, v in 0..2] = sum[i in 0..3, j in 0..2, b in 0..B-1] "
+         "dz[i, j, b] * x[c, 2 * i + u - 1, 2 * j + v - 1, b pad 0]\n}\n",
+         {{"B", 37}}));
   cases.push_back(of("over time",
                      "dim T <= 20\n"
                      "net f(x: f32[2, T, 5] = \"x\", K: f32[3, 5, 17] = \"K\") -> y: f32[2, T, 17] {\n"
