@@ -328,7 +328,7 @@ void ModuleBuilder::add(const FunctionPlan& plan, const std::vector<KernelPlan>&
   std::map<NodeId, std::set<std::size_t>> readers;  // kernels
   for (std::size_t k = 0; k < kernels.size(); ++k) {
     for (const StoredNode& s : kernels[k].members) {
-      for (NodeId read : operands_of(g_, s.node)) readers[storage_of(g_, read)].insert(k);
+      for (NodeId read : g_.operands(s.node)) readers[storage_of(g_, read)].insert(k);
     }
   }
   auto memory_of_past = [&](NodeId past) {

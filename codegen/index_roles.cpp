@@ -167,10 +167,6 @@ std::size_t size_of(const Graph& g, ScalarId id) {
   return n;
 }
 
-bool has_costly(const Graph& g, ScalarId id) {
-  return g.facts(id).costly;
-}
-
 Canonical canonical(Graph& g, ScalarId id, const Shape& ranges, std::optional<std::uint32_t> last) {
   Canonical c;
   for_each_scalar(
@@ -229,6 +225,7 @@ std::optional<Factors> factor_window(Graph& g, const Node& n) {
       *std::max_element(all->indices.begin(), all->indices.end(),
                         [](const auto& a, const auto& b) { return a.size() < b.size(); });
   Factors result;
+  result.window = true;
   result.outer = all->outer;
   bool moves = false;
   for (std::size_t i = 0; i < all->inner.size(); ++i) {

@@ -1,7 +1,6 @@
 // index_roles.h: what the indices of a comprehension do: the only thing kernels are recognised by.
 #pragma once
 
-#include <boost/container/small_vector.hpp>
 #include <optional>
 #include <vector>
 
@@ -14,29 +13,6 @@ namespace gradc {
 std::vector<std::uint32_t> indices_of(const Graph&, ScalarId);
 bool holds(const Graph&, ScalarId, std::uint32_t index);  // that is one of them
 
-// Every scalar reachable from one once, users before operands, left to right; of those for which
-// enter(id) is true, and of nothing that others are made of.
-template <class Enter, class Visit>
-void for_each_scalar(const Graph& g, ScalarId root, Enter&& enter, Visit&& visit) {
-  if (!enter(root)) return;
-  SeenScalars seen;
-  seen.insert(root);
-  boost::container::small_vector<ScalarId, 32> stack{root};
-  while (!stack.empty()) {
-    const ScalarId id = stack.back();
-    stack.pop_back();
-    visit(id);
-    const auto& args = g[id].args;
-    for (auto it = args.rbegin(); it != args.rend(); ++it) {
-      if (enter(*it) && seen.insert(*it)) stack.push_back(*it);
-    }
-  }
-}
-template <class Visit>
-void for_each_scalar(const Graph& g, ScalarId root, Visit&& visit) {
-  for_each_scalar(
-      g, root, [](ScalarId) { return true; }, visit);
-}
 // Every read of a scalar once.
 template <class Visit>
 void for_each_read(const Graph& g, ScalarId root, Visit&& visit) {
@@ -49,7 +25,6 @@ void for_each_read(const Graph& g, ScalarId root, Visit&& visit) {
 
 // Scalars reachable from one, each once.
 std::size_t size_of(const Graph&, ScalarId);
-bool has_costly(const Graph&, ScalarId);
 
 // A scalar with its indices renamed 0, 1, … in order of first occurrence: equal for equal formulas.
 struct Canonical {
@@ -63,6 +38,7 @@ Canonical canonical(Graph&, ScalarId, const Shape& ranges, std::optional<std::ui
 
 // A product body: factors of each kind.
 struct Factors {
+  bool window = false;          // see factor_window
   std::vector<ScalarId> outer;  // hold no reduction index
   std::vector<ScalarId> left;   // their indices are those of one operand …
   std::vector<ScalarId> right;  // … and of the other

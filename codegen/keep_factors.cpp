@@ -103,7 +103,7 @@ class FactorKeeper {
     for (NodeId step : loop.steps) {
       const Node n = g[step];
       if (n.kind != NodeKind::comprehension) continue;
-      for (NodeId read : reads_of(g, n.body)) {
+      for (NodeId read : g.operands(step)) {
         if (!loop.contains(read)) outside_.insert(read);
       }
       std::map<std::uint32_t, Moved> same;
@@ -126,7 +126,7 @@ class FactorKeeper {
     if (costly_.empty() || n.kind != NodeKind::comprehension || n.reduction != Reduction::none ||
         loop_.contains(id))
       return id;
-    const auto reads = reads_of(g, n.body);
+    const auto& reads = g.operands(id);
     if (std::none_of(reads.begin(), reads.end(),
                      [&](NodeId read) { return results_.contains(read); }))
       return id;
@@ -151,7 +151,7 @@ class FactorKeeper {
 
   ScalarId rewrite_anew(ScalarId id, const Box& box) {
     Scalar s = g[id];
-    if (s.kind != ScalarKind::apply || !is_float(s.dtype) || !has_costly(g, id)) return id;
+    if (s.kind != ScalarKind::apply || !is_float(s.dtype) || !g.facts(id).costly) return id;
     if (s.fn == Fn::mul) return rewrite_product(id, box);
     if (s.fn == Fn::select) {
       Box narrowed = box;
@@ -172,15 +172,15 @@ class FactorKeeper {
     std::vector<bool> used(factors.size());
     std::vector<ScalarId> kept;
     for (std::size_t k = 0; k < factors.size(); ++k) {
-      if (used[k] || !has_costly(g, factors[k]) || !is_known(factors[k])) continue;
+      if (used[k] || !g.facts(factors[k]).costly || !is_known(factors[k])) continue;
       const auto indices = indices_of(g, factors[k]);
       std::vector<ScalarId> group;
       std::vector<std::size_t> taken;
       for (std::size_t j = 0; j < factors.size(); ++j) {
         const auto others = indices_of(g, factors[j]);
-        const bool fits = has_costly(g, factors[j]) ? others == indices
-                                                    : std::includes(indices.begin(), indices.end(),
-                                                                    others.begin(), others.end());
+        const bool fits = g.facts(factors[j]).costly ? others == indices
+                                                     : std::includes(indices.begin(), indices.end(),
+                                                                     others.begin(), others.end());
         if (used[j] || !fits || !is_known(factors[j])) continue;
         group.push_back(factors[j]);
         taken.push_back(j);
@@ -331,7 +331,7 @@ class FactorKeeper {
 bool is_cheap(const Graph& g, const Node& n) {
   constexpr std::size_t most_scalars = 40;
   return n.kind == NodeKind::comprehension && n.reduction == Reduction::none &&
-         !has_costly(g, n.body) && size_of(g, n.body) <= most_scalars;
+         !g.facts(n.body).costly && size_of(g, n.body) <= most_scalars;
 }
 
 // What a result is outside of its loop in terms of others that are stored in any case; none if it
@@ -344,7 +344,7 @@ std::optional<NodeId> from_stored(Graph& g, const Loop& loop, NodeId result) {
                        [&](const Equation& e) { return e.past == id || e.body == id; });
   };
   if (!loop.contains(step) || is_stored(step) || !is_cheap(g, n)) return std::nullopt;
-  for (NodeId read : reads_of(g, n.body)) {
+  for (NodeId read : g.operands(step)) {
     if (loop.contains(read) && !is_stored(read)) return std::nullopt;
   }
   std::map<std::uint32_t, Moved> same;
@@ -361,7 +361,7 @@ std::unordered_map<NodeId, NodeId> cheap_results(Graph& g, const std::vector<Nod
   const std::vector<NodeId> order = topological_order(g, roots);
   std::map<NodeId, std::vector<NodeId>> readers;
   for (NodeId id : order) {
-    for (NodeId operand : operands_of(g, id)) readers[operand].push_back(id);
+    for (NodeId operand : g.operands(id)) readers[operand].push_back(id);
   }
   const std::set<NodeId> wanted(roots.begin(), roots.end());
   std::unordered_map<NodeId, NodeId> now;

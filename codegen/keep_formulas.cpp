@@ -66,7 +66,7 @@ std::optional<ScalarId> formula_to_keep(const Graph& g, NodeId product, const st
   }
   if (!followed || formulas.size() != 1) return std::nullopt;
   const ScalarId formula = *formulas.begin();
-  return has_costly(g, formula) ? std::optional(formula) : std::nullopt;
+  return g.facts(formula).costly ? std::optional(formula) : std::nullopt;
 }
 
 class Rewriter {
@@ -133,7 +133,7 @@ KeptFormulas keep_formulas(Graph& g, const std::vector<NodeId>& outputs, const s
   for (NodeId id : order) {
     const NodeKind kind = g[id].kind;
     if (kind == NodeKind::recurrence || kind == NodeKind::past) return {};
-    for (NodeId operand : operands_of(g, id)) readers[operand].push_back(id);
+    for (NodeId operand : g.operands(id)) readers[operand].push_back(id);
   }
   std::map<ScalarId, NodeId> formulas;
   for (NodeId id : order) {

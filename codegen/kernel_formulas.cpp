@@ -38,7 +38,7 @@ class Formulas {
   std::vector<std::string> lines() {
     for (const StoredNode& s : k_.plan.members) name(s.node);
     for (const StoredNode& s : k_.plan.members) {
-      for (NodeId read : operands_of(g_, s.node)) name(read);
+      for (NodeId read : g_.operands(s.node)) name(read);
     }
     std::vector<std::string> result;
     for (const StoredNode& s : k_.plan.members) append_wrapped(result, formula(s.node));
@@ -129,7 +129,7 @@ class Formulas {
     };
     for (const StoredNode& s : k_.plan.members) mention(s.node);
     for (const StoredNode& s : k_.plan.members) {
-      for (NodeId read : operands_of(g_, s.node)) mention(read);
+      for (NodeId read : g_.operands(s.node)) mention(read);
     }
     return out;
   }

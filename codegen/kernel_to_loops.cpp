@@ -340,7 +340,7 @@ std::set<NodeId> register_members(const Graph& g, const KernelPlan& plan,
         for (const StoredNode& reader : plan.runs[later].members) {
           if (g[reader.node].kind != NodeKind::comprehension) continue;
           bool reads = false, reshaped = false;
-          for (NodeId read : operands_of(g, reader.node)) {
+          for (NodeId read : g.operands(reader.node)) {
             reads = reads || storage_of(g, read) == s.node;
             reshaped = reshaped || (read != s.node && storage_of(g, read) == s.node);
           }

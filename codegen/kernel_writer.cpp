@@ -28,7 +28,7 @@ KernelWriter::KernelWriter(const LoopContext& c, const KernelPlan& p,
   // What is read comes first in the signature, what is written last.
   for (const StoredNode& s : plan.members) {
     if (g[s.node].kind != NodeKind::comprehension) continue;
-    for (NodeId read : operands_of(g, s.node)) bind(storage_of(g, read), false);
+    for (NodeId read : g.operands(s.node)) bind(storage_of(g, read), false);
   }
   // A product that lodges with its follower goes by the follower's name.
   for (std::size_t m = plan.members.size(); m-- > 0;) bind(plan.members[m].node, true);
@@ -62,7 +62,7 @@ bool KernelWriter::stores_bf16(NodeId id) const {
 Expr KernelWriter::as_stored(NodeId id, Expr value) const {
   if (!stores_bf16(id)) return value;
   const auto reads = [&](const StoredNode& s) {
-    const std::vector<NodeId> operands = operands_of(g, s.node);
+    const std::vector<NodeId> operands = g.operands(s.node);
     return std::any_of(operands.begin(), operands.end(),
                        [&](NodeId o) { return storage_of(g, o) == id; });
   };

@@ -45,7 +45,7 @@ class Layout {
       }
     }
     for (const auto& [id, axis] : axes_)
-      for (NodeId read : operands_of(g_, id))
+      for (NodeId read : g_.operands(id))
         if (axes_.contains(read)) group_[group_of(read)] = group_of(id);
     choose();
   }
@@ -128,7 +128,7 @@ class Layout {
     return plain ? sum : std::nullopt;
   }
 
-  Steps steps_of(NodeId id, const Factors& factors, bool window, std::uint32_t batch) const {
+  Steps steps_of(NodeId id, const Factors& factors, std::uint32_t batch) const {
     const Node& n = g_[id];
     const double all = count(n.ranges);
     const auto rank = static_cast<std::uint32_t>(n.type.rank());
@@ -143,7 +143,7 @@ class Layout {
       row = row || (holds(factors.left, k) && !holds(factors.right, k));
       column = column || (holds(factors.right, k) && !holds(factors.left, k));
     }
-    if (batch < rank ? left != right : left && right && (row || window) && column)
+    if (batch < rank ? left != right : left && right && (row || factors.window) && column)
       steps.batch_last = in_vectors(all, n.ranges[batch]) + (batch < rank ? 0 : lane_sum_steps * count(n.type.shape));
     // What can't be in that order is copied to it.
     for_each_read(g_, n.body, [&](const Scalar& read) {
@@ -160,10 +160,9 @@ class Layout {
       if (n.kind != NodeKind::comprehension || n.reduction != Reduction::sum) continue;
       const auto where = place(id);
       auto factors = where ? factor_product(g_, n) : std::nullopt;
-      const bool window = where && !factors;
-      if (window) factors = factor_window(g_, n);
+      if (where && !factors) factors = factor_window(g_, n);
       if (!factors) continue;
-      const Steps steps = steps_of(id, *factors, window, where->second);
+      const Steps steps = steps_of(id, *factors, where->second);
       total[where->first].as_written += steps.as_written;
       total[where->first].batch_last += steps.batch_last;
     }

@@ -65,7 +65,7 @@ void name_function(Graph& g, const FunctionPlan& plan) {
   for (auto user = plan.stored.rbegin(); user != plan.stored.rend(); ++user) {
     const std::string word = last_word(g, overwrites(*user) ? user->home.target : user->node);
     if (word.empty()) continue;
-    for (NodeId read : operands_of(g, user->node)) {
+    for (NodeId read : g.operands(user->node)) {
       const NodeId made = storage_of(g, read);
       const NodeKind kind = g[made].kind;
       if (kind == NodeKind::comprehension || kind == NodeKind::random) {

@@ -28,8 +28,8 @@ class Names {
 
  private:
   std::set<std::string, std::less<>> taken_;
-  std::unordered_map<std::string, int>
-      next_;  // by identifier: all numbers from 2 to before this one are taken
+  // By identifier: all numbers from 2 to before this one are taken.
+  std::unordered_map<std::string, int> next_;
 };
 
 }  // namespace gradc

@@ -83,7 +83,7 @@ std::unordered_map<NodeId, Use> find_uses(Graph& g, const std::vector<NodeId>& o
     }
     for (const Equation& e : n.equations) uses[e.body].root = true;
     if (n.kind != NodeKind::comprehension) continue;
-    for (NodeId operand : reads_of(g, n.body)) ++uses[operand].users;
+    for (NodeId operand : g.operands(id)) ++uses[operand].users;
     for_each_read(g, n.body, [&](const Scalar& read) {
       Use& use = uses[read.tensor];
       use.padded = use.padded || read.zero_outside;
@@ -114,7 +114,7 @@ class Partitioner {
     for (NodeId id : order) {
       if (times_.empty()) break;
       if (g_[id].kind == NodeKind::recurrence) continue;
-      for (NodeId operand : operands_of(g_, id))
+      for (NodeId operand : g_.operands(id))
         if (const double most = std::max(times(id), times(operand)); most > 1) times_[id] = most;
     }
     for (NodeId id : order) rewrite_node(id);
@@ -215,7 +215,7 @@ std::string_view Partitioner::reason_to_store(NodeId id, ScalarId body) const {
   if (g_[id].type.rank() == 0) return "";  // computed once, before the loops of its users
   // In the epilogue of a product a value costs no memory of its own.
   if (use.users > 1 && follows_product(id, body)) return "read again, and at hand after a product";
-  if (!has_costly(g_, body)) return "";
+  if (!g_.facts(body).costly) return "";
   return use.users > 1 ? "costly and read again" : use.misaligned ? "costly and read out of order" : "";
 }
 
@@ -356,38 +356,31 @@ ScalarId Partitioner::reuse(ScalarId root, const Shape& ranges) {
   auto visit = [&](auto&& self, ScalarId id) -> ScalarId {
     if (g_[id].kind != ScalarKind::apply) return id;
     if (auto it = done.find(id); it != done.end()) return it->second;
-    ScalarId result = id;
-    {
-      Scalar s = g_[id];
-      if (const auto value = stored_value(id, ranges)) {
-        result = *value;
-      } else {
-        // max(x, c) > c exactly when x > c, and is the one that is stored after a rectifier.
-        if (s.fn == Fn::gt && g_[s.args[1]].kind == ScalarKind::literal) {
-          for (const auto& sides : {s.args, std::vector{s.args[1], s.args[0]}}) {
-            const auto rectified = stored_value(g_.apply(Fn::max, sides), ranges);
-            if (rectified) {
-              s.args[0] = *rectified;
-              break;
-            }
-          }
-        }
-        // x / c * y is x * (y / c), if that quotient is stored: as it is after a softmax, where y is then wanted no more.
-        for (const std::size_t k : {0u, 1u}) {
-          if (s.fn != Fn::mul || g_[s.args[k]].kind != ScalarKind::apply || g_[s.args[k]].fn != Fn::div)
-            continue;
-          const Scalar quotient = g_[s.args[k]];
-          const auto other = stored_value(g_.apply(Fn::div, {s.args[1 - k], quotient.args[1]}), ranges);
-          if (!other) continue;
-          s.args = {quotient.args[0], *other};
+    if (const auto value = stored_value(id, ranges)) return done[id] = *value;
+    Scalar s = g_[id];
+    // max(x, c) > c exactly when x > c, and is the one that is stored after a rectifier.
+    if (s.fn == Fn::gt && g_[s.args[1]].kind == ScalarKind::literal) {
+      for (const auto& sides : {s.args, std::vector{s.args[1], s.args[0]}}) {
+        const auto rectified = stored_value(g_.apply(Fn::max, sides), ranges);
+        if (rectified) {
+          s.args[0] = *rectified;
           break;
         }
-        for (ScalarId& a : s.args) a = self(self, a);
-        result = g_.add(std::move(s));
       }
     }
-    done.emplace(id, result);
-    return result;
+    // x / c * y is x * (y / c), if that quotient is stored: as it is after a softmax, where y is
+    // then wanted no more.
+    for (const std::size_t k : {0u, 1u}) {
+      if (s.fn != Fn::mul || g_[s.args[k]].kind != ScalarKind::apply || g_[s.args[k]].fn != Fn::div)
+        continue;
+      const Scalar quotient = g_[s.args[k]];
+      const auto other = stored_value(g_.apply(Fn::div, {s.args[1 - k], quotient.args[1]}), ranges);
+      if (!other) continue;
+      s.args = {quotient.args[0], *other};
+      break;
+    }
+    for (ScalarId& a : s.args) a = self(self, a);
+    return done[id] = g_.add(std::move(s));
   };
   return visit(visit, root);
 }

@@ -29,7 +29,7 @@ struct PlanText {
     std::vector<NodeId> nodes;
     for (const StoredNode& s : plan.stored) {
       nodes.push_back(s.node);
-      for (NodeId read : operands_of(g, s.node)) nodes.push_back(read);
+      for (NodeId read : g.operands(s.node)) nodes.push_back(read);
     }
     names = name_nodes(g, nodes);
   }

@@ -374,7 +374,7 @@ NodeId product_in_follower(const Graph& g, const KernelPlan& plan,
   if (g[first.node].type.dtype != g[product.node].type.dtype) return {};
   // What is overwritten must not be wanted.
   for (const StoredNode& s : plan.members) {
-    for (NodeId read : operands_of(g, s.node)) {
+    for (NodeId read : g.operands(s.node)) {
       if (first.home.target.valid() && storage_of(g, read) == first.home.target) return {};
     }
   }

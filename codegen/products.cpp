@@ -384,8 +384,7 @@ std::optional<Product> make_product(Graph& g, NodeId id, const Target& target, d
   const Node n = g[id];
   if (n.type.rank() == 0) return std::nullopt;
   auto factors = factor_product(g, n);
-  const bool window = !factors && !target.grid();
-  if (window) factors = factor_window(g, n);
+  if (!factors && !target.grid()) factors = factor_window(g, n);
   if (!factors) return std::nullopt;
   const int lanes = target.isa.lanes(n.type.dtype);
   const bool inner = !target.grid() && lanes > 1;
@@ -406,7 +405,8 @@ std::optional<Product> make_product(Graph& g, NodeId id, const Target& target, d
     consider(std::move(way));
   }
   if (!best) return std::nullopt;
-  if (window && !fills_vectors(g, product_of_reads(g, n, *best), target.isa)) return std::nullopt;
+  if (factors->window && !fills_vectors(g, product_of_reads(g, n, *best), target.isa))
+    return std::nullopt;
   if (inner && target.isa.pairs) {
     const auto outer = outer_way(g, n, *factors, target.isa, times, nullptr);
     auto way = outer ? paired_way(g, n, *outer, lanes) : std::nullopt;

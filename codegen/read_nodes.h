@@ -19,7 +19,7 @@ class ReadNodes {
   const std::vector<NodeId>& of(NodeId id) {
     const auto [it, added] = of_.try_emplace(id);
     if (!added) return it->second;
-    for (NodeId operand : operands_of(g_, id)) {
+    for (NodeId operand : g_.operands(id)) {
       const NodeId owner = storage_of(g_, operand);
       if (std::find(it->second.begin(), it->second.end(), owner) == it->second.end()) it->second.push_back(owner);
     }

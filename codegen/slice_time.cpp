@@ -49,21 +49,13 @@ class Slicer {
   void rebuild(NodeId id) {
     Node n = g[id];
     for_each_link(n, [&](NodeId& operand) { operand = now_.at(operand); });
-    if (n.body.valid()) n.body = moved(n.body);
+    if (n.body.valid()) n.body = with_tensors(g, n.body, now_, moved_);
     now_[id] = g.add(std::move(n));
     label(now_[id], id);
   }
 
   void label(NodeId to, NodeId from) {
     if (to != from && g.label(to).name.empty()) g.label(to) = g.label(from);
-  }
-
-  ScalarId moved(ScalarId id) {
-    if (!g.facts(id).reads) return id;
-    if (auto it = moved_.find(id); it != moved_.end()) return it->second;
-    const NodeId tensor = g[id].tensor.valid() ? now_.at(g[id].tensor) : NodeId{};
-    return moved_[id] = with_arguments(
-               g, id, [&](ScalarId a) { return moved(a); }, tensor);
   }
 
   // A dim of its own, called as the index of time is.

@@ -53,7 +53,7 @@ std::map<NodeId, std::uint32_t> loops_of(const Graph& g, const std::vector<NodeI
   for (NodeId id : order) {
     const Node& n = g[id];
     if (n.kind != NodeKind::comprehension) continue;
-    const auto reads = reads_of(g, n.body);
+    const auto& reads = g.operands(id);
     for (std::uint32_t k = 0; k < loops.size(); ++k) {
       std::unordered_set<ScalarId> seen;
       const bool inside = holds_time(g, n.body, loops[k].time, seen) ||

@@ -29,7 +29,7 @@ class Walk {
     const NodeKind kind = g[s.node].kind;
     require(kind == NodeKind::comprehension || kind == NodeKind::random, s.node,
             "nothing computes it");
-    for (NodeId operand : operands_of(g, s.node)) {
+    for (NodeId operand : g.operands(s.node)) {
       const NodeId owner = storage_of(g, operand);
       const bool computed =
           g[owner].kind == NodeKind::comprehension || g[owner].kind == NodeKind::random;

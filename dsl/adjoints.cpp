@@ -187,7 +187,7 @@ class Sweep {
       for (const Pull& p : n.pulls) next.push_back(p.to);
       for (const Equation& e : n.equations) next.push_back(e.past);
       if (n.kind != NodeKind::custom) {
-        for (NodeId operand : operands_of(g, queue[k])) next.push_back(operand);
+        for (NodeId operand : g.operands(queue[k])) next.push_back(operand);
       }
       for (NodeId id : next) {
         if (seen.insert(id).second) queue.push_back(id);
@@ -298,7 +298,7 @@ class Sweep {
   }
 
   bool reads_active_past(NodeId step) const {
-    for (NodeId read : operands_of(g, step)) {
+    for (NodeId read : g.operands(step)) {
       if (g[read].kind == NodeKind::past && active_[read.value] && passes_gradient(g, step, read)) {
         return active_[step.value];
       }

@@ -78,7 +78,7 @@ std::vector<NodeId> path_between(const Graph& g, NodeId from, NodeId to) {
   for (std::size_t k = 0; k < queue.size(); ++k) {
     const NodeId id = queue[k];
     if (id == to) break;
-    for (NodeId operand : operands_of(g, id)) {
+    for (NodeId operand : g.operands(id)) {
       if (user.emplace(operand, id).second) queue.push_back(operand);
     }
   }

@@ -19,7 +19,7 @@ std::unordered_set<NodeId> gradient_reach(const Graph& g, NodeId loss) {
   std::vector<NodeId> queue{loss};
   for (std::size_t k = 0; k < queue.size(); ++k) {
     const NodeId id = queue[k];
-    for (NodeId operand : operands_of(g, id)) {
+    for (NodeId operand : g.operands(id)) {
       if (!reached.contains(operand) && passes_gradient(g, id, operand)) {
         reached.insert(operand);
         queue.push_back(operand);
@@ -61,20 +61,10 @@ class Resolver {
     Node n = g[id];
     if (n.kind == NodeKind::gradient) return gradient(n.operand, n.wrt);
     for_each_link(n, [&](NodeId& operand) { operand = resolved_.at(operand); });
-    if (n.kind == NodeKind::comprehension) n.body = resolve(n.body);
+    if (n.kind == NodeKind::comprehension) n.body = with_tensors(g, n.body, resolved_, scalars_);
     const Label label = g.label(id);
     const NodeId result = g.add(std::move(n));
     if (result != id && g.label(result).name.empty()) g.label(result) = label;
-    return result;
-  }
-
-  ScalarId resolve(ScalarId id) {
-    if (auto it = scalars_.find(id); it != scalars_.end()) return it->second;
-    if (!g.facts(id).reads) return id;
-    const NodeId tensor = g[id].tensor.valid() ? resolved_.at(g[id].tensor) : NodeId{};
-    const ScalarId result = with_arguments(
-        g, id, [&](ScalarId a) { return resolve(a); }, tensor);
-    scalars_.emplace(id, result);
     return result;
   }
 

@@ -134,7 +134,7 @@ bool is_leaf(const Node& n) {
 }  // namespace
 
 std::string equation(const Graph& g, NodeId id) {
-  std::vector<NodeId> nodes = operands_of(g, id);
+  std::vector<NodeId> nodes = g.operands(id);
   for (const Equation& e : g[id].equations) nodes.push_back(e.past);
   nodes.push_back(id);
   return Writer{g, name_nodes(g, nodes)}.line(id);
@@ -150,7 +150,7 @@ std::string formula(const Graph& g, NodeId root) {
   for (NodeId id : order) {
     if (g[id].kind == NodeKind::comprehension) count_reads(g, g[id].body, reads);
     if (g[id].kind != NodeKind::comprehension) {
-      for (NodeId operand : operands_of(g, id)) reads[operand] += 2;
+      for (NodeId operand : g.operands(id)) reads[operand] += 2;
     }
   }
   // Shown in its user's line: what has no name, needs no sum, and is used once or short.
@@ -158,7 +158,7 @@ std::string formula(const Graph& g, NodeId root) {
   std::unordered_set<NodeId> inlined, linked;  // linked: named by what is no formula
   for (NodeId id : order) {
     if (g[id].kind != NodeKind::recurrence) continue;
-    for (NodeId operand : operands_of(g, id)) linked.insert(operand);
+    for (NodeId operand : g.operands(id)) linked.insert(operand);
   }
   for (NodeId id : order) {
     const Node& n = g[id];
@@ -166,7 +166,7 @@ std::string formula(const Graph& g, NodeId root) {
     if (!g.label(id).name.empty() || linked.contains(id)) continue;
     const auto uses = reads.find(id);
     if (uses != reads.end() && uses->second == 1) inlined.insert(id);
-    const std::vector<NodeId> operands = operands_of(g, id);
+    const std::vector<NodeId> operands = g.operands(id);
     const bool reads_inlined = std::any_of(operands.begin(), operands.end(),
                                            [&](NodeId read) { return inlined.contains(read); });
     if (!reads_inlined && scalars_of(g, n.body).size() <= short_body) inlined.insert(id);

@@ -383,6 +383,17 @@ bool uses_index(const Graph& g, ScalarId id, std::uint32_t first, std::uint32_t 
                      [&](ScalarId a) { return uses_index(g, a, first, last); });
 }
 
+ScalarId with_tensors(Graph& g, ScalarId id, const std::unordered_map<NodeId, NodeId>& tensors,
+                      std::unordered_map<ScalarId, ScalarId>& done) {
+  if (!g.facts(id).reads) return id;
+  if (const auto it = done.find(id); it != done.end()) return it->second;
+  const auto part = [&](ScalarId a) { return with_tensors(g, a, tensors, done); };
+  const NodeId tensor = g[id].tensor.valid() ? tensors.at(g[id].tensor) : NodeId{};
+  const ScalarId result = with_arguments(g, id, part, tensor);
+  done.emplace(id, result);
+  return result;
+}
+
 ScalarId substitute(Graph& g, ScalarId root, const std::vector<ScalarId>& replacements) {
   std::uint64_t replaced = 0;  // as in ScalarFacts
   for (std::uint32_t k = 0; k < replacements.size(); ++k)
@@ -431,7 +442,7 @@ std::vector<NodeId> topological_order(const Graph& g, const std::vector<NodeId>&
   auto push = [&](NodeId id) {
     if (seen[id.value]) return;
     seen[id.value] = true;
-    stack.push_back({id, &operands_of(g, id)});
+    stack.push_back({id, &g.operands(id)});
   };
   for (NodeId root : roots) {
     push(root);

@@ -14,6 +14,7 @@
 #include <deque>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "dsl/diagnostics.h"
@@ -74,8 +75,8 @@ struct Scalar {
 
 // What holds of a scalar and all that it is made of, subscripts included.
 struct ScalarFacts {
-  std::uint32_t written =
-      1;  // scalars if it is written out, shared ones as often as they are named; at most 2^30
+  // Scalars if it is written out, shared ones as often as they are named; at most 2^30.
+  std::uint32_t written = 1;
   bool reads = false;         // some tensor
   bool costly = false;        // it evaluates a costly function
   std::uint64_t indices = 0;  // bit k: it names index k; bit 63: one from 63 on
@@ -187,9 +188,9 @@ class Graph {
   const Node& operator[](NodeId id) const { return nodes_[id.value]; }
   const Scalar& operator[](ScalarId id) const { return scalars_[id.value]; }
   const ScalarFacts& facts(ScalarId id) const { return facts_[id.value]; }
-  const std::vector<NodeId>& operands(NodeId id) const {
-    return operands_[id.value];
-  }  // see operands_of
+  // Tensors read by a node's body, or what a node of another kind links to; of a leaf none: an
+  // initial value is a root of the init function.
+  const std::vector<NodeId>& operands(NodeId id) const { return operands_[id.value]; }
   std::size_t node_count() const { return nodes_.size(); }
   std::size_t scalar_count() const { return scalars_.size(); }
   Label& label(NodeId id) { return labels_[id.value]; }
@@ -232,10 +233,10 @@ std::int64_t max_extent(const Graph&, const Extent&);
 // Linear form of an integer scalar: constant + Σ coefficients[k] · index k + Σ size terms.
 struct Affine {
   std::int64_t constant = 0;
-  boost::container::small_vector<std::int64_t, 6>
-      coefficients;  // by index number; as long as needed
-  boost::container::small_vector<std::pair<DimId, std::int64_t>, 2>
-      sizes;  // run-time dims, sorted, non-zero factors
+  // By index number; as long as needed.
+  boost::container::small_vector<std::int64_t, 6> coefficients;
+  // Run-time dims, sorted, non-zero factors.
+  boost::container::small_vector<std::pair<DimId, std::int64_t>, 2> sizes;
 };
 // False if the scalar is not affine (it has a floor_div, a mod, a read, …).
 bool as_affine(const Graph&, ScalarId, Affine& out);
@@ -260,16 +261,16 @@ ScalarId with_arguments(Graph& g, ScalarId id, Map&& map, NodeId tensor = {}) {
   return g.add(std::move(changed));
 }
 
+// The scalar of tensors.at(t) for every tensor t that it reads. `done`: what was asked for before,
+// with the same tensors.
+ScalarId with_tensors(Graph&, ScalarId, const std::unordered_map<NodeId, NodeId>& tensors,
+                      std::unordered_map<ScalarId, ScalarId>& done);
+
 // The scalar with bound index k replaced by replacements[k] (invalid ids: unchanged).
 ScalarId substitute(Graph&, ScalarId, const std::vector<ScalarId>& replacements);
 
-// Tensors read directly by a node's body, in order of first occurrence.
+// Tensors that a body reads, in order of first occurrence.
 std::vector<NodeId> reads_of(const Graph&, ScalarId);
-// Those, or what a node of another kind links to; of a leaf none: an initial value is a root of the
-// init function.
-inline const std::vector<NodeId>& operands_of(const Graph& g, NodeId id) {
-  return g.operands(id);
-}
 // True if `id` names an index numbered in first … last-1.
 bool uses_index(const Graph&, ScalarId, std::uint32_t first, std::uint32_t last);
 

@@ -154,7 +154,7 @@ std::vector<std::string> name_indices(const Graph& g, NodeId comprehension,
   const Node& n = g[comprehension];
   const std::vector<std::string>& labels = g.label(comprehension).index_names;
   Chooser chooser(g);
-  for (NodeId read : reads_of(g, n.body)) {
+  for (NodeId read : g.operands(comprehension)) {
     if (auto it = nodes.find(read); it != nodes.end()) chooser.use(it->second);
   }
   if (auto it = nodes.find(comprehension); it != nodes.end()) chooser.use(it->second);

@@ -23,8 +23,8 @@ constexpr std::size_t max_terms = 40;
 constexpr int max_exponent = 64;
 constexpr std::size_t max_work = 20'000;
 
-using Factors =
-    boost::container::small_flat_map<ScalarId, int, 4>;  // atom → exponent; a condition → 1
+// Atom → exponent; a condition → 1.
+using Factors = boost::container::small_flat_map<ScalarId, int, 4>;
 
 struct Monomial {
   double coefficient = 1;

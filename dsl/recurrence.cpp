@@ -96,7 +96,7 @@ class LoopFinder {
 
   // All that it links has its indices.
   void add_custom(NodeId id) {
-    for (NodeId operand : operands_of(g, id)) {
+    for (NodeId operand : g.operands(id)) {
       const auto known = loop_of_.find(operand);
       if (known == loop_of_.end() || g[operand].kind == NodeKind::past) continue;
       const std::size_t of = known->second;
@@ -140,15 +140,6 @@ class LoopFinder {
   std::vector<Loop> loops_;
   std::unordered_map<NodeId, std::size_t> loop_of_;  // pasts and steps
 };
-
-ScalarId rebuilt(Graph& g, ScalarId id, const std::unordered_map<NodeId, NodeId>& nodes,
-                 std::unordered_map<ScalarId, ScalarId>& done) {
-  if (!g.facts(id).reads) return id;
-  if (auto it = done.find(id); it != done.end()) return it->second;
-  const NodeId tensor = g[id].tensor.valid() ? nodes.at(g[id].tensor) : NodeId{};
-  return done[id] = with_arguments(
-             g, id, [&](ScalarId a) { return rebuilt(g, a, nodes, done); }, tensor);
-}
 
 }  // namespace
 
@@ -195,7 +186,7 @@ std::vector<NodeId> order_by_groups(const Graph& g, const std::vector<NodeId>& o
   std::set<std::size_t> ready;
   for (std::size_t unit = 0; unit < units.size(); ++unit) {
     for (NodeId id : units[unit]) {
-      for (NodeId operand : operands_of(g, id)) {
+      for (NodeId operand : g.operands(id)) {
         if (unit_of.at(operand) == unit) continue;
         needs[unit].insert(unit_of.at(operand));
         users[unit_of.at(operand)].insert(unit);
@@ -228,7 +219,7 @@ std::vector<Equation> needed_equations(const Graph& g, const Loop& loop) {
     for (const Equation& e : loop.equations) {
       if (e.past == queue[k]) need(e.body);
     }
-    for (NodeId operand : operands_of(g, queue[k])) need(operand);
+    for (NodeId operand : g.operands(queue[k])) need(operand);
   }
   std::vector<Equation> equations;
   for (const Equation& e : loop.equations) {
@@ -268,7 +259,7 @@ std::vector<NodeId> outside(Graph& g, const Loop& loop, const std::vector<NodeId
     const bool own = n.kind == NodeKind::recurrence && loop.contains(n.equations.front().past);
     if (!own) {
       for_each_link(n, [&](NodeId& operand) { operand = nodes.at(operand); });
-      if (n.body.valid()) n.body = rebuilt(g, n.body, nodes, scalars);
+      if (n.body.valid()) n.body = with_tensors(g, n.body, nodes, scalars);
     }
     const NodeId now = nodes[id] = g.add(std::move(n));
     if (now != id && g.label(now).name.empty()) g.label(now) = g.label(id);

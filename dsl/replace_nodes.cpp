@@ -12,17 +12,10 @@ std::vector<NodeId> rebuilt(Graph& g, const std::vector<NodeId>& roots,
                             const std::function<NodeId(NodeId, NodeId)>& then) {
   std::unordered_map<NodeId, NodeId> now = by;
   std::unordered_map<ScalarId, ScalarId> scalars;
-  auto body = [&](auto&& self, ScalarId id) -> ScalarId {
-    if (!g.facts(id).reads) return id;
-    if (auto it = scalars.find(id); it != scalars.end()) return it->second;
-    const NodeId tensor = g[id].tensor.valid() ? now.at(g[id].tensor) : NodeId{};
-    return scalars[id] = with_arguments(
-               g, id, [&](ScalarId a) { return self(self, a); }, tensor);
-  };
   for (NodeId id : topological_order(g, roots)) {
     if (now.contains(id)) continue;
     Node n = g[id];
-    if (n.kind == NodeKind::comprehension) n.body = body(body, n.body);
+    if (n.kind == NodeKind::comprehension) n.body = with_tensors(g, n.body, now, scalars);
     for_each_link(n, [&](NodeId& operand) { operand = now.at(operand); });
     const NodeId result = g.add(std::move(n));
     if (result != id && g.label(result).name.empty()) g.label(result) = Label(g.label(id));

@@ -1,7 +1,8 @@
-// seen_scalars.h: which scalars a walk over a body has been to.
+// seen_scalars.h: which scalars a walk over a body has been to, and such a walk.
 #pragma once
 
 #include <array>
+#include <boost/container/small_vector.hpp>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -51,5 +52,29 @@ class SeenScalars {
   std::span<std::uint32_t> slots_ = few_;  // of one of the two
   std::size_t count_ = 0;
 };
+
+// Every scalar reachable from one once, users before operands, left to right; of those for which
+// enter(id) is true, and of nothing that others are made of.
+template <class Enter, class Visit>
+void for_each_scalar(const Graph& g, ScalarId root, Enter&& enter, Visit&& visit) {
+  if (!enter(root)) return;
+  SeenScalars seen;
+  seen.insert(root);
+  boost::container::small_vector<ScalarId, 32> stack{root};
+  while (!stack.empty()) {
+    const ScalarId id = stack.back();
+    stack.pop_back();
+    visit(id);
+    const auto& args = g[id].args;
+    for (auto it = args.rbegin(); it != args.rend(); ++it) {
+      if (enter(*it) && seen.insert(*it)) stack.push_back(*it);
+    }
+  }
+}
+template <class Visit>
+void for_each_scalar(const Graph& g, ScalarId root, Visit&& visit) {
+  for_each_scalar(
+      g, root, [](ScalarId) { return true; }, visit);
+}
 
 }  // namespace gradc

@@ -150,8 +150,8 @@ class Sharer {
   std::unordered_map<NodeId, NodeId> mapped_;
   NodeId id_;
   Shape ranges_;
-  std::array<std::unordered_map<ScalarId, ScalarId>, 2>
-      done_;  // outside conditions, and under some
+  // Outside conditions, and under some.
+  std::array<std::unordered_map<ScalarId, ScalarId>, 2> done_;
 };
 
 }  // namespace

@@ -21,8 +21,8 @@ namespace {
 constexpr int most_passes = 12;
 constexpr int most_inlined_cost = 96;  // of a body: chains of residuals stay linear
 constexpr int broadcast_cost = 8;      // what may be computed again for every reader
-constexpr std::uint64_t most_inlined_written =
-    1024;  // of a body written out: what is shared is differentiated path by path
+// Of a body written out: what is shared is differentiated path by path.
+constexpr std::uint64_t most_inlined_written = 1024;
 
 class Pass {
  public:
@@ -35,7 +35,7 @@ class Pass {
     const std::vector<NodeId> needed = topological_order(g, roots);
     for (NodeId id : roots) uses_[id] += 2;  // a result stays, whoever else reads it
     for (NodeId id : needed) {
-      for (NodeId operand : operands_of(g, id)) ++uses_[operand];
+      for (NodeId operand : g.operands(id)) ++uses_[operand];
       if (g[id].kind != NodeKind::gradient) continue;
       gradient_pending_ = true;
       barriers_.insert(g[id].wrt);
@@ -100,7 +100,7 @@ class Pass {
       default:
         return id;
     }
-    n.body = moved(n.body);
+    n.body = with_tensors(g, n.body, mapped_, moved_);
     merge_sums(n);
     n.body = inlined(n, n.body);
     n.body = simplify_scalar(g, n.body, {n.ranges, peek_, !gradient_pending_, peeks_alike_ ? &settled_ : nullptr});
@@ -158,17 +158,6 @@ class Pass {
       return g.comprehension(n.type.rank(), n.type.shape, Reduction::none, from.body);
     }
     return g.add(std::move(n));
-  }
-
-  // The body over the operands' new ids.
-  ScalarId moved(ScalarId id) {
-    if (!g.facts(id).reads) return id;
-    if (auto it = moved_.find(id); it != moved_.end()) return it->second;
-    const NodeId tensor = g[id].tensor.valid() ? mapped_.at(g[id].tensor) : NodeId{};
-    const ScalarId result = with_arguments(
-        g, id, [&](ScalarId a) { return moved(a); }, tensor);
-    moved_.emplace(id, result);
-    return result;
   }
 
   bool is_barrier(NodeId id) const { return new_barriers_.contains(id); }
@@ -304,7 +293,6 @@ class Pass {
   template <class Test>
   bool all_reads(ScalarId id, Test&& test) const {
     const Scalar& s = g[id];
-    if (s.kind == ScalarKind::index) return false;
     if (s.kind == ScalarKind::read && !test(s)) return false;
     return std::all_of(s.args.begin(), s.args.end(),
                        [&](ScalarId a) { return all_reads(a, test); });

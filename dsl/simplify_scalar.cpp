@@ -15,19 +15,6 @@ namespace gradc {
 
 namespace {
 
-// Walks what `id` is made of, each scalar once; subscripts too.
-template <class Visit>
-void for_each_scalar(const Graph& g, ScalarId id, Visit&& visit) {
-  SeenScalars seen;
-  const auto walk = [&](const auto& self, ScalarId at) -> void {
-    if (!seen.insert(at)) return;
-    const Scalar& s = g[at];
-    visit(s);
-    for (ScalarId a : s.args) self(self, a);
-  };
-  walk(walk, id);
-}
-
 bool is_literal(const Scalar& s) {
   return s.kind == ScalarKind::literal;
 }
@@ -140,7 +127,8 @@ class Simplifier {
 
   bool reads_inside(ScalarId id) const {
     bool inside = true;
-    for_each_scalar(g, id, [&](const Scalar& s) {
+    for_each_scalar(g, id, [&](ScalarId part) {
+      const Scalar& s = g[part];
       if (s.kind != ScalarKind::read || s.zero_outside) return;
       for (std::size_t k = 0; k < s.args.size(); ++k)
         inside = inside && always_inside(g, s.args[k], context_.ranges, g[s.tensor].type.shape[k]);
@@ -259,7 +247,8 @@ class Simplifier {
   // Of two forms of one cost, that with fewer numbers.
   int effort(ScalarId id) const {
     int literals = 0;
-    for_each_scalar(g, id, [&](const Scalar& s) {
+    for_each_scalar(g, id, [&](ScalarId part) {
+      const Scalar& s = g[part];
       literals += is_literal(s) && std::fabs(s.value) != 1 && s.value != 0;
     });
     return 16 * cost(g, id) + std::min(literals, 15);
@@ -300,7 +289,8 @@ ScalarId simplify_scalar(Graph& g, ScalarId id, const ScalarContext& context) {
 
 int cost(const Graph& g, ScalarId id) {
   int total = 0;
-  for_each_scalar(g, id, [&](const Scalar& s) {
+  for_each_scalar(g, id, [&](ScalarId part) {
+    const Scalar& s = g[part];
     if (s.kind != ScalarKind::apply || s.dtype == DType::i32 || s.fn == Fn::cast) return;
     total += info(s.fn).costly ? 8 : s.fn == Fn::div || s.fn == Fn::sqrt ? 3 : 1;
   });

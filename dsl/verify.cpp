@@ -177,7 +177,7 @@ class Verifier {
     for (NodeId id : order) {
       set_place(id);
       require(g[id].kind != NodeKind::past || loop_of.contains(id), "a past of no recurrence");
-      for (NodeId operand : operands_of(g, id)) {
+      for (NodeId operand : g.operands(id)) {
         const auto inside = loop_of.find(operand);
         if (inside == loop_of.end()) continue;
         const auto own = loop_of.find(g[id].kind == NodeKind::recurrence ? g[id].equations[0].past : id);

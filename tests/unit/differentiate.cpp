@@ -309,7 +309,7 @@ TEST_CASE("a maximum gives its gradient to the first element that attains it") {
 namespace {
 
 bool reads(const World& w, NodeId node, NodeId tensor) {
-  const std::vector<NodeId> operands = operands_of(w.g, node);
+  const std::vector<NodeId> operands = w.g.operands(node);
   return std::find(operands.begin(), operands.end(), tensor) != operands.end();
 }
 

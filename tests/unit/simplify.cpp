@@ -150,7 +150,7 @@ TEST_CASE("a reported softmax is shared with its gradient") {
   differentiate(w.g);
   simplify(w.g);
   const Function& done = w.g.functions[0];
-  const std::vector<NodeId> reads = operands_of(w.g, done.gradients[0].node);
+  const std::vector<NodeId> reads = w.g.operands(done.gradients[0].node);
   INFO(graph_to_text(w.g));
   CHECK(std::find(reads.begin(), reads.end(), done.outputs[0].node) != reads.end());
   int exponentials = 0;  // evaluated once
