@@ -1,10 +1,10 @@
 // format.h: lays out emitted C++. The printer indents; what remains are lines that are too long, which are
-// broken at a list of arguments where there is one, and otherwise by Clang's formatter, in this process,
-// where gradc was built with it. Giving it no more than these lines is what keeps it quick.
+// broken by how tightly their parts are bound (break_line.h) and, where that leaves no room, by Clang's formatter, in
+// this process, if gradc was built with it.
 #pragma once
 
+#include <cstddef>
 #include <string>
-#include <vector>
 
 namespace gradc {
 
@@ -14,13 +14,8 @@ std::string formatter();
 // `text` with no line of more than 100 columns, if that can be.
 std::string format(const std::string& text);
 
-// A whole statement, or one with what opens a block at its end, not indented.
-struct Statement {
-  std::string text;
-  std::string closers;  // of the brackets it leaves open
-};
-
-// The texts, broken in Google style at `columns`; as they are without a formatter, or if it does not accept them.
-std::vector<std::string> break_statements(const std::vector<Statement>&, int columns);
+// A whole statement, or what opens a block, not indented, broken in Google style at `columns`; as it is without a
+// formatter, or if that does not accept it. `closers` are those of the brackets that it leaves open.
+std::string break_statement(const std::string& statement, const std::string& closers, std::size_t columns);
 
 }  // namespace gradc

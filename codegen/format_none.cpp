@@ -1,4 +1,4 @@
-// format_none.cpp: a gradc built without libFormat: long statements stay on one line.
+// format_none.cpp: a gradc built without libFormat: what break_line() does not break stays on one line.
 #include "codegen/format.h"
 
 namespace gradc {
@@ -7,10 +7,8 @@ std::string formatter() {
   return "";
 }
 
-std::vector<std::string> break_statements(const std::vector<Statement>& statements, int) {
-  std::vector<std::string> texts;
-  for (const Statement& s : statements) texts.push_back(s.text);
-  return texts;
+std::string break_statement(const std::string& statement, const std::string&, std::size_t) {
+  return statement;
 }
 
 }  // namespace gradc
