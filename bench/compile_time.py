@@ -23,10 +23,9 @@ int main() {{
   void* inputs[] = {{std::calloc(1 << 24, 1), std::calloc(1 << 24, 1)}};
   float loss = 0;
   void* outputs[] = {{&loss}};
-  std::int64_t dims[] = {{{size}}};
   gradc::Call call = {{}};
   call.parameters = memory(model.parameters_size), call.state = std::calloc(model.state_size + 64, 1);
-  call.workspace = memory(model.workspace_size), call.dims = dims;
+  call.workspace = memory(model.workspace_size);
   call.inputs = inputs, call.outputs = outputs, call.seed = 1;
   model.init(call.parameters, call.state, 1);
   for (int k = 0; k < model.function_count; ++k)
@@ -42,7 +41,7 @@ def timed(action):
 
 
 def emit(programs, row, folder):
-    return lambda: compiled([programs.gradc, "build", HERE / "specs" / f"{row.spec}.nn", *programs.consts(row),
+    return lambda: compiled([programs.gradc, "build", HERE / "specs" / f"{row.spec}.nn", *programs.sizes(row),
                              "--isa=native", "-o", folder])
 
 
@@ -51,7 +50,7 @@ def first_step(programs, row, folder):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     (folder / "first.cpp").write_text(f'#include "{row.spec}.hpp"\n'
-                                      + FIRST_STEP.format(spec=row.spec, size=row.dims.get("B", 1)))
+                                      + FIRST_STEP.format(spec=row.spec))
 
     def all_of_it():
         emit(programs, row, folder)()
@@ -72,7 +71,7 @@ def sizes(programs, row, folder):
 
 def memory(programs, row):
     """K5: the peak of what a step works in, over the least that its tensors' lives allow."""
-    stats = json.loads(run([programs.gradc, "stats", HERE / "specs" / f"{row.spec}.nn", "--json", *programs.consts(row)]))
+    stats = json.loads(run([programs.gradc, "stats", HERE / "specs" / f"{row.spec}.nn", "--json", *programs.sizes(row)]))
     step = next(m for m in stats["memory"] if m["function"] == row.function)
     return step["peak"] / max(step["lower_bound"], 1)
 

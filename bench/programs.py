@@ -20,11 +20,13 @@ class Programs:
 
     @staticmethod
     def key(row):
-        return "_".join([row.spec, *map(str, row.consts.values()), *([] if row.storage == "f32" else [row.storage])])
+        sizes = [*row.consts.values(), *row.dims.values()]
+        return "_".join([row.spec, *map(str, sizes), *([] if row.storage == "f32" else [row.storage])])
 
     @staticmethod
-    def consts(row):
-        return [f"-D{name}={value}" for name, value in row.consts.items()]
+    def sizes(row):
+        """Of the net and of the batch, which every peer that compiles is told, too."""
+        return [f"-D{name}={value}" for name, value in {**row.consts, **row.dims}.items()]
 
     def folder(self, row):
         return OUT / "gen" / self.key(row)
@@ -34,7 +36,7 @@ class Programs:
         folder = self.folder(row)
         program = folder / "program"
         try:
-            compiled([self.gradc, "build", HERE / "specs" / f"{row.spec}.nn", *self.consts(row), "--isa=native",
+            compiled([self.gradc, "build", HERE / "specs" / f"{row.spec}.nn", *self.sizes(row), "--isa=native",
                       f"--storage={row.storage}", "-o", folder])
             compiled([self.compiler, *FLAGS, f"-I{ROOT / 'runtime'}", f"-I{folder}", "-include", folder / f"{row.spec}.hpp",
                       f"-DNETWORK={row.spec}", "-pthread", HERE / "harness.cpp", folder / f"{row.spec}.cpp", "-o", program])
@@ -49,12 +51,11 @@ class Programs:
         program = self.made[self.key(row)]
         if isinstance(program, Missing):
             raise program
-        dims = [f"{name}={size}" for name, size in row.dims.items()]
         started = []
         for function in functions:
             folder = OUT / "rows" / row.id if function == row.function else OUT / "rows" / f"{row.id}.{function}"
             folder.mkdir(parents=True, exist_ok=True)
-            started.append(Contestant(function, [*pinned(threads), program, function, folder, threads, *dims],
+            started.append(Contestant(function, [*pinned(threads), program, function, folder, threads],
                                       folder / "gradc.log"))
             started[-1].ready()
         return started

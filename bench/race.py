@@ -26,8 +26,7 @@ def applies(peer, row):
 def work(gradc, row, function=None):
     """FLOPs of one call, as gradc counts the formulas it emits, and 2 for each multiply-add of its products; without those
     of zeros around a tensor, which need not be computed."""
-    dims = [f"--dim={name}={size}" for name, size in row.dims.items()]
-    stats = json.loads(run([gradc, "stats", HERE / "specs" / f"{row.spec}.nn", "--json", *dims, *Programs.consts(row)]))
+    stats = json.loads(run([gradc, "stats", HERE / "specs" / f"{row.spec}.nn", "--json", *Programs.sizes(row)]))
     counted = next(f for f in stats["functions"] if f["name"] == (function or row.function))  # a net: forward comes first
     padding = 2 * counted["padding_macs"]
     return {"flops": counted["flops"] - padding, "flops_of_products": 2 * counted["macs"] - padding}

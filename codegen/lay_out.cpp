@@ -1,8 +1,9 @@
 // lay_out.cpp: which axis of a tensor comes last in memory.
 //
-// Tensors that read each other go together, so that nothing is copied between them, and so do both sides of a reshape
-// that leaves the batch where it is; any other reshape needs the order of the spec and ends such a group. Each group is counted once as it is and once with the batch last, in vector
-// operations of its sums of products.
+// Tensors that read each other go together, so that nothing is copied between them, and so do both
+// sides of a reshape that leaves the batch where it is; any other reshape needs the order of the
+// spec and ends such a group. Each group is counted once as it is and once with the batch last, in
+// vector operations of its sums of products.
 #include "codegen/lay_out.h"
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include <set>
 #include <unordered_map>
 
+#include "codegen/batch_axes.h"
 #include "codegen/products.h"
 #include "dsl/recurrence.h"
 
@@ -28,8 +30,11 @@ struct Steps {
 
 class Layout {
  public:
-  Layout(Graph& g, const std::vector<NodeId>& roots, DimId batch, const Isa& isa)
-      : g_(g), order_(topological_order(g, roots)), batch_(batch), lanes_(isa.lanes(DType::f32)) {
+  Layout(Graph& g, const std::vector<NodeId>& roots, const Isa& isa)
+      : g_(g),
+        order_(topological_order(g, roots)),
+        batch_(batch_axes(g, order_, shortest_batch)),
+        lanes_(isa.lanes(DType::f32)) {
     std::set<NodeId> fixed(roots.begin(), roots.end());
     for (const Loop& loop : find_loops(g, order_)) {  // what runs along time stays as written
       fixed.insert(loop.steps.begin(), loop.steps.end());
@@ -60,15 +65,13 @@ class Layout {
   }
 
  private:
-  // The one axis that is the batch.
   std::optional<std::uint32_t> batch_axis(NodeId id) const {
-    const Shape& shape = g_[id].type.shape;
-    if (std::count(shape.begin(), shape.end(), Extent(batch_)) != 1) return std::nullopt;
-    return static_cast<std::uint32_t>(std::find(shape.begin(), shape.end(), Extent(batch_)) - shape.begin());
+    const auto it = batch_.find(id);
+    return it == batch_.end() ? std::nullopt : std::optional(it->second);
   }
 
-  // A reshape of something movable with as many elements before the batch as after it: then what is left of the index
-  // without the batch is the same on both sides.
+  // A reshape of something movable with as many elements before the batch as after it: then what is
+  // left of the index without the batch is the same on both sides.
   bool keeps_batch(NodeId id) const {
     if (g_[id].kind != NodeKind::reshape || !axes_.contains(g_[id].operand)) return false;
     const auto before = [&](NodeId of, std::uint32_t axis) {
@@ -97,7 +100,8 @@ class Layout {
   }
 
   bool holds(const std::vector<ScalarId>& factors, std::uint32_t index) const {
-    return std::any_of(factors.begin(), factors.end(), [&](ScalarId f) { return gradc::holds(g_, f, index); });
+    return std::any_of(factors.begin(), factors.end(),
+                       [&](ScalarId f) { return gradc::holds(g_, f, index); });
   }
 
   // The group that a node counts for, and which of its indices runs over the batch.
@@ -108,7 +112,8 @@ class Layout {
       const auto axis = axes_.find(read.tensor);
       if (found || axis == axes_.end()) return;
       const Scalar& subscript = g_[read.args[axis->second]];
-      if (subscript.kind == ScalarKind::index) found = std::pair{group_of(read.tensor), subscript.index};
+      if (subscript.kind == ScalarKind::index)
+        found = std::pair{group_of(read.tensor), subscript.index};
     });
     return found;
   }
@@ -119,7 +124,8 @@ class Layout {
     bool plain = true;
     for_each_read(g_, n.body, [&](const Scalar& read) {
       plain = plain && !read.args.empty() &&
-              std::all_of(read.args.begin(), read.args.end(), [&](ScalarId s) { return g_[s].kind == ScalarKind::index; });
+              std::all_of(read.args.begin(), read.args.end(),
+                          [&](ScalarId s) { return g_[s].kind == ScalarKind::index; });
       if (!plain) return;
       const std::uint32_t last = g_[read.args.back()].index;
       plain = last >= n.type.rank() && (!sum || sum == last);
@@ -135,7 +141,8 @@ class Layout {
     Steps steps{all, all};
     if (rank > 0 && holds(factors.left, rank - 1) != holds(factors.right, rank - 1))
       steps.as_written = in_vectors(all, n.ranges[rank - 1]);
-    else if (const auto along = plain_sum(n))  // lanes along what both have last; a window would be read out of line
+    else if (const auto along = plain_sum(
+                 n))  // lanes along what both have last; a window would be read out of line
       steps.as_written = in_vectors(all, n.ranges[*along]) + lane_sum_steps * count(n.type.shape);
     const bool left = holds(factors.left, batch), right = holds(factors.right, batch);
     bool row = false, column = false;
@@ -144,7 +151,8 @@ class Layout {
       column = column || (holds(factors.right, k) && !holds(factors.left, k));
     }
     if (batch < rank ? left != right : left && right && (row || factors.window) && column)
-      steps.batch_last = in_vectors(all, n.ranges[batch]) + (batch < rank ? 0 : lane_sum_steps * count(n.type.shape));
+      steps.batch_last = in_vectors(all, n.ranges[batch]) +
+                         (batch < rank ? 0 : lane_sum_steps * count(n.type.shape));
     // What can't be in that order is copied to it.
     for_each_read(g_, n.body, [&](const Scalar& read) {
       if (!axes_.contains(read.tensor) && batch_axis(read.tensor))
@@ -178,7 +186,8 @@ class Layout {
   // Index or subscript number `axis` moved behind the others.
   template <class T>
   static void rotate(std::vector<T>& v, std::uint32_t axis, std::size_t rank) {
-    std::rotate(v.begin() + axis, v.begin() + axis + 1, v.begin() + static_cast<std::ptrdiff_t>(rank));
+    std::rotate(v.begin() + axis, v.begin() + axis + 1,
+                v.begin() + static_cast<std::ptrdiff_t>(rank));
   }
 
   ScalarId rewrite(ScalarId id) {
@@ -224,14 +233,17 @@ class Layout {
       rotate(g_.label(result).index_names, axes_.at(id), g_[id].type.rank());
   }
 
-  // The summed index that runs over the batch of something whose batch is now last: it becomes the innermost.
+  // The summed index that runs over the batch of something whose batch is now last: it becomes the
+  // innermost.
   std::optional<std::uint32_t> batch_sum(const Node& n) const {
     std::optional<std::uint32_t> found;
-    if (n.reduction == Reduction::argmax || n.reduction == Reduction::argmin) return found;  // they count in order
+    if (n.reduction == Reduction::argmax || n.reduction == Reduction::argmin)
+      return found;  // they count in order
     for_each_read(g_, n.body, [&](const Scalar& read) {
       if (!chosen_.contains(read.tensor)) return;
       const Scalar& subscript = g_[read.args[axes_.at(read.tensor)]];
-      if (subscript.kind == ScalarKind::index && subscript.index >= n.type.rank()) found = subscript.index;
+      if (subscript.kind == ScalarKind::index && subscript.index >= n.type.rank())
+        found = subscript.index;
     });
     return found;
   }
@@ -261,25 +273,22 @@ class Layout {
 
   Graph& g_;
   const std::vector<NodeId> order_;
-  const DimId batch_;
-  const int lanes_;                           // of a vector
-  std::map<NodeId, std::uint32_t> axes_;      // of the batch, in tensors that may be in either order
-  std::map<NodeId, NodeId> group_;            // union-find over those
-  std::set<NodeId> chosen_;                   // batch last
-  std::unordered_map<NodeId, NodeId> now_;    // the node that stands for each
+  const std::unordered_map<NodeId, std::uint32_t> batch_;  // the axis that runs over it
+  const int lanes_;                                        // of a vector
+  std::map<NodeId, std::uint32_t> axes_;    // of the batch, in tensors that may be in either order
+  std::map<NodeId, NodeId> group_;          // union-find over those
+  std::set<NodeId> chosen_;                 // batch last
+  std::unordered_map<NodeId, NodeId> now_;  // the node that stands for each
   std::unordered_map<ScalarId, ScalarId> scalars_;
 };
 
 }  // namespace
 
 void lay_out(Graph& g, const Target& target) {
-  std::optional<DimId> batch;
-  for (std::uint32_t d = 0; d < g.dims().size(); ++d)
-    if (!batch || g.dim(DimId{d}).bound > g.dim(*batch).bound) batch = DimId{d};
-  if (target.grid() || !target.isa.vectors() || !batch || g.dim(*batch).bound < shortest_batch) return;
+  if (target.grid() || !target.isa.vectors()) return;
   for (Function& step : g.functions) {
     if (step.kind != FunctionKind::step) continue;
-    Layout layout(g, roots_of(step), *batch, target.isa);
+    Layout layout(g, roots_of(step), target.isa);
     if (!layout.changes()) continue;
     for (Output& o : step.outputs) o.node = layout.rewritten(o.node);
     for (Output& o : step.evaluation) o.node = layout.rewritten(o.node);

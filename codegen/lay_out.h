@@ -6,9 +6,9 @@
 
 namespace gradc {
 
-// Every step with a run-time dim (the batch, as a rule) last in the tensors between its inputs and its results, where
-// vectors along it take fewer operations than vectors along the last axis of the spec: channels and windows of a few
-// elements fill no vector, examples do. Anything else keeps the order of the spec.
+// Every step with the batch last in the tensors between its inputs and its results, where
+// vectors along it take fewer operations than vectors along the last axis of the spec: channels and
+// windows of a few elements fill no vector, examples do. Anything else keeps the order of the spec.
 void lay_out(Graph&, const Target&);
 
 }  // namespace gradc

@@ -13,7 +13,7 @@
 namespace gradc {
 
 struct SpecOptions {
-  std::map<std::string, std::string> constants;  // -D name=value: override `const` declarations
+  std::map<std::string, std::string> constants;  // -D name=value: override `const`s, fix `dim`s
 };
 
 // One layer or net use, for stats: what was called where, and what came out.

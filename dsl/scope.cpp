@@ -44,19 +44,6 @@ bool fits_const_type(const Value& v, std::string_view type) {
   return v.constant() || v.is(ValueKind::text);
 }
 
-Value dim_value(Elaboration& e, const ast::DimDecl& d, const Value& size) {
-  if (size.poisoned()) return {};
-  const auto extent = extent_of(size);
-  if (!extent || !extent->is_fixed() || extent->offset < 1 || extent->offset > max_extent_value) {
-    e.error("bad-extent", d.size.span,
-            fmt::format("the size of dim {} must be a whole number from 1 to {}, not {}",
-                        in_quotes(d.name.text), max_extent_value, describe(e, size)));
-    return {};
-  }
-  if (!d.bounded) return size;
-  return size_value(Extent(e.graph.add_dim({d.name.text, extent->offset})));
-}
-
 // Some value of the type of a const: by its annotation, so that nothing that depends on another
 // override is computed too early, or else by its value.
 Value declared_kind(Elaboration& e, GlobalValue& g) {
@@ -83,6 +70,30 @@ std::optional<Value> parse_override(const std::string& text, const Value& declar
   const bool integer = text.find_first_of(".eE") == std::string::npos;
   if (declared.integer && !(integer && std::fabs(x) <= 9007199254740992.0)) return std::nullopt;
   return number_value(x, declared.integer);
+}
+
+// A dim's size: of a bounded one a run-time number, unless -D fixes it.
+Value dim_value(Elaboration& e, const ast::DimDecl& d, const Value& size) {
+  if (size.poisoned()) return {};
+  const auto extent = extent_of(size);
+  if (!extent || !extent->is_fixed() || extent->offset < 1 || extent->offset > max_extent_value) {
+    e.error("bad-extent", d.size.span,
+            fmt::format("the size of dim {} must be a whole number from 1 to {}, not {}",
+                        in_quotes(d.name.text), max_extent_value, describe(e, size)));
+    return {};
+  }
+  if (const auto given = e.options.constants.find(d.name.text);
+      given != e.options.constants.end()) {
+    const auto n = parse_override(given->second, number_value(1, true));
+    const std::int64_t most = d.bounded ? extent->offset : max_extent_value;
+    if (n && n->number >= 1 && n->number <= static_cast<double>(most)) return *n;
+    e.error("bad-override", d.name.span,
+            fmt::format("-D {}={}: the size of this dim must be a whole number from 1 to {}",
+                        d.name.text, given->second, most));
+    return {};
+  }
+  if (!d.bounded) return size;
+  return size_value(Extent(e.graph.add_dim({d.name.text, extent->offset})));
 }
 
 const ast::Name* value_name(const ast::Item& item) {
@@ -142,18 +153,17 @@ void declare(Elaboration& e, const ast::File& file) {
 void apply_overrides(Elaboration& e) {
   for (const auto& [name, text] : e.options.constants) {
     const auto it = e.user.values.find(name);
-    if (it == e.user.values.end() || it->second.constant == nullptr) {
+    if (it == e.user.values.end()) {
       std::vector<std::string_view> names;
-      for (const auto& [key, value] : e.user.values) {
-        if (value.constant != nullptr) names.push_back(key);
-      }
+      for (const auto& [key, value] : e.user.values) names.push_back(key);
       const auto near = nearest_name(name, names);
       e.error("unknown-constant", {},
-              fmt::format("-D {0}={1}: the spec declares no const '{0}'{2}", name, text,
+              fmt::format("-D {0}={1}: the spec declares no const or dim '{0}'{2}", name, text,
                           near ? fmt::format("; did you mean '{}'?", *near) : std::string()));
       continue;
     }
     GlobalValue& g = it->second;
+    if (g.dim != nullptr) continue;  // dim_value sees to it
     const Value declared = declared_kind(e, g);
     if (declared.poisoned()) continue;
     const auto value = parse_override(text, declared);
@@ -167,7 +177,7 @@ void apply_overrides(Elaboration& e) {
   }
   // What was computed from an old value is computed again.
   for (auto& [name, g] : e.user.values) {
-    if (e.options.constants.count(name) == 0) g.state = GlobalValue::unseen;
+    if (g.dim != nullptr || e.options.constants.count(name) == 0) g.state = GlobalValue::unseen;
   }
 }
 
@@ -237,7 +247,8 @@ std::optional<Value> find_value(Elaboration& e, const Scope& scope, const std::s
     }
   }
   const ast::Item* item = e.prelude.item(name);
-  if (item != nullptr && value_name(*item) != nullptr) return global_value(e, declare_value(e.prelude_values, *item));
+  if (item != nullptr && value_name(*item) != nullptr)
+    return global_value(e, declare_value(e.prelude_values, *item));
   return std::nullopt;
 }
 
@@ -261,7 +272,8 @@ std::optional<Value> parameter_at(Elaboration& e, const Scope& scope, const std:
   }
   auto found = e.parameters.find(own);
   if (found == e.parameters.end()) found = e.parameters.find(path);
-  const bool learnt = found != e.parameters.end() && e.graph[found->second].kind == NodeKind::parameter;
+  const bool learnt =
+      found != e.parameters.end() && e.graph[found->second].kind == NodeKind::parameter;
   if (!learnt) return std::nullopt;
   const std::string net = found->first.substr(0, found->first.find('.'));
   std::vector<std::string>& nets = e.unit.nets;
@@ -284,11 +296,12 @@ Value lookup_path(Elaboration& e, const Scope& scope, const ast::Name& name) {
     const std::string own = scope.path + ".";
     if (path.compare(0, own.size(), own) == 0) names.push_back(path.substr(own.size()));
   }
-  unknown_name(e, scope, "unknown-parameter", name,
-               fmt::format("there is no parameter {} by now; a path leads from a net, or from here, "
-                           "through the names of layers used before",
-                           in_quotes(name.text)),
-               names);
+  unknown_name(
+      e, scope, "unknown-parameter", name,
+      fmt::format("there is no parameter {} by now; a path leads from a net, or from here, "
+                  "through the names of layers used before",
+                  in_quotes(name.text)),
+      names);
   return {};
 }
 

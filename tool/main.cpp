@@ -38,7 +38,7 @@ bool use_color(const std::string& when) {
 
 void add_spec(CLI::App& verb, SpecArguments& spec) {
   verb.add_option("spec", spec.path, "the spec, a .nn file")->required();
-  verb.add_option("-D", spec.constants, "name=value: override a `const` of the spec")
+  verb.add_option("-D", spec.constants, "name=value: override a `const` of the spec, or fix a `dim`")
       ->allow_extra_args(false);
 }
 

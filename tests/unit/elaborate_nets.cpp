@@ -234,6 +234,21 @@ TEST_CASE("constants are overridden, and what depends on them follows") {
   CHECK(bad.ids() == std::vector<std::string>{"bad-override", "unknown-constant", "bad-override"});
 }
 
+TEST_CASE("a dim is fixed from outside, within its bound, and what depends on it follows") {
+  const std::string spec =
+      "dim B <= 8\ndim H = 3\nconst twice: int = 2 * H\n"
+      "net f(x: f32[B, twice]) -> y: f32[B] { y[b] = sum[i] x[b, i] }";
+  Elaborated e;
+  elaborate_well(e, spec, {{{"B", "8"}, {"H", "5"}}});
+  CHECK(e.spec.graph[function(e, "f").inputs[0]].type.shape == Shape{8, 10});
+  CHECK(e.spec.graph.dims().empty());
+  for (const char* size : {"9", "0", "-1", "2.5", "1e1", "many", ""}) {
+    Elaborated bad;
+    elaborate(bad, spec, {{{"B", size}}});
+    CHECK(bad.ids() == std::vector<std::string>{"bad-override"});
+  }
+}
+
 TEST_CASE("imports: relative, once each, cyclic, and never outside the folder of the spec") {
   const Folder folder;
   const auto top = folder.write("spec/top.nn",
