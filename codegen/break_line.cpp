@@ -32,7 +32,7 @@ Layouts shorter(Layouts a, Layouts b) {
 }
 
 bool closes(const Mark& m) {
-  return m.binding == Binding::bracket && !m.opens;
+  return m.tightness == Tightness::bracket && !m.opens;
 }
 
 struct Breaker {
@@ -79,28 +79,29 @@ struct Breaker {
     const auto [first, last] = within(p);
     std::size_t depth = std::string::npos;
     for (const Mark* m = first; m != last; ++m)
-      depth = std::min(depth, m->depth - (m->binding == Binding::bracket ? 1 : 0));
-    Binding weakest = Binding::bracket;
+      depth = std::min(depth, m->depth - (m->tightness == Tightness::bracket ? 1 : 0));
+    Tightness weakest = Tightness::bracket;
     for (const Mark* m = first; m != last; ++m)
-      if (m->depth == depth && m->at + m->length < p.end) weakest = std::min(weakest, m->binding);
-    if (weakest == Binding::assignment) return assignment(p, depth, column);
-    if (weakest != Binding::bracket)
+      if (m->depth == depth && m->at + m->length < p.end) weakest = std::min(weakest, m->tightness);
+    if (weakest == Tightness::assignment) return assignment(p, depth, column);
+    if (weakest != Tightness::bracket)
       return parts(p, weakest, depth, column,
-                   column + (operand || weakest == Binding::choice ? 4 : 0));
+                   column + (operand || weakest == Tightness::choice ? 4 : 0));
     return list(p, depth + 1, column, indent);
   }
 
   // Broken at the operators of one kind: one ends its line, but what begins a branch of a choice
   // begins one.
-  Layouts parts(const Part& p, Binding binding, std::size_t depth, std::size_t column,
+  Layouts parts(const Part& p, Tightness tightness, std::size_t depth, std::size_t column,
                 std::size_t next_column) {
-    const bool choice = binding == Binding::choice;
+    const bool choice = tightness == Tightness::choice;
     Layout out;
     bool several = false;  // lines of the part before
     const auto [first, last] = within(p);
     std::size_t begin = p.begin;
     for (const Mark* m = first;; ++m) {
-      if (m != last && (m->depth != depth || m->binding != binding || m->at + m->length >= p.end))
+      if (m != last &&
+          (m->depth != depth || m->tightness != tightness || m->at + m->length >= p.end))
         continue;
       const std::size_t end = m == last ? p.end : choice ? m->at - 1 : m->at + m->length;
       const Part part{begin, end, m == last ? p.after : 0};
@@ -112,7 +113,7 @@ struct Breaker {
         // What is between two parts is no place for at() to break.
         const std::size_t leading = choice && !starts ? 2 : 0;
         const std::size_t trailing =
-            m == last || choice ? 0 : m->length + (binding > Binding::comma ? 1 : 0);
+            m == last || choice ? 0 : m->length + (tightness > Tightness::comma ? 1 : 0);
         const std::size_t from = (starts ? column : next_column) + leading;
         const Layouts inner =
             at({begin + leading, end - trailing, part.after + trailing}, from, from, true);
@@ -148,7 +149,7 @@ struct Breaker {
     const Mark* open = nullptr;
     const Mark* close = nullptr;
     for (const Mark* m = first; m != last; ++m) {
-      if (m->binding != Binding::bracket || !m->opens || m->depth != depth) continue;
+      if (m->tightness != Tightness::bracket || !m->opens || m->depth != depth) continue;
       const Mark* end = closing(*m, last);
       if (end != last && (!open || end->at - m->at > close->at - open->at)) open = m, close = end;
     }
@@ -173,7 +174,7 @@ struct Breaker {
   Layouts assignment(const Part& p, std::size_t depth, std::size_t column) {
     const auto [first, last] = within(p);
     const Mark* sign = std::find_if(first, last, [&](const Mark& m) {
-      return m.binding == Binding::assignment && m.depth == depth;
+      return m.tightness == Tightness::assignment && m.depth == depth;
     });
     const Part left{p.begin, sign->at + sign->length}, right{left.end + 1, p.end, p.after};
     if (!fits(left, column)) return std::nullopt;
@@ -196,7 +197,7 @@ struct Breaker {
       --ending;
     Layouts best;
     for (const Mark* m = first; m != last; ++m) {
-      if (m->binding != Binding::bracket || !m->opens || !is_call(*m)) continue;
+      if (m->tightness != Tightness::bracket || !m->opens || !is_call(*m)) continue;
       const Mark* close = closing(*m, last);
       if (close < ending || close == last) continue;
       const Part before{p.begin, m->at + 1},

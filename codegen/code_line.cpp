@@ -8,19 +8,19 @@ namespace gradc {
 namespace {
 
 // The operators of two operands, and the parts of a choice.
-constexpr std::pair<std::string_view, Binding> operators[] = {
-    {"+", Binding::sum},         {"*", Binding::product},     {"-", Binding::sum},
-    {"/", Binding::product},     {"=", Binding::assignment},  {"<", Binding::less},
-    {"?", Binding::choice},      {":", Binding::choice},      {"+=", Binding::assignment},
-    {"&&", Binding::both},       {">=", Binding::less},       {"==", Binding::equal},
-    {"<=", Binding::less},       {">", Binding::less},        {"||", Binding::either},
-    {"!=", Binding::equal},      {"%", Binding::product},     {"<<", Binding::shift},
-    {">>", Binding::shift},      {"&", Binding::bits},        {"|", Binding::bits},
-    {"^", Binding::bits},        {"-=", Binding::assignment}, {"*=", Binding::assignment},
-    {"/=", Binding::assignment}, {"|=", Binding::assignment}, {"&=", Binding::assignment},
+constexpr std::pair<std::string_view, Tightness> operators[] = {
+    {"+", Tightness::sum},         {"*", Tightness::product},     {"-", Tightness::sum},
+    {"/", Tightness::product},     {"=", Tightness::assignment},  {"<", Tightness::less},
+    {"?", Tightness::choice},      {":", Tightness::choice},      {"+=", Tightness::assignment},
+    {"&&", Tightness::both},       {">=", Tightness::less},       {"==", Tightness::equal},
+    {"<=", Tightness::less},       {">", Tightness::less},        {"||", Tightness::either},
+    {"!=", Tightness::equal},      {"%", Tightness::product},     {"<<", Tightness::shift},
+    {">>", Tightness::shift},      {"&", Tightness::bits},        {"|", Tightness::bits},
+    {"^", Tightness::bits},        {"-=", Tightness::assignment}, {"*=", Tightness::assignment},
+    {"/=", Tightness::assignment}, {"|=", Tightness::assignment}, {"&=", Tightness::assignment},
 };
 
-const Binding* binding_of(std::string_view word) {
+const Tightness* tightness_of(std::string_view word) {
   const auto found = std::find_if(std::begin(operators), std::end(operators),
                                   [&](const auto& o) { return o.first == word; });
   return found == std::end(operators) ? nullptr : &found->second;
@@ -59,17 +59,18 @@ CodeLine scanned(std::string_view line) {
       quote = c;
     } else if (c == '(' || c == '[' || c == '{' || of_template) {
       open += c == '(' ? ')' : c == '[' ? ']' : c == '{' ? '}' : '>';
-      code.marks.push_back({k, Binding::bracket, open.size(), true});
+      code.marks.push_back({k, Tightness::bracket, open.size(), true});
     } else if (!open.empty() && c == open.back()) {
-      code.marks.push_back({k, Binding::bracket, open.size()});
+      code.marks.push_back({k, Tightness::bracket, open.size()});
       open.pop_back();
     } else if (c == ',' || c == ';') {
-      code.marks.push_back({k, c == ',' ? Binding::comma : Binding::semicolon, open.size()});
+      code.marks.push_back({k, c == ',' ? Tightness::comma : Tightness::semicolon, open.size()});
     } else if (c == ' ' && next != ' ') {
       const std::size_t end = std::min(line.find(' ', k + 1), line.size());
-      const Binding* binding = end - k <= 3 ? binding_of(line.substr(k + 1, end - k - 1)) : nullptr;
-      if (!binding) continue;
-      code.marks.push_back({k + 1, *binding, open.size(), false, end - k - 1});
+      const Tightness* tightness =
+          end - k <= 3 ? tightness_of(line.substr(k + 1, end - k - 1)) : nullptr;
+      if (!tightness) continue;
+      code.marks.push_back({k + 1, *tightness, open.size(), false, end - k - 1});
       k = end - 1;
     }
   }

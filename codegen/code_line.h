@@ -17,7 +17,7 @@ std::size_t width(std::string_view text);
 std::size_t indent_of(std::string_view line);
 
 // How tightly what stands between two parts of a line binds them, the loosest first.
-enum class Binding {
+enum class Tightness {
   semicolon,
   comma,
   assignment,
@@ -36,7 +36,7 @@ enum class Binding {
 // A bracket or something between two parts; not what strings hold.
 struct Mark {
   std::size_t at = 0;
-  Binding binding = Binding::bracket;
+  Tightness tightness = Tightness::bracket;
   std::size_t depth = 0;  // in how many brackets; of a bracket, what it encloses
   bool opens = false;     // of a bracket
   std::size_t length = 1;
