@@ -12,6 +12,7 @@
 #include "codegen/each_expr.h"
 #include "codegen/exprs.h"
 #include "codegen/kernel_formulas.h"
+#include "codegen/kernel_key.h"
 #include "codegen/kernel_to_grid.h"
 #include "codegen/kernel_to_loops.h"
 #include "codegen/loops_to_text.h"
@@ -38,12 +39,12 @@ std::int64_t elements(const Graph& g, const Shape& shape) {
 
 // The one stream that a kernel draws from, if it's one, is rather said by who calls it: kernels that differ in no more
 // are the same.
-std::uint32_t take_stream(Kernel& kernel) {
+std::optional<std::uint32_t> take_stream(Kernel& kernel) {
   std::set<std::uint32_t> streams;
   for_each_expr(kernel.body, [&](const Expr& e) {
     if (e.kind == ExprKind::random) streams.insert(e.stream);
   });
-  if (streams.size() != 1) return 0;
+  if (streams.size() != 1) return std::nullopt;
   kernel.one_stream = true;
   for_each_expr(kernel.body, [](Expr& e) {
     if (e.kind != ExprKind::random) return;
@@ -95,6 +96,13 @@ class ModuleBuilder {
   std::string kernel_name(const FunctionPlan&, const KernelPlan&, const std::set<NodeId>& registers);
   std::optional<std::string> place(const KernelPlan&) const;
   std::string short_name(NodeId) const;
+  struct KnownKernel {
+    std::uint32_t kernel = 0;
+    std::vector<std::size_t> slots;  // its arguments, by their place among the buffers of the key
+    std::optional<std::size_t> drawing;  // the member whose stream is an argument
+  };
+  KnownKernel write(const LoopContext&, const FunctionPlan&, const KernelPlan&,
+                    const std::set<NodeId>& registers, const KernelKey&);
   std::uint32_t share(Kernel, const std::function<void(Kernel&)>& describe);
   const Kernel& micro_kernel(const ProductTiles&, std::optional<std::int64_t> rows);
   void set_dims(loops::Function&) const;
@@ -105,6 +113,7 @@ class ModuleBuilder {
   std::vector<std::string> dim_names_;  // by DimId: those of the module, then the times of loops
   Names names_;  // of the emitted namespace: kernels and tables
   std::map<NodeId, std::uint32_t> leaves_;  // parameters, states, constants
+  std::unordered_map<std::string, KnownKernel> known_;     // text of a key → what was made of it
   std::unordered_map<std::string, std::uint32_t> shared_;  // text of a kernel → its number
   struct MicroKernel {
     ProductTiles tiles;  // without its functions, which are those of whoever asked first
@@ -168,6 +177,31 @@ std::string ModuleBuilder::short_name(NodeId id) const {
   // The gradient of a.b is da.b.
   const bool gradient = n.name.empty() && name.size() > 1 && name[0] == 'd' && last_part(name) != name;
   return identifier((gradient ? "d" : "") + last_part(name));
+}
+
+ModuleBuilder::KnownKernel ModuleBuilder::write(const LoopContext& context,
+                                                const FunctionPlan& plan, const KernelPlan& kernel,
+                                                const std::set<NodeId>& registers,
+                                                const KernelKey& key) {
+  const Target& target = options_.target;
+  WrittenKernel written = target.grid() ? kernel_to_grid(context, kernel, registers, target)
+                                        : kernel_to_loops(context, kernel, registers);
+  const auto where = place(kernel);
+  if (where) written.kernel.place = *where;
+  KnownKernel known;
+  if (const auto stream = take_stream(written.kernel)) {
+    known.drawing = 0;
+    while (g_[kernel.members.at(*known.drawing).node].stream != *stream) ++*known.drawing;
+  }
+  for (const std::uint32_t b : written.buffers)
+    known.slots.push_back(static_cast<std::size_t>(
+        std::find(key.buffers.begin(), key.buffers.end(), b) - key.buffers.begin()));
+  known.kernel = share(std::move(written.kernel), [&](Kernel& made) {
+    made.name = kernel_name(plan, kernel, registers);
+    made.comment = kernel_formulas(context, kernel, registers);
+    if (where) made.comment.push_back(*where);
+  });
+  return known;
 }
 
 // A kernel of the same text, if there is one, else this one once it is described: by a name and a comment.
@@ -417,18 +451,14 @@ void ModuleBuilder::add(const FunctionPlan& plan, const std::vector<KernelPlan>&
         [&](const ProductTiles& tiles, std::optional<std::int64_t> rows) -> const Kernel& {
           return micro_kernel(tiles, rows);
         }};
-    WrittenKernel written = grid ? kernel_to_grid(context, kernel, registers, options_.target)
-                                 : kernel_to_loops(context, kernel, registers);
-    const auto where = place(kernel);
-    if (where) written.kernel.place = *where;
-    const std::uint32_t stream = take_stream(written.kernel);
+    const KernelKey key = kernel_key(context, kernel, registers);
+    const auto [same, added] = known_.try_emplace(key.text);
+    if (added) same->second = write(context, plan, kernel, registers, key);
+    const KnownKernel& known = same->second;
+    std::vector<std::uint32_t> buffers;
+    for (const std::size_t slot : known.slots) buffers.push_back(key.buffers[slot]);
     loops::Function& f = kernel.forward || !two ? forward : backward;
-    f.draws = f.draws || written.kernel.draws;
-    const std::uint32_t at = share(std::move(written.kernel), [&](Kernel& made) {
-      made.name = kernel_name(plan, kernel, registers);
-      made.comment = kernel_formulas(context, kernel, registers);
-      if (where) made.comment.push_back(*where);
-    });
+    f.draws = f.draws || module_.kernels[known.kernel].draws;
     const auto needed = std::count_if(kernel.members.begin(), kernel.members.end(), [&](auto& m) {
       return std::any_of(plan.stored.begin(), plan.stored.begin() + forward_count,
                          [&](auto& stored) { return stored.node == m.node; });
@@ -437,12 +467,12 @@ void ModuleBuilder::add(const FunctionPlan& plan, const std::vector<KernelPlan>&
     const bool gives = std::any_of(kernel.members.begin(), kernel.members.end(),
                                    [](auto& m) { return m.home.storage == Storage::output; });
     using loops::Part;
-    f.calls.push_back({at, written.buffers,
+    f.calls.push_back({known.kernel, std::move(buffers),
                        gives || (needed > 0 && !reported) ? Part::report
                        : reported                         ? Part::forward
                                                           : Part::backward,
                        loop_number(f, kernel.forward || !two, kernel.loop)});
-    f.calls.back().stream = stream;
+    if (known.drawing) f.calls.back().stream = g_[kernel.members[*known.drawing].node].stream;
     if (reported && f.forward_calls + 1 == f.calls.size()) ++f.forward_calls;
   }
   if (plan.entry == Entry::step || plan.entry == Entry::evaluate) {

@@ -15,6 +15,26 @@ namespace gradc {
 
 using namespace loops;
 
+std::vector<std::pair<NodeId, bool>> nodes_to_bind(const Graph& g, const KernelPlan& plan,
+                                                   const std::set<NodeId>& in_registers) {
+  std::vector<std::pair<NodeId, bool>> nodes;
+  for (const StoredNode& s : plan.members) {
+    if (g[s.node].kind != NodeKind::comprehension) continue;
+    for (NodeId read : g.operands(s.node)) {
+      const NodeId id = storage_of(g, read);
+      const bool number = g[id].kind == NodeKind::constant && g[id].values.size() == 1;
+      const bool member = std::any_of(plan.members.begin(), plan.members.end(),
+                                      [&](const StoredNode& other) { return other.node == id; });
+      if (!number && !member) nodes.emplace_back(id, false);
+    }
+  }
+  // A product that lodges with its follower goes by the follower's name.
+  for (std::size_t m = plan.members.size(); m-- > 0;)
+    if (!in_registers.contains(plan.members[m].node))
+      nodes.emplace_back(plan.members[m].node, true);
+  return nodes;
+}
+
 KernelWriter::KernelWriter(const LoopContext& c, const KernelPlan& p,
                            const std::set<NodeId>& in_registers)
     : context(c),
@@ -25,23 +45,12 @@ KernelWriter::KernelWriter(const LoopContext& c, const KernelPlan& p,
   for (const StoredNode& s : plan.members) {
     if (s.whole.valid()) nest.embed(s.node, {g[s.whole].type.shape, s.axis, context.time});
   }
-  // What is read comes first in the signature, what is written last.
-  for (const StoredNode& s : plan.members) {
-    if (g[s.node].kind != NodeKind::comprehension) continue;
-    for (NodeId read : g.operands(s.node)) bind(storage_of(g, read), false);
-  }
-  // A product that lodges with its follower goes by the follower's name.
-  for (std::size_t m = plan.members.size(); m-- > 0;) bind(plan.members[m].node, true);
+  for (const auto& [node, written] : nodes_to_bind(g, plan, registers)) bind(node, written);
   std::stable_partition(arguments.begin(), arguments.end(),
                         [](const Bound& b) { return !b.argument.written; });
 }
 
 void KernelWriter::bind(NodeId id, bool written) {
-  if (registers.contains(id)) return;
-  if (g[id].kind == NodeKind::constant && g[id].values.size() == 1) return;
-  const bool member = std::any_of(plan.members.begin(), plan.members.end(),
-                                  [&](const StoredNode& s) { return s.node == id; });
-  if (member && !written) return;
   const std::uint32_t buffer = context.buffer(id);
   auto at = std::find_if(arguments.begin(), arguments.end(),
                          [&](const Bound& b) { return b.buffer == buffer; });

@@ -4,12 +4,18 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "codegen/kernel_to_loops.h"
 #include "codegen/nest_writer.h"
 
 namespace gradc {
+
+// Whose buffers are arguments of a kernel, and whether it writes them: what is read comes first in
+// the signature, what is written last.
+std::vector<std::pair<NodeId, bool>> nodes_to_bind(const Graph&, const KernelPlan&,
+                                                   const std::set<NodeId>& in_registers);
 
 struct KernelWriter {
   KernelWriter(const LoopContext&, const KernelPlan&, const std::set<NodeId>& in_registers);
