@@ -14,6 +14,7 @@
 #include "codegen/target.h"
 #include "dsl/check.h"
 #include "dsl/diagnostics.h"
+#include "tool/large_pages.h"
 #include "tool/memory_limit.h"
 #include "tool/verbs.h"
 #include "tool/write_files.h"
@@ -278,6 +279,7 @@ int run(Session& session, int argc, char** argv) {
 }  // namespace gradc
 
 int main(int argc, char** argv) {
+  gradc::use_large_pages();
   gradc::Session session;
   session.command.assign(argv, argv + argc);
   try {
