@@ -15,7 +15,6 @@
 #include "codegen/kernel_key.h"
 #include "codegen/kernel_to_grid.h"
 #include "codegen/kernel_to_loops.h"
-#include "codegen/loops_to_text.h"
 #include "codegen/names.h"
 #include "codegen/product_to_loops.h"
 #include "dsl/check.h"
@@ -113,8 +112,7 @@ class ModuleBuilder {
   std::vector<std::string> dim_names_;  // by DimId: those of the module, then the times of loops
   Names names_;  // of the emitted namespace: kernels and tables
   std::map<NodeId, std::uint32_t> leaves_;  // parameters, states, constants
-  std::unordered_map<std::string, KnownKernel> known_;     // text of a key → what was made of it
-  std::unordered_map<std::string, std::uint32_t> shared_;  // text of a kernel → its number
+  std::unordered_map<std::string, KnownKernel> known_;  // text of a key → what was made of it
   struct MicroKernel {
     ProductTiles tiles;  // without its functions, which are those of whoever asked first
     std::optional<std::int64_t> rows;
@@ -204,15 +202,16 @@ ModuleBuilder::KnownKernel ModuleBuilder::write(const LoopContext& context,
   return known;
 }
 
-// A kernel of the same text, if there is one, else this one once it is described: by a name and a comment.
+// A kernel of the same loops, if there is one, else this one once it is described: by a name and a
+// comment.
 std::uint32_t ModuleBuilder::share(Kernel kernel, const std::function<void(Kernel&)>& describe) {
-  kernel.name = "kernel";
-  const auto [it, added] =
-      shared_.try_emplace(kernel_to_text(kernel, options_.target), static_cast<std::uint32_t>(module_.kernels.size()));
-  if (!added) return it->second;
+  const auto same = std::find_if(module_.kernels.begin(), module_.kernels.end(),
+                                 [&](const Kernel& other) { return same_loops(kernel, other); });
+  const auto number = static_cast<std::uint32_t>(same - module_.kernels.begin());
+  if (same != module_.kernels.end()) return number;
   describe(kernel);
   module_.kernels.push_back(std::move(kernel));
-  return it->second;
+  return number;
 }
 
 const Kernel& ModuleBuilder::micro_kernel(const ProductTiles& tiles, std::optional<std::int64_t> rows) {

@@ -195,4 +195,10 @@ KernelKey kernel_key(const LoopContext& context, const KernelPlan& plan,
   return KeyWriter(context, plan, in_registers).key();
 }
 
+bool same_loops(const loops::Kernel& x, const loops::Kernel& y) {
+  return x.arguments == y.arguments && x.counts == y.counts && x.draws == y.draws &&
+         x.one_stream == y.one_stream && x.launch == y.launch && x.arrays == y.arrays &&
+         x.body == y.body;
+}
+
 }  // namespace gradc

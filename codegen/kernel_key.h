@@ -1,5 +1,5 @@
-// kernel_key.h: all that the loops of a kernel are written from, so that kernels which are equal in
-// it are written once.
+// kernel_key.h: which kernels are equal: by all that their loops are written from, so that these are
+// written once, and by what came of it.
 #pragma once
 
 #include <cstdint>
@@ -19,5 +19,8 @@ struct KernelKey {
 
 // Kernels of one module with equal texts have equal loops, each on its own buffers.
 KernelKey kernel_key(const LoopContext&, const KernelPlan&, const std::set<NodeId>& in_registers);
+
+// Whether the kernels differ in no more than their names and what is said of them.
+bool same_loops(const loops::Kernel&, const loops::Kernel&);
 
 }  // namespace gradc

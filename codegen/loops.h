@@ -209,6 +209,7 @@ struct Argument {
   bool bf16 = false;  // its f32 values are
 
   Element element() const { return {dtype, bf16}; }
+  friend bool operator==(const Argument&, const Argument&) = default;
 };
 
 // Memory of a kernel's own: of each thread, or `shared` by the threads of a block. Its contents are not set.
@@ -217,12 +218,14 @@ struct Array {
   DType dtype = DType::f32;
   std::int64_t elements = 1;
   bool shared = false;
+  friend bool operator==(const Array&, const Array&) = default;
 };
 
 // How many threads run a kernel: `threads` in each of `blocks` blocks. None at all: it is called as a function.
 struct Launch {
   int threads = 0;
   std::vector<Expr> blocks;  // one, of the kernel's counts
+  friend bool operator==(const Launch&, const Launch&) = default;
 };
 
 // What of a kernel one call computes: positions from its first count up to, and without, its second, of `extent` in
