@@ -2,7 +2,9 @@
 #include "dsl/library.h"
 
 #include <algorithm>
-#include <iterator>
+#include <optional>
+#include <span>
+#include <string_view>
 
 #include "dsl/check.h"
 #include "dsl/text_to_ast.h"
@@ -10,36 +12,45 @@
 namespace gradc {
 namespace {
 
-template <std::size_t Count>
-bool one_of(const TokenKind (&kinds)[Count], TokenKind kind) {
-  return std::find(std::begin(kinds), std::end(kinds), kind) != std::end(kinds);
+constexpr std::string_view values[] = {"const", "dim"};
+constexpr std::string_view definers[] = {"op", "layer", "net", "step", "optimizer"};
+
+bool one_of(std::span<const std::string_view> words, std::string_view word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
 }
-constexpr TokenKind values[] = {token_kind("const"), token_kind("dim")};
-bool defines(const Token& t) {
-  static constexpr TokenKind kinds[] = {token_kind("op"), token_kind("layer"), token_kind("net"), token_kind("step"),
-                                        token_kind("optimizer")};
-  return one_of(kinds, t.kind);
+
+// The word that begins there, or an empty one.
+std::string_view word_at(std::string_view text, std::size_t at) {
+  const auto end =
+      std::find_if(text.begin() + static_cast<std::ptrdiff_t>(at), text.end(), [](char c) {
+        return !((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                 c == '_');
+      });
+  return text.substr(at, static_cast<std::size_t>(end - text.begin()) - at);
 }
 
 }  // namespace
 
-Library::Library(const Sources& sources, std::uint32_t file) : sources_(sources), file_(file) {
-  Diagnostics none;
-  const std::optional<std::vector<Token>> tokens = text_to_tokens(sources, file, none);
-  GRADC_CHECK(tokens && !none.has_errors(), "a library has no errors");
-  Entry* entry = nullptr;
-  for (const Token* t = tokens->data(); t->kind != TokenKind::end; ++t) {
-    const bool custom = t->kind == TokenKind::name && defines(t[1]);
-    const bool definition = custom || defines(*t);
-    if (t->first_on_line && (definition || one_of(values, t->kind))) {
-      const Token& name = t[custom ? 2 : 1];
-      const std::string text(sources.text(Span{file, name.begin, name.end}));
-      entry = &entries_.try_emplace(text, Entry{definition, {}, {}}).first->second;
+Library::Library(const Sources& sources, std::uint32_t file) : sources_(sources) {
+  const std::string_view text = sources.text(file);
+  Entry* open = nullptr;
+  for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1) {
+    std::string_view word = word_at(text, at);
+    std::size_t name = at + word.size() + 1;
+    if (word == "custom") {
+      word = word_at(text, name);
+      name += word.size() + 1;
     }
-    GRADC_CHECK(entry != nullptr, "a library begins with a declaration");
-    entry->tokens.push_back(*t);
+    const bool defines = one_of(definers, word);
+    if (defines || one_of(values, word)) {
+      if (open) open->place.end = static_cast<std::uint32_t>(at);
+      const Span place{file, static_cast<std::uint32_t>(at),
+                       static_cast<std::uint32_t>(text.size())};
+      open = &entries_.try_emplace(std::string(word_at(text, name)), Entry{defines, place, {}})
+                  .first->second;
+    }
+    if (text.find('\n', at) == text.npos) break;
   }
-  for (auto& [name, it] : entries_) it.tokens.push_back(tokens->back());
 }
 
 const ast::Item* Library::item(const std::string& name) {
@@ -48,7 +59,9 @@ const ast::Item* Library::item(const std::string& name) {
   Entry& entry = it->second;
   if (entry.parsed.items.empty()) {
     Diagnostics none;
-    entry.parsed = tokens_to_ast(sources_, file_, entry.tokens, none);
+    const std::optional<std::vector<Token>> tokens = text_to_tokens(sources_, entry.place, none);
+    GRADC_CHECK(tokens && !none.has_errors(), "a library has no errors");
+    entry.parsed = tokens_to_ast(sources_, entry.place.file, *tokens, none);
     GRADC_CHECK(!none.has_errors() && entry.parsed.items.size() == 1, "a library has no errors");
   }
   return &entry.parsed.items.front();

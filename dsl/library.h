@@ -1,4 +1,5 @@
-// library.h: a file without errors, of whose declarations few are used: each is parsed when it is asked for.
+// library.h: a file without errors, of whose declarations few are used: each is read when it is
+// asked for. Each begins a line, at its first character.
 #pragma once
 
 #include <map>
@@ -6,7 +7,7 @@
 #include <vector>
 
 #include "dsl/ast.h"
-#include "dsl/tokens.h"
+#include "dsl/diagnostics.h"
 
 namespace gradc {
 
@@ -21,11 +22,10 @@ class Library {
  private:
   struct Entry {
     bool defines;  // an op, a layer, …; otherwise a dim or const
-    std::vector<Token> tokens;
+    Span place;
     ast::File parsed;  // nothing yet, or one item
   };
   const Sources& sources_;
-  std::uint32_t file_;
   std::map<std::string, Entry> entries_;
 };
 

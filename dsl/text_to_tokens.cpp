@@ -40,17 +40,18 @@ bool is_name_char(char c) {
   return is_letter(c) || is_digit(c);
 }
 
-// Whether the file can be read at all; odd characters are reported, and reading goes on.
-bool check_text(std::string_view text, std::uint32_t file, Diagnostics& diagnostics) {
+// Whether the text can be read at all from the part's beginning on; odd characters are reported,
+// and reading goes on.
+bool check_text(std::string_view text, Span part, Diagnostics& diagnostics) {
   auto span = [&](std::size_t begin, std::size_t end) {
-    return Span{file, static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)};
+    return Span{part.file, static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)};
   };
   if (text.size() > max_bytes) {
     diagnostics.error("text-too-long", span(0, 0),
                       fmt::format("this file has {} bytes; a spec may have 16 MB", text.size()));
     return false;
   }
-  for (std::size_t at = 0; at < text.size();) {
+  for (std::size_t at = part.begin; at < text.size();) {
     if (text[at] >= 0x20 && text[at] < 0x7f) {  // holds for signed and unsigned char
       ++at;
       continue;
@@ -81,11 +82,12 @@ bool check_text(std::string_view text, std::uint32_t file, Diagnostics& diagnost
 
 class Lexer {
  public:
-  Lexer(std::string_view text, std::uint32_t file, Diagnostics& diagnostics)
-      : text_(text), file_(file), diagnostics_(diagnostics) {}
+  Lexer(std::string_view text, Span part, Diagnostics& diagnostics)
+      : text_(text), file_(part.file), diagnostics_(diagnostics), at_(part.begin) {}
 
   std::optional<std::vector<Token>> tokens() {
-    if (starts_with("\xef\xbb\xbf")) at_ = 3;  // a byte order mark
+    tokens_.reserve((text_.size() - at_) / 4);
+    if (at_ == 0 && starts_with("\xef\xbb\xbf")) at_ = 3;  // a byte order mark
     while (skip_blanks(), at_ < text_.size()) {
       next();
       if (diagnostics_.errors() >= Diagnostics::limit) return std::nullopt;
@@ -127,10 +129,10 @@ class Lexer {
       const char c = text_[at_];
       if (c == '\n') {
         first_on_line_ = true;
-      } else if (starts_with("//")) {
+      } else if (c == '/' && peek(1) == '/') {
         skip_line();
         --at_;
-      } else if (starts_with("/*")) {
+      } else if (c == '/' && peek(1) == '*') {
         skip_comment();
         --at_;
       } else if (c > ' ' && c != 0x7f) {
@@ -167,7 +169,9 @@ class Lexer {
 
   // Reported, and read as what was meant.
   bool mistaken_symbol() {
-    if (is_name_char(text_[at_])) return false;
+    constexpr std::string_view begin_none = "()[]{},+-/^";
+    if (is_name_char(text_[at_]) || begin_none.find(text_[at_]) != std::string_view::npos)
+      return false;
     if (starts_with("!=") && peek(2) != '=') return false;
     for (const Mistake& m : mistakes) {
       if (m.written[0] != text_[at_] || !starts_with(m.written)) continue;
@@ -330,9 +334,15 @@ std::string string_value(std::string_view in_quotes) {
 
 std::optional<std::vector<Token>> text_to_tokens(const Sources& sources, std::uint32_t file,
                                                  Diagnostics& diagnostics) {
-  const std::string& text = sources.text(file);
-  if (!check_text(text, file, diagnostics)) return std::nullopt;
-  return Lexer(text, file, diagnostics).tokens();
+  const auto end = static_cast<std::uint32_t>(sources.text(file).size());
+  return text_to_tokens(sources, Span{file, 0, end}, diagnostics);
+}
+
+std::optional<std::vector<Token>> text_to_tokens(const Sources& sources, Span part,
+                                                 Diagnostics& diagnostics) {
+  const std::string_view text = std::string_view(sources.text(part.file)).substr(0, part.end);
+  if (!check_text(text, part, diagnostics)) return std::nullopt;
+  return Lexer(text, part, diagnostics).tokens();
 }
 
 }  // namespace gradc

@@ -67,5 +67,7 @@ std::string string_value(std::string_view in_quotes);  // of a string token: wha
 // and left out, or read as what was meant (`&&` as `and`). Nothing if the file is no text, or too
 // long.
 std::optional<std::vector<Token>> text_to_tokens(const Sources&, std::uint32_t file, Diagnostics&);
+// Those of a part of a file.
+std::optional<std::vector<Token>> text_to_tokens(const Sources&, Span, Diagnostics&);
 
 }  // namespace gradc
