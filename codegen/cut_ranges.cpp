@@ -245,7 +245,7 @@ class Cutter {
     }
     std::vector<LinearForm> ends = starts(loop, *begin, *end);
     ends.push_back(*end);
-    const std::size_t size = size_of(loop.body) * (ends.size() - 1);
+    const std::size_t size = ends.size() > 1 ? size_of(loop.body) * (ends.size() - 1) : 0;
     if (size > room_) {
       ends = {*end};
     } else {
@@ -253,13 +253,14 @@ class Cutter {
     }
     std::vector<For> ranges;
     LinearForm from = *begin;
+    const std::string variable = loop.variable;
     for (const LinearForm& to : ends) {
-      For range = loop;
+      For range = &to == &ends.back() ? std::move(loop) : loop;
       if (ends.size() > 1) {
         range.begin = {to_expr(from)};
         range.end = to_expr(to);
       }
-      known_.push_back({loop.variable, from, plus(to, -1)});
+      known_.push_back({variable, from, plus(to, -1)});
       block(range.body);
       known_.pop_back();
       from = to;
@@ -274,9 +275,9 @@ class Cutter {
       if (!has_effect(range.body)) continue;
       const LinearForm first = *linear(range.begin[0]), last = *linear(range.end);
       if (ends.size() > 1 && first.factors.empty() && last == plus(first, 1)) {  // one position: no loop
-        literals_[loop.variable] = integer(first.constant);
+        literals_[variable] = integer(first.constant);
         block(range.body);
-        literals_.erase(loop.variable);
+        literals_.erase(variable);
         add_scope(std::move(range.body), out);
       } else {
         out.push_back({std::move(range)});

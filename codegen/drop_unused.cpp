@@ -21,10 +21,13 @@ class Names {
     }
   }
   void add(const For& s) {
+    add_head(s);
+    add(s.body);
+  }
+  void add_head(const For& s) {
     for (const Expr& e : s.begin) add(e);
     if (s.begin.empty()) used.insert(s.variable);  // goes on with what was declared before
     add(s.end);
-    add(s.body);
   }
   void add(const Let& s) { add(s.value); }
   void add(const Lanes& s) { add(s.value); }
@@ -77,21 +80,34 @@ UsedNames used_names(const Block& block) {
   return names.used;
 }
 
+namespace {
+
 // From the last statement to the first, since what reads a register stands after it. A name stands
 // in its own block alone; another of that name may be used in the block beside it.
-void drop_unused(Block& block) {
+UsedNames drop(Block& block) {
   Names names;
   std::vector<bool> dropped(block.size());
   for (std::size_t k = block.size(); k-- > 0;) {
     Stmt& s = block[k];
-    if (auto* loop = std::get_if<For>(&s.it)) drop_unused(loop->body);
-    if (auto* choice = std::get_if<If>(&s.it)) drop_unused(choice->body);
-    const auto* let = std::get_if<Let>(&s.it);
-    dropped[k] = let && !let->changes && !names.used.contains(let->name);
-    if (!dropped[k]) std::visit([&](const auto& it) { names.add(it); }, s.it);
+    if (auto* loop = std::get_if<For>(&s.it)) {
+      names.used.merge(drop(loop->body));
+      names.add_head(*loop);
+    } else if (auto* choice = std::get_if<If>(&s.it)) {
+      names.used.merge(drop(choice->body));
+      names.add(choice->condition);
+    } else {
+      const auto* let = std::get_if<Let>(&s.it);
+      dropped[k] = let && !let->changes && !names.used.contains(let->name);
+      if (!dropped[k]) std::visit([&](const auto& it) { names.add(it); }, s.it);
+    }
   }
   std::size_t k = 0;
-  std::erase_if(block, [&](const Stmt&) { return dropped[k++]; });
+  if (std::erase_if(block, [&](const Stmt&) { return dropped[k++]; }) == 0) return std::move(names.used);
+  return used_names(block);  // names have moved
 }
+
+}  // namespace
+
+void drop_unused(Block& block) { drop(block); }
 
 }  // namespace gradc

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <set>
 #include <string_view>
-#include <unordered_set>
 
 #include "codegen/exprs.h"
 #include "dsl/check.h"
@@ -116,13 +115,13 @@ std::vector<std::string> KernelWriter::make_index_names(NodeId id) const {
   // No index goes by the name of a tensor or of a dim.
   if (member_names_.empty())
     for (const StoredNode& s : plan.members) member_names_.push_back(context.short_name(s.node));
-  std::unordered_set<std::string_view> others(context.dim_names.begin(), context.dim_names.end());
-  for (const Bound& b : arguments) others.insert(b.argument.name);
-  others.insert(member_names_.begin(), member_names_.end());
-  std::set<std::string> own;
-  const auto take = [&](const std::string& name) {
-    return !others.contains(name) && own.insert(name).second;
+  const auto is_other = [&](const std::string& name) {
+    return std::find(context.dim_names.begin(), context.dim_names.end(), name) != context.dim_names.end() ||
+           std::find(member_names_.begin(), member_names_.end(), name) != member_names_.end() ||
+           std::any_of(arguments.begin(), arguments.end(), [&](const Bound& b) { return b.argument.name == name; });
   };
+  std::set<std::string> own;
+  const auto take = [&](const std::string& name) { return !is_other(name) && own.insert(name).second; };
   if (leader != first) {
     const std::vector<std::string>& outer = index_names(first);
     for (std::size_t k = 0; k < std::min({shared, names.size(), outer.size()}); ++k) {

@@ -8,7 +8,6 @@
 #include <set>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 
 #include "codegen/exprs.h"
@@ -43,8 +42,7 @@ class KernelWalk {
     for (const std::string& count : kernel.counts) declare(count, false);
     if (kernel.one_stream) declare("stream", false);
     for (std::size_t k = 0; k < kernel.arguments.size(); ++k) {
-      declare(kernel.arguments[k].name, false);
-      arguments_[kernel.arguments[k].name] = k;
+      declare(kernel.arguments[k].name, false).argument = k;
     }
     for (const Array& a : kernel.arrays) declare(a.name, false);
     accesses_.resize(kernel.arguments.size());
@@ -62,14 +60,26 @@ class KernelWalk {
     c_.require(condition, what, std::forward<Args>(args)...);
   }
 
-  void declare(std::string_view name, bool changes) {
-    require(names_.emplace(name, changes).second,
-            "'{}' hides another of its name", name);
+  // What is known of a name in scope.
+  struct Name {
+    bool changes = false, lanes = false;
+    std::size_t argument = none;  // its number, of a buffer
+  };
+  static constexpr std::size_t none = std::string_view::npos;
+
+  Name& declare(std::string_view name, bool changes) {
+    const auto [it, added] = names_.emplace(name, Name{changes});
+    require(added, "'{}' hides another of its name", name);
     declared_.push_back(name);
+    return it->second;
+  }
+  const Name* find(const std::string& name) const {
+    const auto it = names_.find(name);
+    return it == names_.end() ? nullptr : &it->second;
   }
   bool changes(const std::string& name) const {
-    const auto it = names_.find(name);
-    return it != names_.end() && it->second;
+    const Name* const known = find(name);
+    return known && known->changes;
   }
 
   // What has been declared since there were `outer` names is out of scope.
@@ -101,12 +111,12 @@ class KernelWalk {
   }
   void statement(const Lanes& s) {
     expr(s.value);
-    declare(s.name, true);
-    lanes_.insert(s.name);
+    declare(s.name, true).lanes = true;
   }
   void statement(const Accumulate& s) {
     for (const Expr& e : s.lane) expr(e);
-    require(lanes_.contains(s.name) == !s.lane.empty(), "'{}' is changed and not one lane of it", s.name);
+    const Name* const known = find(s.name);
+    require((known && known->lanes) == !s.lane.empty(), "'{}' is changed and not one lane of it", s.name);
     change(s.name, s.value);
   }
   void statement(const Assign& s) { change(s.name, s.value); }
@@ -179,27 +189,27 @@ class KernelWalk {
   void expr(const Expr& e) {
     for (const Expr& a : e.args) expr(a);
     if (e.kind == ExprKind::variable) {
-      require(names_.contains(e.name) && !arguments_.contains(e.name),
-              "'{}' is used and not declared", e.name);
+      const Name* const known = find(e.name);
+      require(known && known->argument == none, "'{}' is used and not declared", e.name);
     }
     if (reads_memory(e)) touch(e.name, false);
     if (e.kind == ExprKind::random) require(kernel_.draws, "it draws without a seed");
   }
 
   bool bf16(const std::string& buffer) const {
-    const auto it = arguments_.find(buffer);
-    return it != arguments_.end() && kernel_.arguments[it->second].bf16;
+    const Name* const known = find(buffer);
+    return known && known->argument != none && kernel_.arguments[known->argument].bf16;
   }
   void touch(const std::string& buffer, bool writes) {
-    const auto it = arguments_.find(buffer);
-    if (it == arguments_.end()) {
+    const Name* const known = find(buffer);
+    if (!known || known->argument == none) {
       const bool own = std::any_of(kernel_.arrays.begin(), kernel_.arrays.end(),
                                    [&](const Array& a) { return a.name == buffer; });
       return require(own, "'{}' is no buffer of its", buffer);
     }
-    Access& access = accesses_[it->second];
+    Access& access = accesses_[known->argument];
     if (writes) {
-      require(kernel_.arguments[it->second].written,
+      require(kernel_.arguments[known->argument].written,
               "it writes '{}', which is not to be written", buffer);
       access.writes = true;
     } else if (!access.writes) {
@@ -211,10 +221,8 @@ class KernelWalk {
   const Kernel& kernel_;
   const std::map<std::string, const Kernel*>& known_;
   const std::map<std::string, std::vector<Access>>& called_;
-  std::unordered_map<std::string_view, bool> names_;  // in scope; whether they change
+  std::unordered_map<std::string_view, Name> names_;  // in scope
   std::vector<std::string_view> declared_;            // those, in order
-  std::unordered_set<std::string_view> lanes_;        // names with lanes
-  std::unordered_map<std::string_view, std::size_t> arguments_;
   std::vector<Access> accesses_;
 };
 
