@@ -40,7 +40,8 @@ struct Work {
   std::string header = {}, source = {}, main = {};
   std::vector<Variant> variants = {};  // instead of the module, whose kernels are then of no use
   std::vector<VariantSource> variant_sources = {};
-  LegalNodes legal = {};  // of the graph
+  LegalNodes legal = {};   // of the graph
+  Accesses accesses = {};  // of the module's kernels, which are legal
 };
 
 void stabilize(Work& w) {
@@ -94,8 +95,20 @@ std::string text(const Work& w) { return w.header + "\n" + w.source; }
 void legal_graph(Work& w, const char* stage) { verify(w.graph, stage, w.legal); }
 void legal_plans(Work& w, const char* stage) { verify(w.graph, w.plans, stage, w.legal); }
 void legal_kernels(Work& w, const char* stage) { verify(w.graph, w.plans, w.kernels, stage); }
-void legal_loops(Work& w, const char* stage) { verify(w.module, false, stage); }
-void legal_memory(Work& w, const char* stage) { verify(w.module, true, stage); }
+void legal_calls(Work& w, const char* stage) {
+  verify_calls(w.module, w.accesses, false, stage);
+}
+void legal_places(Work& w, const char* stage) {
+  verify_calls(w.module, w.accesses, true, stage);
+}
+void legal_loops(Work& w, const char* stage) {
+  w.accesses = verify_kernels(w.module, stage);
+  legal_calls(w, stage);
+}
+void legal_memory(Work& w, const char* stage) {
+  w.accesses = verify_kernels(w.module, stage);
+  legal_places(w, stage);
+}
 void any_text(Work&, const char*) {}
 
 struct Stage {
@@ -113,17 +126,23 @@ constexpr Stage stages[] = {
     {"differentiate", "grad", [](Work& w) { differentiate(w.graph); }, graph, legal_graph},
     {"simplify", "simple", [](Work& w) { simplify(w.graph); }, graph, legal_graph},
     {"lay_out", "", [](Work& w) { lay_out(w.graph, w.options.target); }, graph, legal_graph},
-    {"partition", "", [](Work& w) { w.plans = partition(w.graph, w.options.target); }, stored, legal_plans},
+    {"partition", "", [](Work& w) { w.plans = partition(w.graph, w.options.target); }, stored,
+     legal_plans},
     {"name_values", "", [](Work& w) { name_values(w.graph, w.plans); }, stored, legal_plans},
-    {"schedule", "", [](Work& w) { schedule(w.graph, w.plans, w.options.target); }, forms, legal_plans},
+    {"schedule", "", [](Work& w) { schedule(w.graph, w.plans, w.options.target); }, forms,
+     legal_plans},
     {"narrow", "", [](Work& w) { narrow(w.graph, w.plans, w.options.target); }, forms, legal_plans},
     {"fuse", "", fuse_all, kernels, legal_kernels},
     {"graph_to_loops", "loops", write_loops, loops, legal_loops},
-    {"join_launches", "", [](Work& w) { join_launches(w.module, w.options.target); }, loops, legal_loops},
-    {"recompute", "", [](Work& w) { recompute(w.module, w.options.memory_limit, w.diagnostics); }, loops, legal_loops},
-    {"plan_memory", "memory", [](Work& w) { plan_memory(w.module); }, memory, legal_memory},
-    {"parallelize", "", [](Work& w) { parallelize(w.module, w.options.target); }, loops, legal_memory},
-    {"cut_ranges", "", [](Work& w) { cut_ranges(w.module, w.options.target); }, loops, legal_memory},
+    {"join_launches", "", [](Work& w) { join_launches(w.module, w.options.target); }, loops,
+     legal_loops},
+    {"recompute", "", [](Work& w) { recompute(w.module, w.options.memory_limit, w.diagnostics); },
+     loops, legal_calls},
+    {"plan_memory", "memory", [](Work& w) { plan_memory(w.module); }, memory, legal_places},
+    {"parallelize", "", [](Work& w) { parallelize(w.module, w.options.target); }, loops,
+     legal_memory},
+    {"cut_ranges", "", [](Work& w) { cut_ranges(w.module, w.options.target); }, loops,
+     legal_memory},
     {"loops_to_text", nullptr, write_text, text, any_text},
 };
 

@@ -236,7 +236,7 @@ bool overlap(const Buffer& a, const Buffer& b) {
 // backward half.
 class FunctionWalk {
  public:
-  FunctionWalk(Checker& c, bool placed, const std::map<std::string, std::vector<Access>>& accesses)
+  FunctionWalk(Checker& c, bool placed, const Accesses& accesses)
       : c_(c), module_(c.module), placed_(placed), accesses_(accesses) {}
 
   void run(const loops::Function& f) {
@@ -289,7 +289,7 @@ class FunctionWalk {
   void enter(const loops::Function& f, std::uint32_t loop) {
     for (const Invocation& call : f.calls) {
       if (call.loop != loop) continue;
-      const std::vector<Access>& accesses = accesses_.at(module_.kernels[call.kernel].name);
+      const std::vector<Access>& accesses = accesses_.at(call.kernel);
       for (std::size_t k = 0; k < call.buffers.size(); ++k) {
         if (accesses[k].writes) write(call.buffers[k], call.retypes);
       }
@@ -301,7 +301,7 @@ class FunctionWalk {
     const Kernel& kernel = module_.kernels[call.kernel];
     c_.require(call.buffers.size() == kernel.arguments.size(),
                "its call does not fit '{}'", kernel.name);
-    const std::vector<Access>& accesses = accesses_.at(kernel.name);
+    const std::vector<Access>& accesses = accesses_.at(call.kernel);
     for (std::size_t k = 0; k < call.buffers.size(); ++k) {
       const std::uint32_t b = call.buffers[k];
       require(module_.buffers[b].element() == kernel.arguments[k].element(), b,
@@ -345,7 +345,7 @@ class FunctionWalk {
   Checker& c_;
   const Module& module_;
   bool placed_;
-  const std::map<std::string, std::vector<Access>>& accesses_;
+  const Accesses& accesses_;
   bool init_ = false, updates_ = false;
   std::set<std::uint32_t> inputs_;
   std::set<std::uint32_t> in_workspace_, elsewhere_;  // buffers with a value
@@ -353,12 +353,18 @@ class FunctionWalk {
 
 }  // namespace
 
-std::vector<std::vector<Access>> accesses(const Module& module) {
-  const Checker checker{module, "accesses"};
+Accesses accesses(const Module& module) {
+  return verify_kernels(module, "accesses");
+}
+
+Accesses verify_kernels(const Module& module, const char* stage) {
+  Checker checker{module, stage};
   std::map<std::string, const Kernel*> known;
   std::map<std::string, std::vector<Access>> by_name;
-  std::vector<std::vector<Access>> result;
+  Accesses result;
   for (const Kernel& kernel : module.kernels) {
+    checker.place = fmt::format("kernel '{}'", kernel.name);
+    checker.require(!known.contains(kernel.name), "another has its name");
     result.push_back(KernelWalk(checker, kernel, known, by_name).run());
     by_name[kernel.name] = result.back();
     known[kernel.name] = &kernel;
@@ -366,16 +372,10 @@ std::vector<std::vector<Access>> accesses(const Module& module) {
   return result;
 }
 
-void verify(const Module& module, bool placed, const char* stage) {
+void verify_calls(const Module& module, const Accesses& accesses, bool placed, const char* stage) {
   Checker checker{module, stage};
-  std::map<std::string, const Kernel*> known;
-  std::map<std::string, std::vector<Access>> accesses;
-  for (const Kernel& kernel : module.kernels) {
-    checker.place = fmt::format("kernel '{}'", kernel.name);
-    checker.require(!known.contains(kernel.name), "another has its name");
-    accesses[kernel.name] = KernelWalk(checker, kernel, known, accesses).run();
-    known[kernel.name] = &kernel;
-  }
+  GRADC_CHECK(accesses.size() == module.kernels.size(),
+              "a stage that leaves kernels as they are made one");
   for (std::size_t k = 0; k < module.functions.size(); ++k) {
     FunctionWalk walk(checker, placed, accesses);
     walk.run(module.functions[k]);
@@ -383,6 +383,10 @@ void verify(const Module& module, bool placed, const char* stage) {
         k + 1 < module.functions.size() && module.functions[k + 1].entry == Entry::backward;
     if (two) walk.run(module.functions[++k]);
   }
+}
+
+void verify(const Module& module, bool placed, const char* stage) {
+  verify_calls(module, verify_kernels(module, stage), placed, stage);
 }
 
 }  // namespace gradc

@@ -13,8 +13,8 @@ struct Access {
   bool reads = false;  // some element, before the kernel has written any
   bool writes = false;
 };
-// By kernel and argument.
-std::vector<std::vector<Access>> accesses(const loops::Module&);
+using Accesses = std::vector<std::vector<Access>>;  // by kernel and argument
+Accesses accesses(const loops::Module&);
 
 // Aborts (GRADC_CHECK) naming `stage` if a rule is broken. In a kernel: every name is bound where
 // it is used and hides no other, only registers that change are changed, only arguments marked
@@ -23,5 +23,9 @@ std::vector<std::vector<Access>> accesses(const loops::Module&);
 // `placed`: after plan_memory, then no value is read from memory that another one has used in the
 // meantime, and every place lies inside the workspace.
 void verify(const loops::Module&, bool placed, const char* stage);
+// Its two halves. After a stage that leaves kernels as they are, what was found of them before will
+// do.
+Accesses verify_kernels(const loops::Module&, const char* stage);
+void verify_calls(const loops::Module&, const Accesses&, bool placed, const char* stage);
 
 }  // namespace gradc
