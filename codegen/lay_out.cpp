@@ -30,12 +30,14 @@ struct Steps {
 
 class Layout {
  public:
-  Layout(Graph& g, const std::vector<NodeId>& roots, const Isa& isa)
+  // `given`: what is computed and kept in the order of the spec, whatever is chosen.
+  Layout(Graph& g, const std::vector<NodeId>& roots, const std::vector<NodeId>& given,
+         const Isa& isa)
       : g_(g),
         order_(topological_order(g, roots)),
         batch_(batch_axes(g, order_, shortest_batch)),
         lanes_(isa.lanes(DType::f32)) {
-    std::set<NodeId> fixed(roots.begin(), roots.end());
+    std::set<NodeId> fixed;
     for (const Loop& loop : find_loops(g, order_)) {  // what runs along time stays as written
       fixed.insert(loop.steps.begin(), loop.steps.end());
       for (const Equation& e : loop.equations) fixed.insert(e.body);
@@ -52,16 +54,20 @@ class Layout {
     for (const auto& [id, axis] : axes_)
       for (NodeId read : g_.operands(id))
         if (axes_.contains(read)) group_[group_of(read)] = group_of(id);
-    choose();
+    choose(roots, {given.begin(), given.end()});
   }
 
   bool changes() const { return !chosen_.empty(); }
+  bool batch_is_fixed() const {
+    return std::all_of(batch_.begin(), batch_.end(),
+                       [&](const auto& b) { return g_[b.first].type.shape[b.second].is_fixed(); });
+  }
 
-  // Every node anew, in the order chosen; gives what stands for a root.
+  // Every node anew, in the order chosen; gives what stands for a root, in the order of the spec.
   NodeId rewritten(NodeId root) {
     if (now_.empty())
       for (NodeId id : order_) rewrite(id);
-    return now_.at(root);
+    return chosen_.contains(root) ? as_written(root) : now_.at(root);
   }
 
  private:
@@ -161,8 +167,11 @@ class Layout {
     return steps;
   }
 
-  void choose() {
+  void choose(const std::vector<NodeId>& roots, const std::set<NodeId>& given) {
     std::map<NodeId, Steps> total;
+    for (NodeId root : roots)
+      if (axes_.contains(root))
+        total[group_of(root)].batch_last += copy_steps * count(g_[root].type.shape);
     for (NodeId id : order_) {
       const Node n = g_[id];
       if (n.kind != NodeKind::comprehension || n.reduction != Reduction::sum) continue;
@@ -171,7 +180,7 @@ class Layout {
       if (where && !factors) factors = factor_window(g_, n);
       if (!factors) continue;
       const Steps steps = steps_of(id, *factors, where->second);
-      total[where->first].as_written += steps.as_written;
+      if (!given.contains(id)) total[where->first].as_written += steps.as_written;
       total[where->first].batch_last += steps.batch_last;
     }
     for (const auto& [id, axis] : axes_) {
@@ -282,17 +291,37 @@ class Layout {
   std::unordered_map<ScalarId, ScalarId> scalars_;
 };
 
+std::vector<NodeId> nodes_of(const std::vector<NodeId*>& roots) {
+  std::vector<NodeId> nodes;
+  for (const NodeId* root : roots) nodes.push_back(*root);
+  return nodes;
+}
+
 }  // namespace
 
 void lay_out(Graph& g, const Target& target) {
   if (target.grid() || !target.isa.vectors()) return;
-  for (Function& step : g.functions) {
-    if (step.kind != FunctionKind::step) continue;
-    Layout layout(g, roots_of(step), target.isa);
-    if (!layout.changes()) continue;
-    for (Output& o : step.outputs) o.node = layout.rewritten(o.node);
-    for (Output& o : step.evaluation) o.node = layout.rewritten(o.node);
-    for (Update& u : step.updates) u.value = layout.rewritten(u.value);
+  const auto lay_out = [&](const std::vector<NodeId*>& roots, Layout layout) {
+    if (!layout.changes()) return;
+    for (NodeId* root : roots) *root = layout.rewritten(*root);
+  };
+  for (Function& f : g.functions) {
+    std::vector<NodeId*> all, backward;
+    for (Output& o : f.gradients) backward.push_back(&o.node);
+    all = backward;
+    for (auto* outputs : {&f.outputs, &f.evaluation})
+      for (Output& o : *outputs) all.push_back(&o.node);
+    for (Update& u : f.updates) all.push_back(&u.value);
+
+    Layout layout(g, nodes_of(all), {}, target.isa);
+    if (f.kind != FunctionKind::net || layout.batch_is_fixed()) {
+      lay_out(all, std::move(layout));
+      continue;
+    }
+    // Forwards such a net may be asked about one example alone; backwards there are many.
+    std::vector<NodeId> outputs;
+    for (const Output& o : f.outputs) outputs.push_back(o.node);
+    lay_out(backward, Layout(g, nodes_of(backward), topological_order(g, outputs), target.isa));
   }
 }
 

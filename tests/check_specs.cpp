@@ -7,6 +7,7 @@
 #include <map>
 
 #include "codegen/compile.h"
+#include "codegen/lay_out.h"
 #include "dsl/ast_to_graph.h"
 #include "dsl/ast_to_text.h"
 #include "dsl/check.h"
@@ -164,11 +165,11 @@ SpecProblem wrong_gradient(const Graph& g, std::uint64_t seed, const SpecCheck& 
   return {};
 }
 
-SpecProblem changed(const Graph& before, const Graph& after, const Environment& e, SpecCounts& counts) {
+SpecProblem changed(const Graph& before, const Graph& after, const char* stage, const Environment& e, SpecCounts& counts) {
   for (std::size_t k = 0; k < before.functions.size(); ++k) {
     const std::vector<Array> plain = results(before, before.functions[k], e);
     const std::vector<Array> simple = results(after, after.functions[k], e);
-    if (plain.size() != simple.size()) return {"simplify", "another number of results"};
+    if (plain.size() != simple.size()) return {stage, "another number of results"};
     for (std::size_t r = 0; r < plain.size(); ++r) {
       ++counts.changes;
       const double allowed = 1e-9 * norm_of(plain[r]);
@@ -183,7 +184,7 @@ SpecProblem changed(const Graph& before, const Graph& after, const Environment& 
         ++counts.unsteady;
         continue;
       }
-      return {"simplify", fmt::format("{}, result {}: {} off, {} is allowed", before.functions[k].name, r, off, allowed)};
+      return {stage, fmt::format("{}, result {}: {} off, {} is allowed", before.functions[k].name, r, off, allowed)};
     }
   }
   return {};
@@ -222,8 +223,12 @@ SpecProblem check_front(const SeededSpec& given, const std::string& name, const 
   }
   verify(prepared, "prepare");
   const Environment e = Drawn(plain, sizes_of(syntax), given.seed).environment;
-  if (SpecProblem p = changed(plain, prepared, e, counts); !p.none()) return p;
-  to_emit = {name, prepared, e};
+  if (SpecProblem p = changed(plain, prepared, "simplify", e, counts); !p.none()) return p;
+  Graph laid_out = prepared;
+  lay_out(laid_out, check.target);
+  verify(laid_out, "lay_out");
+  if (SpecProblem p = changed(prepared, laid_out, "lay_out", e, counts); !p.none()) return p;
+  to_emit = {name, laid_out, e};
   return {};
 }
 

@@ -44,7 +44,7 @@ struct SpecCounts {
 // * is accepted without a word, and its syntax and graph print to texts that read back to them;
 // * has the gradients that finite differences of the interpreter's values have, after simplify, but at kinks, where
 //   the slopes on both sides differ;
-// * computes after `prepare` what it did before it, to 1e-9 of the norm in f64;
+// * computes after `prepare`, and after `lay_out`, what it did before, to 1e-9 of the norm in f64;
 // * computes as emitted code what the interpreter does, to 2e-5 of the norm in f32.
 // In the last two, a result that is off is forgiven where the interpreter's own moves as far (by a thousandth; by half of
 // what is allowed) when every operation is rounded otherwise (round_otherwise.h): at a tie of an argmax, say, or

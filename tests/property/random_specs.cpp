@@ -73,6 +73,26 @@ TEST_CASE("random specs compute the same on a grid") {
   run_random_specs(40, check, counts);
 }
 
+// Narrow layers, which are laid out with the batch last: backwards from a net, too, and forwards where its size is known.
+TEST_CASE("narrow networks compute and differentiate as they say, whether their batch has a known size or not") {
+  const std::string networks = test::read_text(test::fs::path(GRADC_SOURCE_DIR) / "tests/property/narrow.nn");
+  const std::string dim = "dim B <= 18";
+  std::vector<test::SeededSpec> specs;
+  for (const char* size : {"dim B <= 18", "dim B = 18", "dim B = 15"}) {
+    specs.push_back({1, networks});
+    specs.back().text.replace(networks.find(dim), dim.size(), size);
+  }
+  test::SpecCheck check;
+  check.target.isa = *gradc::isa_named("x86-64-v3");
+  test::SpecCounts counts;
+  const std::vector<test::SpecProblem> problems = test::check_specs(specs, check, counts);
+  for (std::size_t k = 0; k < problems.size(); ++k) {
+    INFO(specs[k].text << problems[k].kind << ": " << problems[k].what);
+    CHECK(problems[k].none());
+  }
+  CHECK(counts.not_compared == 0);
+}
+
 TEST_CASE("specs that once failed") {
   std::vector<test::SeededSpec> specs;
   std::vector<std::string> names;
