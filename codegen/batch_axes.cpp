@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <map>
-#include <numeric>
 #include <set>
 #include <tuple>
 
@@ -80,10 +79,9 @@ class Axes {
 
 // A set of axes that may be the batch; the greatest is.
 struct Candidate {
-  std::int64_t bound = 0;    // of a run-time dim, 0 for a fixed one
+  Extent extent;
   int inputs = 0;            // that have it
   std::ptrdiff_t place = 0;  // 0 where it comes first in an input, less where it comes later
-  Extent extent;
 };
 
 }  // namespace
@@ -107,17 +105,17 @@ std::unordered_map<NodeId, std::uint32_t> batch_axes(const Graph& g,
       if (trained.contains(set) || max_extent(g, shape[k]) < shortest || !seen.insert(set).second)
         continue;
       const auto place = -static_cast<std::ptrdiff_t>(k);
-      Candidate& c = candidates.try_emplace(set, Candidate{0, 0, place, shape[k]}).first->second;
-      c.bound = shape[k].is_fixed() ? 0 : max_extent(g, shape[k]);
+      Candidate& c = candidates.try_emplace(set, Candidate{shape[k], 0, place}).first->second;
       c.place = std::max(c.place, place);
       ++c.inputs;
     }
   }
-  const auto best =
-      std::max_element(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) {
-        return std::tie(a.second.bound, a.second.inputs, a.second.place) <
-               std::tie(b.second.bound, b.second.inputs, b.second.place);
-      });
+  const auto rank = [&](const Candidate& c) {
+    return std::tuple(c.extent.is_fixed() ? 0 : max_extent(g, c.extent), c.inputs, c.place);
+  };
+  const auto best = std::max_element(
+      candidates.begin(), candidates.end(),
+      [&](const auto& a, const auto& b) { return rank(a.second) < rank(b.second); });
   std::unordered_map<NodeId, std::uint32_t> found;
   if (best == candidates.end()) return found;
 

@@ -301,7 +301,7 @@ std::vector<NodeId> nodes_of(const std::vector<NodeId*>& roots) {
 
 void lay_out(Graph& g, const Target& target) {
   if (target.grid() || !target.isa.vectors()) return;
-  const auto lay_out = [&](const std::vector<NodeId*>& roots, Layout layout) {
+  const auto rewrite = [](const std::vector<NodeId*>& roots, Layout layout) {
     if (!layout.changes()) return;
     for (NodeId* root : roots) *root = layout.rewritten(*root);
   };
@@ -315,13 +315,13 @@ void lay_out(Graph& g, const Target& target) {
 
     Layout layout(g, nodes_of(all), {}, target.isa);
     if (f.kind != FunctionKind::net || layout.batch_is_fixed()) {
-      lay_out(all, std::move(layout));
+      rewrite(all, std::move(layout));
       continue;
     }
     // Forwards such a net may be asked about one example alone; backwards there are many.
     std::vector<NodeId> outputs;
     for (const Output& o : f.outputs) outputs.push_back(o.node);
-    lay_out(backward, Layout(g, nodes_of(backward), topological_order(g, outputs), target.isa));
+    rewrite(backward, Layout(g, nodes_of(backward), topological_order(g, outputs), target.isa));
   }
 }
 
