@@ -192,6 +192,18 @@ Canonical canonical(Graph& g, ScalarId id, const Shape& ranges, std::optional<st
   return c;
 }
 
+NodeId copy_of_read(Graph& g, ScalarId read, const Canonical& c) {
+  const NodeId copy = g.comprehension(c.ranges.size(), c.ranges, Reduction::none, c.body);
+  const NodeId tensor = g[read].tensor;
+  Label& label = g.label(copy);
+  const std::string& name = g[tensor].name.empty() ? g.label(tensor).name : g[tensor].name;
+  if (!label.name.empty() || name.empty()) return copy;
+  label.name = name.substr(name.rfind('.') + 1) +
+               (c.indices.size() < g[tensor].type.rank() ? "_slice" : "_transposed");
+  label.span = g.label(tensor).span;
+  return copy;
+}
+
 std::optional<Factors> factor_product(Graph& g, const Node& n) {
   const auto all = factors_of_sum(g, n);
   if (!all) return std::nullopt;
@@ -266,6 +278,35 @@ bool runs_along(const Graph& g, const Scalar& read, std::uint32_t index) {
   Affine last;
   return !read.args.empty() && std::none_of(read.args.begin(), read.args.end() - 1, moves) &&
          as_affine(g, read.args.back(), last) && index < last.coefficients.size() && last.coefficients[index] == 1;
+}
+
+bool run_together(const Graph& g, ScalarId body, const Shape& ranges, std::uint32_t first) {
+  const std::uint32_t second = first + 1;
+  const auto is = [&](ScalarId id, std::uint32_t k) {
+    return g[id].kind == ScalarKind::index && g[id].index == k;
+  };
+  const auto has = [&](ScalarId id) { return holds(g, id, first) || holds(g, id, second); };
+  const auto fits = [&](const Scalar& s) {
+    for (std::size_t k = 0; k < s.args.size(); ++k) {
+      if (!has(s.args[k])) continue;
+      if (s.kind != ScalarKind::read) {
+        if (g[s.args[k]].kind == ScalarKind::index) return false;
+        continue;
+      }
+      const Shape& shape = g[s.tensor].type.shape;
+      if (k + 1 == s.args.size() || !is(s.args[k], first) || !is(s.args[k + 1], second))
+        return false;
+      if (shape[k] != ranges[first] || shape[k + 1] != ranges[second]) return false;
+      ++k;
+    }
+    return true;
+  };
+  if (is(body, first) || is(body, second)) return false;
+  bool together = true;
+  for_each_scalar(
+      g, body, [&](ScalarId id) { return together && has(id); },
+      [&](ScalarId id) { together = together && fits(g[id]); });
+  return together;
 }
 
 Affine end_of(const Affine& a, const Shape& ranges, int sign) {

@@ -35,6 +35,8 @@ struct Canonical {
 };
 // `last`: an index that is to come last, if it occurs.
 Canonical canonical(Graph&, ScalarId, const Shape& ranges, std::optional<std::uint32_t> last = {});
+// What is read, as a tensor of its own with such indices; named after it if it has no name.
+NodeId copy_of_read(Graph&, ScalarId read, const Canonical&);
 
 // A product body: factors of each kind.
 struct Factors {
@@ -60,6 +62,11 @@ std::optional<std::vector<Affine>> affine_subscripts(const Graph&, const Scalar&
 // What is at these subscripts for neighbouring values of the index is neighbouring in memory.
 bool runs_along(const std::vector<Affine>& subscripts, std::uint32_t index);
 bool runs_along(const Graph&, const Scalar& read, std::uint32_t index);  // whatever the other subscripts are
+
+// True if index `first` and the one after it occur as neighbouring subscripts alone, the second
+// over all of its axis: what they reach is the same where the second runs over all pairs of both,
+// and the first is 0.
+bool run_together(const Graph&, ScalarId body, const Shape& ranges, std::uint32_t first);
 
 // The least (sign -1) or largest (sign 1) value of a linear form over its indices; it may still hold sizes.
 Affine end_of(const Affine&, const Shape& ranges, int sign);

@@ -22,6 +22,57 @@ using namespace loops;
 
 namespace {
 
+// Loops that are this long gain nothing from being one with that around them.
+constexpr std::int64_t long_loop = 256;
+
+// Neighbouring indices of a nest that are one loop: over the last of them, while the others are 0.
+struct JoinedIndices {
+  std::uint32_t first, last;
+  Extent extent;  // of all together
+};
+
+std::optional<Extent> pairs_of(const Extent& a, const Extent& b) {
+  if (!a.is_fixed() && !b.is_fixed()) return std::nullopt;
+  Extent all = a.is_fixed() ? b : a;
+  const std::int64_t times = a.is_fixed() ? a.offset : b.offset;
+  all.offset *= times;
+  all.scale *= times;
+  return all;
+}
+
+// Indices first … end - 1 of all runs, outermost first. The first free index is left to threads.
+std::vector<JoinedIndices> join_indices(const KernelWriter& k, const std::vector<const Run*>& runs,
+                                        std::size_t first, std::size_t end) {
+  const auto one = [&](std::uint32_t index) {
+    return std::all_of(runs.begin(), runs.end(), [&](const Run* run) {
+      return std::all_of(run->members.begin(), run->members.end(), [&](const StoredNode& s) {
+        const Node& n = k.g[s.node];
+        if (s.whole.valid() || (index == 0 && n.type.rank() > 0)) return false;
+        return n.kind != NodeKind::comprehension || run_together(k.g, n.body, run->ranges, index);
+      });
+    });
+  };
+  std::vector<JoinedIndices> result;
+  for (std::size_t next = end; next > first;) {
+    const auto last = static_cast<std::uint32_t>(--next);
+    JoinedIndices joined{last, last, runs[0]->ranges[last]};
+    while (joined.first > first && max_extent(k.g, joined.extent) < long_loop &&
+           one(joined.first - 1)) {
+      const auto both = pairs_of(runs[0]->ranges[joined.first - 1], joined.extent);
+      if (!both) break;
+      joined = {joined.first - 1, last, *both};
+    }
+    next = joined.first;
+    result.insert(result.begin(), joined);
+  }
+  return result;
+}
+
+void open_joined(KernelWriter& k, NodeId names, const JoinedIndices& loop, LoopKind kind) {
+  for (std::uint32_t i = loop.first; i < loop.last; ++i) k.nest.bind_index(i, integer(0), 0);
+  k.nest.open(k.index_name(names, loop.last), loop.last, loop.extent, kind);
+}
+
 class RunWriter {
  public:
   RunWriter(KernelWriter& k, const Run& run) : k_(k), g_(k.g), nest_(k.nest), run_(run) {}
@@ -33,32 +84,33 @@ class RunWriter {
       if (g_[s.node].kind == NodeKind::comprehension) bodies.push_back(g_[s.node].body);
     }
     nest_.count_uses(bodies);
-    const std::size_t shared = k_.plan.shared;
-    open(shared, run_.rank);
-    const int lanes = lanes_of(g_, run_);
+    const std::size_t around = open(k_.plan.shared, run_.rank);
+    const auto inner = join_indices(k_, {&run_}, run_.rank, run_.ranges.size());
+    const int lanes = inner.empty() ? 1 : lanes_of(g_, run_, inner.back().extent);
     std::vector<Fold> folds;
     for (const StoredNode& s : run_.members) {
       if (is_fold(s.node)) folds.push_back(start_fold(k_, s.node, lanes));
     }
     if (lanes > 1) {
-      const auto last = static_cast<std::uint32_t>(run_.ranges.size()) - 1;
-      open(run_.rank, last);
-      lane_loops(k_, run_, lanes, [&](const Expr& lane) {
+      const std::size_t opened = open(run_.rank, inner.back().first);
+      for (std::uint32_t i = inner.back().first; i < inner.back().last; ++i)
+        nest_.bind_index(i, integer(0), 0);
+      lane_loops(k_, run_, inner.back().extent, lanes, [&](const Expr& lane) {
         const auto values = elements();
         for (const Fold& fold : folds) step_lane(k_, fold, lane);
         store(values);
       });
-      close(last - run_.rank);
+      close(opened);
       for (Fold& fold : folds) join_lanes(k_, fold);
     } else {
-      open(run_.rank, run_.ranges.size());
+      const std::size_t opened = open(run_.rank, run_.ranges.size());
       const auto values = elements();
       for (const Fold& fold : folds) step_fold(k_, fold, run_.rank);
       store(values);
-      close(run_.ranges.size() - run_.rank);
+      close(opened);
     }
     for (const Fold& fold : folds) finish(fold);
-    close(run_.rank - std::min(run_.rank, shared));
+    close(around);
   }
 
  private:
@@ -78,15 +130,17 @@ class RunWriter {
   bool is_fold(NodeId id) const {
     return g_[id].kind == NodeKind::comprehension && g_[id].reduction != Reduction::none;
   }
-  void open(std::size_t first, std::size_t last) {
-    for (std::size_t k = first; k < last; ++k) {
-      const bool innermost = k + 1 == run_.ranges.size() && run_.rank == run_.ranges.size();
-      const auto number = static_cast<std::uint32_t>(k);
-      const LoopKind kind = k >= run_.rank ? LoopKind::serial
-                            : innermost    ? LoopKind::vector
-                                           : LoopKind::parallel;
-      nest_.open(k_.index_name(run_.members[0].node, number), number, run_.ranges[k], kind);
+  // How many loops there are over indices first … end - 1.
+  std::size_t open(std::size_t first, std::size_t end) {
+    const auto loops = join_indices(k_, {&run_}, first, end);
+    for (const JoinedIndices& loop : loops) {
+      const bool innermost = loop.last + 1 == run_.ranges.size() && run_.rank == run_.ranges.size();
+      open_joined(k_, run_.members[0].node, loop,
+                  loop.last >= run_.rank ? LoopKind::serial
+                  : innermost            ? LoopKind::vector
+                                         : LoopKind::parallel);
     }
+    return loops.size();
   }
   void close(std::size_t count) {
     for (std::size_t k = 0; k < count; ++k) nest_.close();
@@ -199,46 +253,37 @@ void write_scatter(KernelWriter& k) {
   while (k.nest.depth() > 0) k.nest.close();
 }
 
-// Shorter rows than these are copied element by element.
-constexpr std::int64_t transposed_rows = 16;
-
-// A kernel that only copies, and whose reads do not run along its writes.
-bool is_transposition(const Graph& g, const KernelPlan& plan) {
-  if (plan.members.size() != 1 || plan.members[0].whole.valid()) return false;
-  const Node& n = g[plan.members[0].node];
-  if (n.kind != NodeKind::comprehension || n.reduction != Reduction::none) return false;
-  if (n.type.rank() < 2 || !reads_plainly(g, n.body) || g[n.body].args.empty()) return false;
-  const auto last = static_cast<std::uint32_t>(n.type.rank()) - 1;
-  const std::vector<ScalarId>& subscripts = g[n.body].args;
-  const bool along = std::any_of(subscripts.begin(), subscripts.end(), [&](ScalarId s) { return g[s].index == last; });
-  return along && g[subscripts.back()].index != last && max_extent(g, n.ranges[last]) > transposed_rows;
-}
-
-// The last index of what is read and that of what is written change places; loops over all others stand around.
-void write_transposition(KernelWriter& k) {
+// Rows of what is read become columns of what is written; loops over all other indices stand
+// around.
+void write_transposition(KernelWriter& k, const TranspositionForm& form) {
   const NodeId id = k.plan.members[0].node;
   const Node n = k.g[id];
   const Scalar read = k.g[n.body];
-  const auto row = static_cast<std::uint32_t>(n.type.rank()) - 1;
-  const std::uint32_t column = k.g[read.args.back()].index;
   const Shape& shape = k.g[read.tensor].type.shape;
   k.nest.set_ranges(n.ranges);
-  for (std::uint32_t i = 0; i < row; ++i) {
-    if (i != column) k.nest.open(k.index_name(id, i), i, n.ranges[i], LoopKind::parallel);
-  }
-  for (const std::uint32_t i : {row, column}) k.nest.bind_index(i, integer(0), 0);
+  for (std::uint32_t i = 0; i < n.type.rank(); ++i) k.nest.bind_index(i, integer(0), 0);
+  for (const std::uint32_t i : form.others)
+    k.nest.open(k.index_name(id, i), i, n.ranges[i], LoopKind::parallel);
   // Elements from one value of the index to the next.
   const auto stride = [&](const Shape& of, std::size_t axis) {
     Expr result = integer(1);
     while (++axis < of.size()) result = loops::mul(std::move(result), k.nest.extent(of[axis]));
     return result;
   };
+  const auto count = [&](const std::vector<std::uint32_t>& indices) {
+    Expr result = integer(1);
+    for (const std::uint32_t i : indices)
+      result = loops::mul(std::move(result), k.nest.extent(n.ranges[i]));
+    return result;
+  };
   std::size_t axis = 0;
-  while (k.g[read.args[axis]].index != row) ++axis;
+  while (k.g[read.args[axis]].kind != ScalarKind::index ||
+         k.g[read.args[axis]].index != form.rows.back())
+    ++axis;
   const Expr from = k.nest.value(n.body);
-  k.nest.emit(Transpose{pointer(from.name, from.args[0]), stride(shape, axis), k.nest.extent(n.ranges[row]),
-                        k.nest.extent(n.ranges[column]), pointer(k.nest.argument(id), k.nest.own_position(id)),
-                        stride(n.type.shape, column)});
+  k.nest.emit(Transpose{pointer(from.name, from.args[0]), stride(shape, axis), count(form.rows),
+                        count(form.columns), pointer(k.nest.argument(id), k.nest.own_position(id)),
+                        stride(n.type.shape, form.columns.back())});
   while (k.nest.depth() > 0) k.nest.close();
 }
 
@@ -280,15 +325,20 @@ void write_interleaving(KernelWriter& k) {
 
 void write_runs(KernelWriter& k) {
   if (is_interleaving(k)) return write_interleaving(k);
-  if (is_transposition(k.g, k.plan)) return write_transposition(k);
+  const StoredNode& only = k.plan.members[0];
+  const auto transposition = k.plan.members.size() == 1 && !only.whole.valid()
+                                 ? transposition_form(k.g, only.node)
+                                 : std::nullopt;
+  if (transposition) return write_transposition(k, *transposition);
   const NodeId first = k.plan.members[0].node;
-  for (std::uint32_t i = 0; i < k.plan.shared; ++i) {
-    const Extent e = ranges_of(k.g[first])[i];
-    const bool innermost = i + 1 == k.plan.shared &&
-                           std::all_of(k.plan.runs.begin(), k.plan.runs.end(), [&](const Run& r) {
-                             return r.ranges.size() == k.plan.shared;
-                           });
-    k.nest.open(k.index_name(first, i), i, e, innermost ? LoopKind::vector : LoopKind::parallel);
+  std::vector<const Run*> runs;
+  for (const Run& r : k.plan.runs) runs.push_back(&r);
+  for (const JoinedIndices& loop : join_indices(k, runs, 0, k.plan.shared)) {
+    const bool innermost =
+        loop.last + 1 == k.plan.shared && std::all_of(runs.begin(), runs.end(), [&](const Run* r) {
+          return r->ranges.size() == k.plan.shared;
+        });
+    open_joined(k, first, loop, innermost ? LoopKind::vector : LoopKind::parallel);
   }
   for (const Run& run : k.plan.runs) RunWriter(k, run).write();
   while (k.nest.depth() > 0) k.nest.close();

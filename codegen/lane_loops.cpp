@@ -2,6 +2,7 @@
 #include "codegen/lane_loops.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "codegen/exprs.h"
 #include "codegen/folds.h"
@@ -27,7 +28,7 @@ bool makes_vectors(const Graph& g, ScalarId body, std::uint32_t index) {
 
 }  // namespace
 
-int lanes_of(const Graph& g, const Run& run) {
+int lanes_of(const Graph& g, const Run& run, const Extent& extent) {
   const auto last = static_cast<std::uint32_t>(run.ranges.size()) - 1;
   if (run.ranges.size() <= run.rank) return 1;
   bool wide = false;
@@ -38,18 +39,20 @@ int lanes_of(const Graph& g, const Run& run) {
     wide = wide || n.type.dtype == DType::f64;
   }
   const std::int64_t most = wide ? most_lanes / 2 : most_lanes;
-  const Extent extent = run.ranges[last];
   const std::int64_t length = max_extent(g, extent);
   if (length < least_lanes) return 1;
   if (extent.is_fixed() && length <= most) return static_cast<int>(length);
-  if (!extent.is_fixed() || length % (most / 2) != 0) return static_cast<int>(most);
+  if (!extent.is_fixed() || length % (most / 2) != 0)
+    return static_cast<int>(
+        std::min<std::int64_t>(most, std::bit_floor(static_cast<std::uint64_t>(length))));
   return static_cast<int>(length % most == 0 ? most : most / 2);
 }
 
-void lane_loops(KernelWriter& k, const Run& run, int lanes, const std::function<void(const Expr& lane)>& body) {
+void lane_loops(KernelWriter& k, const Run& run, const Extent& extent, int lanes,
+                const std::function<void(const Expr& lane)>& body) {
   const auto last = static_cast<std::uint32_t>(run.ranges.size()) - 1;
   const std::string name = k.index_name(run.members[0].node, last);
-  const Expr length = k.nest.extent(run.ranges[last]);
+  const Expr length = k.nest.extent(extent);
   Expr whole = integer(0);  // elements in full sets of lanes
   if (length.kind == ExprKind::literal) {
     const auto fixed = static_cast<std::int64_t>(length.value);

@@ -11,10 +11,11 @@
 
 namespace gradc {
 
-// Of the innermost loop of a run of reductions: 1 if it isn't worth more.
-int lanes_of(const Graph&, const Run&);
+// Of the innermost loop of a run of reductions, over so many elements: 1 if it isn't worth more.
+int lanes_of(const Graph&, const Run&, const Extent&);
 
 // The innermost loop of the run, by lanes; `body` writes what is done for one element.
-void lane_loops(KernelWriter&, const Run&, int lanes, const std::function<void(const loops::Expr& lane)>& body);
+void lane_loops(KernelWriter&, const Run&, const Extent&, int lanes,
+                const std::function<void(const loops::Expr& lane)>& body);
 
 }  // namespace gradc

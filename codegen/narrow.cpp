@@ -51,7 +51,8 @@ class Narrowing {
     for (StoredNode& s : plan_.stored) {
       s.bf16 = s.bf16 || (pairs.contains(s.node) && s.home.storage == Storage::workspace);
       const bool copy = s.form == Form::pointwise && g_[s.node].kind == NodeKind::comprehension && reads_plainly(g_, g_[s.node].body);
-      s.alone = pairs.contains(s.node) || (neighbours.contains(s.node) && copy && s.bf16);
+      s.alone =
+          s.alone || pairs.contains(s.node) || (neighbours.contains(s.node) && copy && s.bf16);
     }
   }
 

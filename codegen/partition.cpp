@@ -13,6 +13,7 @@
 #include "codegen/keep_formulas.h"
 #include "codegen/products.h"
 #include "codegen/read_nodes.h"
+#include "codegen/reads_across.h"
 #include "codegen/repeated_parts.h"
 #include "codegen/schedule.h"
 #include "codegen/slice_time.h"
@@ -290,6 +291,10 @@ void Partitioner::keep(NodeId id, const Shape& ranges, Reduction reduction, Scal
       reasons_.try_emplace(made, "for a product");
       remember(made);
     }
+  } else if (const auto index = target_.grid() ? std::nullopt : vector_index(g_, now, target_)) {
+    const ReadsAlong along = copy_reads_across(g_, now, *index, target_.isa);
+    for (NodeId copy : along.copies) reasons_.try_emplace(copy, "read along another index");
+    now = along.now;
   }
   // The slice of a whole lies among others of it, so it is never read in place of an equal tensor.
   const bool slice = slices_.contains(id);
@@ -327,10 +332,12 @@ void Partitioner::remember(NodeId id) {
   const Node n = g_[id];
   if (n.kind != NodeKind::comprehension || n.reduction != Reduction::none) return;
   if (g_[n.body].kind != ScalarKind::apply) return;
-  Canonical c = canonical(g_, n.body, n.ranges);
-  if (c.indices.size() != n.ranges.size()) return;
-  known_outlines_.insert(outline_of(n.body));
-  known_.try_emplace({c.body, c.ranges}, Known{id, c.indices});
+  for (const ScalarId body : {n.body, without_copies(g_, n.body)}) {
+    const Canonical c = canonical(g_, body, n.ranges);
+    if (c.indices.size() != n.ranges.size()) return;
+    known_outlines_.insert(outline_of(body));
+    known_.try_emplace({c.body, c.ranges}, Known{id, c.indices});
+  }
 }
 
 // What a renaming of indices leaves as it is.

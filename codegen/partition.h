@@ -29,7 +29,8 @@ struct StoredNode {
   std::string_view why;  // it is stored, for people
   Form form{};           // from schedule on
   bool bf16 = false;     // it is stored as bf16; from narrow on
-  bool alone = false;    // a copy for a product of pairs: in a kernel of its own, which moves whole tiles
+  bool alone = false;  // a copy to another order, or to pairs: in a kernel of its own, which moves
+                       // whole tiles
   std::uint32_t loop = 0;  // it is computed in each iteration of loop number `loop`, from 1 on; 0: once
   NodeId whole{};          // it is the slice of this, a recurrence or a past, at the loop's time,
   std::uint32_t axis = 0;  // across this axis

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "codegen/partition.h"
+#include "codegen/reads_across.h"
 #include "dsl/check.h"
 
 namespace gradc {
@@ -28,8 +29,9 @@ ScalarId product(Graph& g, const std::vector<ScalarId>& factors) {
 class Operand {
  public:
   // `form`: that of the product with zeros around what is read outside, if it may be without them.
-  Operand(Graph& g, const Shape& ranges, std::vector<NodeId>& made, const ProductForm* form)
-      : g_(g), ranges_(ranges), made_(made), form_(form) {}
+  Operand(Graph& g, const Shape& ranges, const Isa& isa, std::vector<NodeId>& made,
+          const ProductForm* form)
+      : g_(g), ranges_(ranges), isa_(isa), made_(made), form_(form) {}
 
   // A read equal to the product of the factors, inside its tensor or with bounds for its sums, and along `column` if given.
   std::optional<ScalarId> read(const std::vector<ScalarId>& factors,
@@ -46,13 +48,18 @@ class Operand {
     Canonical c = canonical(g_, value, ranges_);
     if (column && c.indices.back() != *column) c = canonical(g_, value, ranges_, column);
     if (elements(g_, c.ranges) > largest_growth * largest_read(value)) return std::nullopt;
-    const NodeId stored = g_.comprehension(c.ranges.size(), c.ranges, Reduction::none, c.body);
+    NodeId stored;
+    if (g_[value].kind == ScalarKind::read) {
+      stored = copy_of_read(g_, value, c);
+    } else {
+      stored = g_.comprehension(c.ranges.size(), c.ranges, Reduction::none, c.body);
+      const ReadsAlong along =
+          copy_reads_across(g_, stored, static_cast<std::uint32_t>(c.ranges.size()) - 1, isa_);
+      made_.insert(made_.end(), along.copies.begin(), along.copies.end());
+      stored = along.now;
+    }
     std::vector<ScalarId> subscripts;
     for (std::uint32_t k : c.indices) subscripts.push_back(g_.index(k));
-    if (g_[value].kind == ScalarKind::read) {
-      const NodeId tensor = g_[value].tensor;
-      name_after(stored, tensor, c.indices.size() < g_[tensor].type.rank() ? "_slice" : "_transposed");
-    }
     made_.push_back(stored);
     return g_.read(stored, std::move(subscripts));
   }
@@ -170,6 +177,7 @@ class Operand {
 
   Graph& g_;
   const Shape& ranges_;
+  const Isa& isa_;
   std::vector<NodeId>& made_;
   const ProductForm* const form_;
 };
@@ -245,7 +253,7 @@ std::optional<Way> outer_way(Graph& g, const Node& n, const Factors& factors, co
   const bool left = holds_index(g, factors.left, column);
   if (left == holds_index(g, factors.right, column)) return std::nullopt;
   Way way;
-  Operand operand(g, n.ranges, way.operands, form);
+  Operand operand(g, n.ranges, isa, way.operands, form);
   const auto a = operand.read(left ? factors.right : factors.left, std::nullopt);
   const auto b = a ? operand.read(left ? factors.left : factors.right, column) : std::nullopt;
   if (!b) return std::nullopt;
@@ -268,7 +276,7 @@ std::optional<Way> inner_way(Graph& g, const Node& n, const Factors& factors, st
   if (!holds_index(g, factors.left, k) || !holds_index(g, factors.right, k)) return std::nullopt;
   if (!lies_along(g, factors.left, k) && !lies_along(g, factors.right, k)) return std::nullopt;
   Way way;
-  Operand operand(g, n.ranges, way.operands, form);
+  Operand operand(g, n.ranges, isa, way.operands, form);
   const auto a = operand.read(factors.left, k);
   const auto b = a ? operand.read(factors.right, k) : std::nullopt;
   if (!b) return std::nullopt;

@@ -12,6 +12,9 @@ namespace {
 // Free indices shorter than this are not worth vectors.
 constexpr std::int64_t shortest_spread = 4;
 
+// Shorter rows than these are copied element by element.
+constexpr std::int64_t shortest_transposed = 16;
+
 bool is_zero(const Graph& g, ScalarId id) {
   return g[id].kind == ScalarKind::literal && g[id].value == 0;
 }
@@ -129,6 +132,45 @@ std::optional<ScatterForm> find_scatter(const Graph& g, NodeId id, Graph* add_to
 
 std::optional<ScatterForm> scatter_form(Graph& g, NodeId id) { return find_scatter(g, id, &g); }
 
+std::optional<TranspositionForm> transposition_form(const Graph& g, NodeId id) {
+  const Node& n = g[id];
+  if (n.kind != NodeKind::comprehension || n.reduction != Reduction::none || n.type.rank() < 2)
+    return std::nullopt;
+  const Scalar& read = g[n.body];
+  if (read.kind != ScalarKind::read || read.zero_outside || read.args.empty()) return std::nullopt;
+  // The axis of each index.
+  std::vector<std::optional<std::size_t>> axes(n.type.rank());
+  for (std::size_t axis = 0; axis < read.args.size(); ++axis) {
+    const Scalar& s = g[read.args[axis]];
+    if (s.kind == ScalarKind::literal) continue;
+    if (s.kind != ScalarKind::index || axes[s.index]) return std::nullopt;
+    axes[s.index] = axis;
+  }
+  const auto last = static_cast<std::uint32_t>(n.type.rank()) - 1;
+  if (!axes[last] || g[read.args.back()].kind != ScalarKind::index ||
+      g[read.args.back()].index == last)
+    return std::nullopt;
+  TranspositionForm form{{last}, {g[read.args.back()].index}, {}};
+  for (std::uint32_t k = 0; k < last; ++k) {
+    if (!axes[k] && n.ranges[k] != Extent(1)) return std::nullopt;
+    if (axes[k] && k != form.columns[0]) form.others.push_back(k);
+  }
+  const Shape& shape = g[read.tensor].type.shape;
+  for (std::vector<std::uint32_t>* joined : {&form.rows, &form.columns}) {
+    const std::uint32_t end = joined == &form.rows ? form.columns.front() + 1 : 0;
+    while (form.others.size() > 1) {
+      const std::uint32_t first = joined->front();
+      if (first == end || !axes[first - 1] || *axes[first - 1] + 1 != *axes[first]) break;
+      if (shape[*axes[first]] != n.ranges[first]) break;
+      joined->insert(joined->begin(), first - 1);
+      std::erase(form.others, first - 1);
+    }
+  }
+  std::int64_t length = 1;
+  for (const std::uint32_t k : form.rows) length *= max_extent(g, n.ranges[k]);
+  return length >= shortest_transposed ? std::optional(std::move(form)) : std::nullopt;
+}
+
 Form form_of(const Graph& g, NodeId id, const Target& target) {
   const Node& n = g[id];
   if (n.kind != NodeKind::comprehension || n.reduction == Reduction::none) return Form::pointwise;
@@ -145,7 +187,10 @@ std::string_view name(Form form) {
 
 void schedule(const Graph& g, std::vector<FunctionPlan>& plans, const Target& target) {
   for (FunctionPlan& plan : plans) {
-    for (StoredNode& s : plan.stored) s.form = form_of(g, s.node, target);
+    for (StoredNode& s : plan.stored) {
+      s.form = form_of(g, s.node, target);
+      s.alone = !target.grid() && !s.whole.valid() && transposition_form(g, s.node);
+    }
   }
 }
 

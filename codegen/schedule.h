@@ -39,4 +39,12 @@ struct ScatterForm {
 // May add scalars (the positions) to the graph.
 std::optional<ScatterForm> scatter_form(Graph&, NodeId);
 
+// A copy whose reads do not run along its writes. Several indices that are neighbours in both are
+// one: rows are those of what is written last, columns of what is read last. One of the others is
+// left to threads, if there is any.
+struct TranspositionForm {
+  std::vector<std::uint32_t> rows, columns, others;  // the outermost of each first
+};
+std::optional<TranspositionForm> transposition_form(const Graph&, NodeId);
+
 }  // namespace gradc

@@ -165,13 +165,19 @@ static void fit_dsmooth(std::int64_t T, const float* __restrict k, const float* 
 // lookup.nn:19
 static void fit_loss(std::int64_t T, const float* __restrict smooth, const float* __restrict t,
                      float* __restrict loss) {
-  float loss_sum = 0.0f;
-  for (std::int64_t j = 0; j < T; ++j) {
-    for (std::int64_t i = 0; i < 2; ++i) {
-      const float t2 = gradc::tanh(smooth[j * 2 + i]) - t[j * 2 + i];
-      loss_sum += t2 * t2;
+  gradc::Lanes<float, 16> loss_sum_lanes(0.0f);
+  const std::int64_t whole = T * 2 - gradc::mod(T * 2, 16);
+  for (std::int64_t i0 = 0; i0 < whole; i0 += 16) {
+    for (std::int64_t lane = 0; lane < 16; ++lane) {
+      const float t2 = gradc::tanh(smooth[i0 + lane]) - t[i0 + lane];
+      loss_sum_lanes[lane] += t2 * t2;
     }
   }
+  for (std::int64_t lane = 0; lane < T * 2 - whole; ++lane) {
+    const float t2 = gradc::tanh(smooth[whole + lane]) - t[whole + lane];
+    loss_sum_lanes[lane] += t2 * t2;
+  }
+  const float loss_sum = gradc::sum(loss_sum_lanes);
   const float loss2 = 0.5f * loss_sum / static_cast<float>(T);
   loss[0] = loss2;
 }
