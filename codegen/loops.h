@@ -250,6 +250,7 @@ struct Kernel {
   std::vector<Array> arrays;
   std::vector<Parts> parts;          // one or none: then it is computed as a whole
   std::string place;                 // in the spec: "digits.nn:8", or empty
+  bool apart = false;                // its registers are allocated best where loops of no caller stand around it
 };
 
 // What a call of a step is for: values on the way to the reports; a report, and what shares a pass with

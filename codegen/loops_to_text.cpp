@@ -325,8 +325,8 @@ class KernelText {
   std::int64_t times_ = 1;  // that the open loops run what is in them; few + 1: more, or not known
 };
 
-// Kernels that only functions with work for threads call: a call costs these nothing, and each copy of a kernel takes
-// time to compile and memory.
+// Kernels that say so; and those that only functions with work for threads call: a call costs these nothing, and each
+// copy of a kernel takes time to compile and memory.
 std::set<std::uint32_t> kept_apart(const Module& module) {
   std::set<std::uint32_t> apart;
   for (const loops::Function& f : module.functions)
@@ -335,6 +335,8 @@ std::set<std::uint32_t> kept_apart(const Module& module) {
   for (const loops::Function& f : module.functions)
     for (const Invocation& call : f.calls)
       if (f.work.empty()) apart.erase(call.kernel);
+  for (std::uint32_t k = 0; k < module.kernels.size(); ++k)
+    if (module.kernels[k].apart) apart.insert(k);
   return apart;
 }
 

@@ -63,6 +63,10 @@ constexpr std::int64_t least_inner_terms = 1024, most_inner_terms = 8192;
 // Sums whose lanes are added up together: more take more registers than a tile leaves, for hardly fewer instructions each.
 constexpr int most_sums_at_once = 8;
 
+// Multiply-adds that a call is worth. Inlined into loops over places, g++ 12 keeps addresses in vector registers and sums
+// in memory: a convolution with a window of 5 took twice the time.
+constexpr double worth_a_call = 4096;
+
 // So many tiles of one size.
 struct Part {
   std::int64_t count, size;
@@ -107,6 +111,7 @@ class TileWriter {
   explicit TileWriter(const ProductTiles& tiles) : t_(tiles), lanes_(tiles.isa.lanes(tiles.dtype)) { choose_blocks(); }
 
   Kernel write(std::optional<std::int64_t> rows);
+  double multiply_adds(std::optional<std::int64_t> rows) const;
 
  private:
   bool inner() const { return t_.form.along.has_value(); }
@@ -668,9 +673,18 @@ std::string text_of(const Extent& e, const std::vector<std::string>& dims) {
   return e.offset == 0 ? scaled : fmt::format("{} + {}", scaled, e.offset);
 }
 
+// Multiply-adds of a call, at most.
+double TileWriter::multiply_adds(std::optional<std::int64_t> rows) const {
+  double result = static_cast<double>(t_.most(t_.ranges[t_.form.column]) * window());
+  if (t_.form.row) result *= static_cast<double>(rows ? *rows : t_.most(t_.ranges[*t_.form.row]));
+  for (const std::uint32_t s : t_.form.sums) result *= static_cast<double>(t_.most(t_.ranges[s]));
+  return result;
+}
+
 Kernel TileWriter::write(std::optional<std::int64_t> rows) {
   Kernel kernel;
   kernel.name = "product";
+  kernel.apart = multiply_adds(rows) >= worth_a_call;
   kernel.body = sweep_blocks(rows);
   const UsedNames names = used_names(kernel.body);
   for (const std::string& dim : t_.dim_names) {
