@@ -47,7 +47,7 @@ InnerTile inner_tile(const Isa& isa, std::int64_t window, bool far) {
   if (far) tile = {2 * tile.rows, (isa.registers - 2) / (2 * tile.rows + 1)};
   if (window == 1) return tile;
   tile.columns = std::max<std::int64_t>(1, tile.columns / window);
-  tile.rows = (isa.registers - 2) / (tile.columns * window) - 1;
+  tile.rows = (isa.registers - 4) / (tile.columns * window) - 1;
   return tile;
 }
 
