@@ -309,6 +309,21 @@ bool run_together(const Graph& g, ScalarId body, const Shape& ranges, std::uint3
   return together;
 }
 
+bool is_index(const Affine& a, std::uint32_t index) {
+  for (std::uint32_t k = 0; k < a.coefficients.size(); ++k)
+    if (a.coefficients[k] != (k == index ? 1 : 0)) return false;
+  return index < a.coefficients.size() && a.constant == 0 && a.sizes.empty();
+}
+
+std::optional<Extent> pairs_of(const Extent& a, const Extent& b) {
+  if (!a.is_fixed() && !b.is_fixed()) return std::nullopt;
+  Extent all = a.is_fixed() ? b : a;
+  const std::int64_t times = a.is_fixed() ? a.offset : b.offset;
+  all.offset *= times;
+  all.scale *= times;
+  return all;
+}
+
 Affine end_of(const Affine& a, const Shape& ranges, int sign) {
   Affine end = a;
   end.coefficients.clear();

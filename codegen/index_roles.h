@@ -68,6 +68,11 @@ bool runs_along(const Graph&, const Scalar& read, std::uint32_t index);  // what
 // and the first is 0.
 bool run_together(const Graph&, ScalarId body, const Shape& ranges, std::uint32_t first);
 
+bool is_index(const Affine&, std::uint32_t index);  // and nothing else
+
+// As many as there are pairs of both; none if that is a product of sizes.
+std::optional<Extent> pairs_of(const Extent&, const Extent&);
+
 // The least (sign -1) or largest (sign 1) value of a linear form over its indices; it may still hold sizes.
 Affine end_of(const Affine&, const Shape& ranges, int sign);
 

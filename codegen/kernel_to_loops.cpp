@@ -31,15 +31,6 @@ struct JoinedIndices {
   Extent extent;  // of all together
 };
 
-std::optional<Extent> pairs_of(const Extent& a, const Extent& b) {
-  if (!a.is_fixed() && !b.is_fixed()) return std::nullopt;
-  Extent all = a.is_fixed() ? b : a;
-  const std::int64_t times = a.is_fixed() ? a.offset : b.offset;
-  all.offset *= times;
-  all.scale *= times;
-  return all;
-}
-
 // Indices first … end - 1 of all runs, outermost first. The first free index is left to threads.
 std::vector<JoinedIndices> join_indices(const KernelWriter& k, const std::vector<const Run*>& runs,
                                         std::size_t first, std::size_t end) {

@@ -62,12 +62,9 @@ bool takes_pairs(const Graph& g, const Node& n, const ProductForm& form, const I
   if (!copies_pairs(g, g[g[form.b].tensor])) return false;
   const auto pair = static_cast<std::uint32_t>(n.ranges.size()) - 1;
   const std::size_t axes = form.b_subscripts.size();
-  const auto alone = [](const Affine& a, std::uint32_t k) {
-    const auto used = std::count_if(a.coefficients.begin(), a.coefficients.end(), [](std::int64_t f) { return f != 0; });
-    return used == 1 && coefficient(a, k) == 1 && a.constant == 0 && a.sizes.empty();
-  };
-  return form.sums.size() > 1 && n.ranges[pair] == Extent(2) && axes > 1 && runs_along(form.a_subscripts, pair) &&
-         alone(form.b_subscripts[axes - 1], pair) && alone(form.b_subscripts[axes - 2], form.column) &&
+  return form.sums.size() > 1 && n.ranges[pair] == Extent(2) && axes > 1 &&
+         runs_along(form.a_subscripts, pair) && is_index(form.b_subscripts[axes - 1], pair) &&
+         is_index(form.b_subscripts[axes - 2], form.column) &&
          g[g[form.b].tensor].type.shape.back() == Extent(2);
 }
 

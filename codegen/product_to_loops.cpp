@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "codegen/exprs.h"
+#include "codegen/product_axes.h"
 #include "codegen/product_tiles.h"
 #include "dsl/bounds.h"
 #include "dsl/check.h"
@@ -29,38 +30,44 @@ constexpr std::int64_t most_row_bytes = 4 << 10;
 
 // Free indices around an outer product's columns that stand before them in memory, the outermost first: all their
 // columns are computed before what follows, which then finds longer runs of memory. One index is left to threads.
-std::vector<std::uint32_t> joined_to_columns(const Graph& g, const Node& n, const ProductForm& form) {
+std::vector<std::uint32_t> joined_to_columns(const Graph& g, const Node& n, const ProductForm& form,
+                                             const Columns& columns) {
   std::vector<std::uint32_t> joined;
   if (form.along) return joined;
-  std::int64_t bytes = max_extent(g, n.ranges[form.column]) * bytes_of(n.type.dtype);
-  for (std::uint32_t k = form.column; k-- > 0 && joined.size() + 1 < form.others.size();) {
+  std::int64_t bytes = max_extent(g, columns.extent) * bytes_of(n.type.dtype);
+  const std::size_t others = form.others.size() - (form.column - columns.first);
+  for (std::uint32_t k = columns.first; k-- > 0 && joined.size() + 1 < others;) {
     bytes *= max_extent(g, n.ranges[k]);
-    const bool other = std::find(form.others.begin(), form.others.end(), k) != form.others.end();
-    if (!other || k == form.row || bytes > most_row_bytes) break;
+    if (!is_other(form, k) || bytes > most_row_bytes) break;
     joined.insert(joined.begin(), k);
   }
   return joined;
 }
 
-std::int64_t columns_of(const Graph& g, const Node& n, const ProductForm& form) {
-  std::int64_t columns = max_extent(g, n.ranges[form.column]) * (form.window ? n.ranges[*form.window].offset : 1);
-  for (const std::uint32_t k : joined_to_columns(g, n, form)) columns *= max_extent(g, n.ranges[k]);
+std::int64_t columns_of(const Graph& g, const Node& n, const ProductForm& form,
+                        const Columns& of_tiles) {
+  std::int64_t columns =
+      max_extent(g, of_tiles.extent) * (form.window ? n.ranges[*form.window].offset : 1);
+  for (const std::uint32_t k : joined_to_columns(g, n, form, of_tiles))
+    columns *= max_extent(g, n.ranges[k]);
   return columns;
 }
 
-std::int64_t rows_of_tile(const Graph& g, const Node& n, const ProductForm& form, const Isa& isa) {
-  return tile_rows(form, isa, n.type.dtype, max_extent(g, n.ranges[form.column]));
+std::int64_t rows_of_tile(const Graph& g, const Node& n, const ProductForm& form,
+                          const Columns& columns, const Isa& isa) {
+  return tile_rows(form, isa, n.type.dtype, max_extent(g, columns.extent));
 }
 
 // Rows that are computed before what follows them: few, which it finds in the nearest cache; or, where a long sum is
 // taken in blocks, as many as a kernel may have for itself, which share what a block reads of b, but a quarter of all, so
 // that threads find parts; all, if they are not many more.
-std::int64_t rows_at_once(const Graph& g, const Node& n, const ProductForm& form, std::uint32_t row, const Isa& isa) {
-  const std::int64_t row_bytes = columns_of(g, n, form) * bytes_of(n.type.dtype);
+std::int64_t rows_at_once(const Graph& g, const Node& n, const ProductForm& form,
+                          const Columns& columns, std::uint32_t row, const Isa& isa) {
+  const std::int64_t row_bytes = columns_of(g, n, form, columns) * bytes_of(n.type.dtype);
   const Extent& all = n.ranges[row];
   double terms = 1;
   for (std::uint32_t s : form.sums) terms *= static_cast<double>(max_extent(g, n.ranges[s]));
-  const std::int64_t tile = rows_of_tile(g, n, form, isa);
+  const std::int64_t tile = rows_of_tile(g, n, form, columns, isa);
   const std::int64_t quarter = form.along ? max_extent(g, all) / 4 / tile : 4;
   const std::int64_t most_tiles = std::clamp<std::int64_t>(quarter, 1, 4);
   const std::int64_t tiles = std::clamp<std::int64_t>(most_own_bytes / row_bytes / tile, 1, most_tiles);
@@ -73,9 +80,10 @@ std::int64_t rows_at_once(const Graph& g, const Node& n, const ProductForm& form
   return rows;
 }
 
-std::int64_t own_bytes(const Graph& g, const Node& n, const ProductForm& form, const Isa& isa) {
-  const std::int64_t rows = form.row ? rows_at_once(g, n, form, *form.row, isa) : 1;
-  return rows * columns_of(g, n, form) * bytes_of(n.type.dtype);
+std::int64_t own_bytes(const Graph& g, const Node& n, const ProductForm& form,
+                       const Columns& columns, const Isa& isa) {
+  const std::int64_t rows = form.row ? rows_at_once(g, n, form, columns, *form.row, isa) : 1;
+  return rows * columns_of(g, n, form, columns) * bytes_of(n.type.dtype);
 }
 
 class ProductWriter {
@@ -90,6 +98,9 @@ class ProductWriter {
     tiles_.extent = [this](const Extent& e) { return k_.nest.extent(e); };
     tiles_.most = [this](const Extent& e) { return max_extent(k_.g, e); };
     const ProductForm& form = tiles_.form;
+    columns_ = columns_of_tiles(k.g, k.plan, form);
+    tiles_.ranges[form.column] = columns_.extent;
+    join_sums(k.g, tiles_.form, tiles_.ranges);
     tiles_.a = linear(k.g[k.g[form.a].tensor].type.shape, form.a_subscripts);
     std::vector<Affine> b = form.b_subscripts;
     for (Affine& axis : b)  // the tiles begin where the window does
@@ -104,7 +115,7 @@ class ProductWriter {
     tiles_.zeros = zero_terms(k.g, form);
     tiles_.some_rows = !tiles_.zeros.empty() && k.plan.members.size() > 1;
     row_ = form.row;
-    if (k.plan.members.size() > 1) joined_ = joined_to_columns(k.g, n_, form);
+    if (k.plan.members.size() > 1) joined_ = joined_to_columns(k.g, n_, form, columns_);
     tiles_.a_bf16 = k.stores_bf16(storage_of(k.g, k.g[form.a].tensor));
     tiles_.b_bf16 = k.stores_bf16(storage_of(k.g, k.g[form.b].tensor));
     tiles_.out_bf16 = k.stores_bf16(id_);
@@ -127,7 +138,8 @@ class ProductWriter {
 
   void keep_rows();
   bool in_tiles(std::uint32_t index) const {
-    return index == tiles_.form.column || index == tiles_.form.window || index == row_;
+    return (index >= columns_.first && index <= tiles_.form.column) ||
+           index == tiles_.form.window || index == row_;
   }
   void open_others();
   Expr outer_position(const Linear&, std::optional<Expr> row);
@@ -140,6 +152,7 @@ class ProductWriter {
   NodeId id_;
   Node n_;
   ProductTiles tiles_;
+  Columns columns_;
   std::optional<std::uint32_t> row_;
   std::vector<std::uint32_t> joined_;  // loops over them stand inside those over rows
   std::string rows_;  // the array that holds rows of the product; empty: a buffer holds all
@@ -148,12 +161,15 @@ class ProductWriter {
 // Nobody else reads the product: it goes into an array, row by row.
 void ProductWriter::keep_rows() {
   rows_ = k_.nest.names().fresh(k_.context.short_name(id_));
-  k_.arrays.push_back({rows_, n_.type.dtype, own_bytes(k_.g, n_, tiles_.form, k_.context.isa) / bytes_of(n_.type.dtype), false});
+  k_.arrays.push_back(
+      {rows_, n_.type.dtype,
+       own_bytes(k_.g, n_, tiles_.form, columns_, k_.context.isa) / bytes_of(n_.type.dtype),
+       false});
   tiles_.out.factors.assign(n_.ranges.size(), integer(0));
   Expr stride = integer(1);
   const auto inside = [&](std::uint32_t index) {
     tiles_.out.factors[index] = stride;
-    stride = loops::mul(k_.nest.extent(n_.ranges[index]), std::move(stride));
+    stride = loops::mul(k_.nest.extent(tiles_.ranges[index]), std::move(stride));
   };
   inside(tiles_.form.column);
   if (tiles_.form.window) inside(*tiles_.form.window);
@@ -294,7 +310,9 @@ void ProductWriter::write_followers(const Expr& row) {
   std::vector<std::uint32_t> around = joined_;
   if (window) around.push_back(*window);
   for (const std::uint32_t i : around) k_.nest.open(k_.index_name(id_, i), i, n_.ranges[i], LoopKind::serial);
-  k_.nest.open(k_.index_name(id_, tiles_.form.column), tiles_.form.column, n_.ranges[tiles_.form.column],
+  for (std::uint32_t i = columns_.first; i < tiles_.form.column; ++i)
+    k_.nest.bind_index(i, integer(0), 0);
+  k_.nest.open(k_.index_name(id_, tiles_.form.column), tiles_.form.column, columns_.extent,
                LoopKind::vector);
   if (!rows_.empty()) {
     Expr at = k_.nest.index_value(tiles_.form.column);
@@ -302,7 +320,8 @@ void ProductWriter::write_followers(const Expr& row) {
       at = loops::add(loops::mul(k_.nest.index_value(i), tiles_.out.factors[i]), std::move(at));
     if (row_) at = loops::add(loops::mul(row, tiles_.out.factors[*row_]), std::move(at));
     std::string name = rows_;
-    for (std::uint32_t i = 0; i < n_.type.rank(); ++i) name += "_" + k_.index_name(id_, i);
+    for (std::uint32_t i = 0; i < n_.type.rank(); ++i)
+      if (i < columns_.first || i >= tiles_.form.column) name += "_" + k_.index_name(id_, i);
     k_.nest.keep(id_, k_.nest.let(name, load(rows_, n_.type.dtype, std::move(at))));
   }
   std::vector<std::pair<NodeId, Expr>> values;
@@ -336,14 +355,15 @@ void ProductWriter::write() {
     if (!followers) {
       call(integer(0), fixed ? std::optional(extent.offset) : std::nullopt, count);
     } else {
-      const std::int64_t some = rows_at_once(k_.g, n_, tiles_.form, *row_, k_.context.isa);
+      const std::int64_t some =
+          rows_at_once(k_.g, n_, tiles_.form, columns_, *row_, k_.context.isa);
       const bool whole = fixed && extent.offset == some;
       const bool exact = fixed && extent.offset % some == 0;
       const std::string block = k_.nest.names().fresh(name + "0");
       Expr begin = integer(0), rows = count;
       if (!whole) {
         k_.nest.open(block, integer(0), count, some, LoopKind::parallel, true,
-                     exact ? 0 : rows_of_tile(k_.g, n_, tiles_.form, k_.context.isa));
+                     exact ? 0 : rows_of_tile(k_.g, n_, tiles_.form, columns_, k_.context.isa));
         begin = variable(block, Type::integer);
         rows = integer(some);
         if (!exact) {
@@ -389,7 +409,7 @@ bool product_in_rows(const Graph& g, const KernelPlan& plan, const std::set<Node
   const auto form = plan.form == Form::product ? product_form(g, product.node, isa)
                     : plan.form == Form::inner ? inner_form(g, product.node, isa)
                                                : std::nullopt;
-  return form && own_bytes(g, n, *form, isa) <= most_own_bytes;
+  return form && own_bytes(g, n, *form, columns_of_tiles(g, plan, *form), isa) <= most_own_bytes;
 }
 
 void product_to_loops(KernelWriter& k) { ProductWriter(k).write(); }

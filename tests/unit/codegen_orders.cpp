@@ -115,3 +115,59 @@ TEST_CASE("indices that are neighbours wherever they occur are one loop") {
       "  y[i in 0..4, j in 0..5, k in 0..6, l in 0..7] = x[i, j, k, l] * v[k, l]\n}\n");
   CHECK(other.find("l < 8;") != std::string::npos);
 }
+
+TEST_CASE("columns and sums of a product over neighbouring axes are one") {
+  const auto spec = [](const std::string& rows, const std::string& body) {
+    return fmt::format(
+        "net f(w: f32[13, 9] = \"w\", k: f32[13, 9, 3] = \"k\", x: f32[4, 9, 5, 7] = \"x\", d: "
+        "f32[4, 13, 5, 7] = \"d\", "
+        "s: f32[13] = \"s\", u: f32[5, 7] = \"u\", v: f32[5] = \"v\") -> {} {{\n  {}\n}}\n",
+        rows, body);
+  };
+  const std::string y = "y: f32[4, 13, 5, 7]",
+                    at = "y[b in 0..3, f in 0..12, i in 0..4, j in 0..6] = ",
+                    product = "sum[c in 0..8] w[f, c] * x[b, c, i, j]",
+                    stored = "p" + at.substr(1) + product + "\n  ";
+  struct Case {
+    const char* name;
+    std::string result, body;
+    const char* one;  // what the text says of the sizes
+  };
+  const Case given[] = {
+      {"columns", y, at + product, "n < 35"},
+      {"what follows has them, too", y, stored + at + "max(0.0, p[b, f, i, j] + s[f]) * u[i, j]",
+       "n < 35"},
+      {"what follows has one of them", y, stored + at + "max(0.0, p[b, f, i, j] + s[f]) * v[i]",
+       "n < 7"},
+      {"a window moves along the first", "y: f32[4, 13, 3, 7]",
+       "y[b in 0..3, f in 0..12, i in 0..2, j in 0..6] = sum[c in 0..8, t in 0..2] k[f, c, t] * "
+       "x[b, c, i + t, j]",
+       "n < 21"},
+      {"a window moves along the second", "y: f32[4, 13, 5, 5]",
+       "y[b in 0..3, f in 0..12, i in 0..4, j in 0..4] = sum[c in 0..8, t in 0..2] k[f, c, t] * "
+       "x[b, c, i, j + t]",
+       "n < 5"},
+      {"some terms are outside", y,
+       at + "sum[c in 0..8, t in 0..2] k[f, c, t] * x[b, c, i + t - 1, j pad 0]", "n < 7"},
+      {"a part of the columns", "y: f32[4, 13, 5, 6]",
+       "y[b in 0..3, f in 0..12, i in 0..4, j in 0..5] = " + product, "n < 6"},
+      {"sums", "y: f32[13, 9]",
+       "y[f in 0..12, c in 0..8] = sum[b in 0..3, i in 0..4, j in 0..6] d[b, f, i, j] * x[b, c, i, "
+       "j]",
+       "k1 < 35"},
+      {"sums of a part", "y: f32[13, 9]",
+       "y[f in 0..12, c in 0..8] = sum[b in 0..3, i in 0..4, j in 0..5] d[b, f, i, j] * x[b, c, i, "
+       "j]",
+       "k2 < 6"},
+      {"all sums", "y: f32[5, 7]",
+       "y[i in 0..4, j in 0..6] = sum[b in 0..3, f in 0..12] d[b, f, 1, 2] * d[b, f, i, j]",
+       "k < 52"},
+  };
+  std::vector<EmittedCase> cases;
+  for (const Case& c : given) {
+    cases.push_back(of(c.name, spec(c.result, c.body)));
+    INFO(c.name << "\n" << text_of(spec(c.result, c.body)));
+    CHECK(text_of(spec(c.result, c.body)).find(c.one) != std::string::npos);
+  }
+  check(cases);
+}
