@@ -86,9 +86,8 @@ struct Candidate {
 
 }  // namespace
 
-std::unordered_map<NodeId, std::uint32_t> batch_axes(const Graph& g,
-                                                     const std::vector<NodeId>& order,
-                                                     std::int64_t shortest) {
+IdMap<NodeId, std::uint32_t> batch_axes(const Graph& g, const std::vector<NodeId>& order,
+                                        std::int64_t shortest) {
   const Axes axes(g, order);
   std::set<std::size_t> trained;
   for (NodeId id : order)
@@ -116,7 +115,7 @@ std::unordered_map<NodeId, std::uint32_t> batch_axes(const Graph& g,
   const auto best = std::max_element(
       candidates.begin(), candidates.end(),
       [&](const auto& a, const auto& b) { return rank(a.second) < rank(b.second); });
-  std::unordered_map<NodeId, std::uint32_t> found;
+  IdMap<NodeId, std::uint32_t> found;
   if (best == candidates.end()) return found;
 
   std::set<std::size_t> batch = {best->first};

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <unordered_map>
 #include <vector>
 
 #include "dsl/graph.h"
@@ -15,7 +14,7 @@ namespace gradc {
 // fixed one, then what more inputs have, then what comes first in an input. Random numbers that
 // nothing joins with an input are drawn for a batch, too, where an axis has as many elements.
 // Nothing if it has fewer than `shortest` examples.
-std::unordered_map<NodeId, std::uint32_t> batch_axes(const Graph&, const std::vector<NodeId>& order,
-                                                     std::int64_t shortest);
+IdMap<NodeId, std::uint32_t> batch_axes(const Graph&, const std::vector<NodeId>& order,
+                                        std::int64_t shortest);
 
 }  // namespace gradc

@@ -44,7 +44,7 @@ bool is_affine_in_indices(const Graph& g, ScalarId id) {
 // from_affine writes them.
 template <class Tensor>
 ScalarId moved(Graph& g, ScalarId id, const std::map<std::uint32_t, Moved>& indices,
-               const Tensor& tensor, std::unordered_map<ScalarId, ScalarId>& done) {
+               const Tensor& tensor, IdMap<ScalarId, ScalarId>& done) {
   if (const auto it = done.find(id); it != done.end()) return it->second;
   Scalar s = g[id];
   ScalarId result = id;
@@ -108,7 +108,7 @@ class FactorKeeper {
       }
       std::map<std::uint32_t, Moved> same;
       for (std::uint32_t k = 0; k < n.ranges.size(); ++k) same[k] = {k, 0};
-      std::unordered_map<ScalarId, ScalarId> done;
+      IdMap<ScalarId, ScalarId> done;
       const ScalarId body = moved(
           g, n.body, same, [](const Scalar& read) { return read.tensor; }, done);
       costly_.merge(costly_in(g, body, n.ranges));
@@ -272,7 +272,7 @@ class FactorKeeper {
       subscripts.push_back(from_affine(g, subscript));
     }
     bool possible = true;
-    std::unordered_map<ScalarId, ScalarId> done;
+    IdMap<ScalarId, ScalarId> done;
     const ScalarId body = moved(
         g, product, indices,
         [&](const Scalar& read) {
@@ -292,7 +292,7 @@ class FactorKeeper {
     if (std::none_of(costly.begin(), costly.end(), [&](ScalarId c) { return costly_.contains(c); }))
       return std::nullopt;
 
-    std::unordered_map<ScalarId, ScalarId> zeroed;
+    IdMap<ScalarId, ScalarId> zeroed;
     const NodeId step = g.comprehension(shape.size(), shape, Reduction::none, padded(body, shape, zeroed));
     Label& label = g.label(step);
     if (label.name.empty() && label.index_names.empty()) {
@@ -305,7 +305,7 @@ class FactorKeeper {
   }
 
   // At times and places at which nobody reads the factor, what it is computed from may not exist.
-  ScalarId padded(ScalarId id, const Shape& ranges, std::unordered_map<ScalarId, ScalarId>& done) {
+  ScalarId padded(ScalarId id, const Shape& ranges, IdMap<ScalarId, ScalarId>& done) {
     if (const auto it = done.find(id); it != done.end()) return it->second;
     Scalar s = g[id];
     if (s.args.empty()) return id;
@@ -349,7 +349,7 @@ std::optional<NodeId> from_stored(Graph& g, const Loop& loop, NodeId result) {
   }
   std::map<std::uint32_t, Moved> same;
   for (std::uint32_t k = 0; k < n.ranges.size(); ++k) same[k] = {k, 0};
-  std::unordered_map<ScalarId, ScalarId> done;
+  IdMap<ScalarId, ScalarId> done;
   const ScalarId body = moved(
       g, n.body, same, [&](const Scalar& read) { return result_of(g, loop, read.tensor); }, done);
   const NodeId node = g.comprehension(n.type.rank(), n.ranges, Reduction::none, body);
@@ -357,14 +357,14 @@ std::optional<NodeId> from_stored(Graph& g, const Loop& loop, NodeId result) {
   return node;
 }
 
-std::unordered_map<NodeId, NodeId> cheap_results(Graph& g, const std::vector<NodeId>& roots) {
+IdMap<NodeId, NodeId> cheap_results(Graph& g, const std::vector<NodeId>& roots) {
   const std::vector<NodeId> order = topological_order(g, roots);
   std::map<NodeId, std::vector<NodeId>> readers;
   for (NodeId id : order) {
     for (NodeId operand : g.operands(id)) readers[operand].push_back(id);
   }
   const std::set<NodeId> wanted(roots.begin(), roots.end());
-  std::unordered_map<NodeId, NodeId> now;
+  IdMap<NodeId, NodeId> now;
   for (const Loop& loop : find_loops(g, order)) {
     for (NodeId result : loop.results) {
       if (wanted.contains(result) || readers[result].size() != 1) continue;

@@ -119,7 +119,7 @@ class Rewriter {
 
   Graph& g_;
   std::map<ScalarId, NodeId> formulas_;  // and whose elements they are of
-  std::unordered_map<ScalarId, ScalarId> done_;
+  IdMap<ScalarId, ScalarId> done_;
 };
 
 }  // namespace

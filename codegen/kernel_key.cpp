@@ -6,7 +6,6 @@
 #include <bit>
 #include <string_view>
 #include <type_traits>
-#include <unordered_map>
 #include <utility>
 
 #include "codegen/kernel_writer.h"
@@ -57,7 +56,8 @@ class KeyWriter {
     append(text.size());
     key_.text += text;
   }
-  void add(const Extent& e) { add(e.offset, e.scale, e.dim.value); }
+  // Numbered from 1 on, 0 is none: a short one.
+  void add(const Extent& e) { add(e.offset, e.scale, e.dim.value + 1); }
   void add(const Shape& shape) {
     append(shape.size());
     for (const Extent& e : shape) add(e);
@@ -107,7 +107,7 @@ class KeyWriter {
 
   // Numbers of those that were met, from 1 on; 0 stands before a new one.
   template <class Id>
-  bool known(std::unordered_map<Id, std::uint64_t>& numbers, Id id) {
+  bool known(IdMap<Id, std::uint64_t>& numbers, Id id) {
     const auto [at, added] = numbers.try_emplace(id, numbers.size() + 1);
     append(added ? 0 : at->second);
     return !added;
@@ -183,8 +183,8 @@ class KeyWriter {
   const KernelPlan& plan_;
   const std::set<NodeId>& registers_;
   std::vector<std::pair<NodeId, bool>> bound_;
-  std::unordered_map<ScalarId, std::uint64_t> scalars_;
-  std::unordered_map<NodeId, std::uint64_t> tensors_;
+  IdMap<ScalarId, std::uint64_t> scalars_;
+  IdMap<NodeId, std::uint64_t> tensors_;
   KernelKey key_;
 };
 

@@ -193,8 +193,8 @@ class Layout {
   // ---- the graph anew
 
   // Index or subscript number `axis` moved behind the others.
-  template <class T>
-  static void rotate(std::vector<T>& v, std::uint32_t axis, std::size_t rank) {
+  template <class List>
+  static void rotate(List& v, std::uint32_t axis, std::size_t rank) {
     std::rotate(v.begin() + axis, v.begin() + axis + 1,
                 v.begin() + static_cast<std::ptrdiff_t>(rank));
   }
@@ -282,13 +282,13 @@ class Layout {
 
   Graph& g_;
   const std::vector<NodeId> order_;
-  const std::unordered_map<NodeId, std::uint32_t> batch_;  // the axis that runs over it
+  const IdMap<NodeId, std::uint32_t> batch_;               // the axis that runs over it
   const int lanes_;                                        // of a vector
   std::map<NodeId, std::uint32_t> axes_;    // of the batch, in tensors that may be in either order
   std::map<NodeId, NodeId> group_;          // union-find over those
   std::set<NodeId> chosen_;                 // batch last
-  std::unordered_map<NodeId, NodeId> now_;  // the node that stands for each
-  std::unordered_map<ScalarId, ScalarId> scalars_;
+  IdMap<NodeId, NodeId> now_;               // the node that stands for each
+  IdMap<ScalarId, ScalarId> scalars_;
 };
 
 std::vector<NodeId> nodes_of(const std::vector<NodeId*>& roots) {

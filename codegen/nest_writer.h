@@ -115,9 +115,9 @@ class NestWriter {
   Shape ranges_;                                   // of the indices, as far as known
   std::map<NodeId, std::pair<std::string, DType>> arguments_;
   std::map<NodeId, Place> places_;
-  std::unordered_map<ScalarId, std::uint32_t> uses_;
-  std::unordered_map<ScalarId, std::size_t> levels_;  // while the indices stay bound as they are
-  std::unordered_map<ScalarId, bool> safe_;
+  IdMap<ScalarId, std::uint32_t> uses_;
+  IdMap<ScalarId, std::size_t> levels_;  // while the indices stay bound as they are
+  IdMap<ScalarId, bool> safe_;
 };
 
 }  // namespace gradc

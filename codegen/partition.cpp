@@ -68,9 +68,9 @@ struct Use {
 };
 
 // What each node of a function is read by, in the graph as it was given.
-std::unordered_map<NodeId, Use> find_uses(Graph& g, const std::vector<NodeId>& order, const std::vector<NodeId>& roots,
-                                          const Target& target) {
-  std::unordered_map<NodeId, Use> uses;
+IdMap<NodeId, Use> find_uses(Graph& g, const std::vector<NodeId>& order,
+                             const std::vector<NodeId>& roots, const Target& target) {
+  IdMap<NodeId, Use> uses;
   for (NodeId id : order) {
     const Node n = g[id];
     if (n.kind == NodeKind::reshape) {
@@ -155,13 +155,9 @@ class Partitioner {
   // The node that stands for `id` now; it is stored, a leaf, or a reshape of one.
   NodeId now(NodeId id) const { return stored_.at(id); }
 
-  // Equal nodes are one node, so further copies of the same tensor are marked as such.
-  NodeId copy_of(NodeId id, int further) {
+  // A copy made of such elements.
+  NodeId copy_of(NodeId id, ScalarId element) {
     const TensorType type = g_[id].type;
-    std::vector<ScalarId> subscripts;
-    for (std::uint32_t k = 0; k < type.rank(); ++k) subscripts.push_back(g_.index(k));
-    ScalarId element = g_.read(id, std::move(subscripts));
-    for (; further > 0; --further) element = g_.apply(Fn::detach, {element});
     const NodeId copy = g_.comprehension(type.rank(), type.shape, Reduction::none, element);
     label(copy, g_.label(id));
     return copy;
@@ -189,11 +185,11 @@ class Partitioner {
 
   Graph& g_;
   const Target& target_;
-  std::unordered_map<NodeId, Use> uses_;
-  std::unordered_map<NodeId, NodeId> stored_;     // old → new
-  std::unordered_map<NodeId, std::string_view> reasons_;  // by new node
-  std::unordered_map<NodeId, ScalarId> inlined_;  // old → body over its free indices
-  std::unordered_map<ScalarId, ScalarId> rewritten_;
+  IdMap<NodeId, Use> uses_;
+  IdMap<NodeId, NodeId> stored_;             // old → new
+  IdMap<NodeId, std::string_view> reasons_;  // by new node
+  IdMap<NodeId, ScalarId> inlined_;          // old → body over its free indices
+  IdMap<ScalarId, ScalarId> rewritten_;
   std::set<NodeId> slices_, slices_now_, taken_;
   std::map<NodeId, double> times_;  // that a step of a loop is computed; of anything else once
   std::map<NodeId, NodeId> kept_;  // product → formula
@@ -359,7 +355,7 @@ std::optional<ScalarId> Partitioner::stored_value(ScalarId id, const Shape& rang
 
 // Subexpressions that are already stored become reads.
 ScalarId Partitioner::reuse(ScalarId root, const Shape& ranges) {
-  std::unordered_map<ScalarId, ScalarId> done;
+  IdMap<ScalarId, ScalarId> done;
   auto visit = [&](auto&& self, ScalarId id) -> ScalarId {
     if (g_[id].kind != ScalarKind::apply) return id;
     if (auto it = done.find(id); it != done.end()) return it->second;
@@ -367,7 +363,7 @@ ScalarId Partitioner::reuse(ScalarId root, const Shape& ranges) {
     Scalar s = g_[id];
     // max(x, c) > c exactly when x > c, and is the one that is stored after a rectifier.
     if (s.fn == Fn::gt && g_[s.args[1]].kind == ScalarKind::literal) {
-      for (const auto& sides : {s.args, std::vector{s.args[1], s.args[0]}}) {
+      for (const auto& sides : {s.args, Arguments{s.args[1], s.args[0]}}) {
         const auto rectified = stored_value(g_.apply(Fn::max, sides), ranges);
         if (rectified) {
           s.args[0] = *rectified;
@@ -416,9 +412,18 @@ class Homes {
 
   // From the value rather than from another copy, which may be out of reach where this one is made.
   NodeId fresh_copy(NodeId value) {
-    int& further = copies_[value];  // those before have homes
-    NodeId copy = partitioner_.copy_of(value, further);
-    while (homes_.contains(copy)) copy = partitioner_.copy_of(value, ++further);
+    ScalarId& element = copies_[value];
+    if (!element.valid()) {
+      std::vector<ScalarId> subscripts;
+      for (std::uint32_t k = 0; k < g_[value].type.rank(); ++k) subscripts.push_back(g_.index(k));
+      element = g_.read(value, std::move(subscripts));
+    }
+    NodeId copy = partitioner_.copy_of(value, element);
+    // Equal nodes are one node, so further copies of the same tensor are marked as such.
+    while (homes_.contains(copy)) {
+      element = g_.apply(Fn::detach, {element});
+      copy = partitioner_.copy_of(value, element);
+    }
     return copy;
   }
 
@@ -439,7 +444,7 @@ class Homes {
   Graph& g_;
   Partitioner& partitioner_;
   std::map<NodeId, Home> homes_;
-  std::unordered_map<NodeId, int> copies_;  // how many have been tried
+  IdMap<NodeId, ScalarId> copies_;  // elements of the last that was tried; others have homes
   std::vector<NodeId> roots_;
 };
 

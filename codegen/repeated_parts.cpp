@@ -73,7 +73,7 @@ class Taker {
   Graph& g;
   const Label label_;
   const Shape& ranges_;
-  std::unordered_map<ScalarId, ScalarId> done_;
+  IdMap<ScalarId, ScalarId> done_;
 };
 
 }  // namespace

@@ -21,7 +21,7 @@ class Slicer {
     const std::vector<NodeId> order = topological_order(g, roots_of(f_));
     const std::vector<Loop> loops = find_loops(g, order);
     if (loops.empty()) return f_;
-    std::unordered_map<NodeId, const Loop*> loop_of;  // by step or result
+    IdMap<NodeId, const Loop*> loop_of;  // by step or result
     for (const Loop& loop : loops) {
       for (NodeId id : loop.steps) loop_of[id] = &loop;
       for (NodeId id : loop.results) loop_of[id] = &loop;
@@ -75,7 +75,7 @@ class Slicer {
 
   void slice(const Loop& loop) {
     const DimId time = time_of(loop);
-    std::unordered_map<NodeId, NodeId> slices;
+    IdMap<NodeId, NodeId> slices;
     for (NodeId step : loop.steps) slices[step] = sliced(loop, step, time, slices);
     // What every result needs: all that the loop leaves behind.
     std::vector<Equation> all;
@@ -148,7 +148,7 @@ class Slicer {
   }
 
   // The step with its index of time fixed, over the slices of the steps it reads.
-  NodeId sliced(const Loop& loop, NodeId step, DimId time, const std::unordered_map<NodeId, NodeId>& slices) {
+  NodeId sliced(const Loop& loop, NodeId step, DimId time, const IdMap<NodeId, NodeId>& slices) {
     const Node n = g[step];
     const std::uint32_t axis = loop.time.at(step);
     std::vector<ScalarId> indices(n.ranges.size());
@@ -157,7 +157,7 @@ class Slicer {
       indices[k] = k == axis ? g.size(Extent(time)) : g.index(static_cast<std::uint32_t>(ranges.size()));
       if (k != axis) ranges.push_back(n.ranges[k]);
     }
-    std::unordered_map<ScalarId, ScalarId> done;
+    IdMap<ScalarId, ScalarId> done;
     auto visit = [&](auto&& self, ScalarId id) -> ScalarId {
       if (auto it = done.find(id); it != done.end()) return it->second;
       Scalar s = g[id];
@@ -172,7 +172,7 @@ class Slicer {
         }
         if (s.tensor.valid()) {
           if (auto slice = slices.find(s.tensor); slice != slices.end()) {
-            s.args.erase(s.args.begin() + loop.time.at(s.tensor));
+            s.args.erase(loop.time.at(s.tensor));
             s.tensor = slice->second;
           } else {
             s.tensor = now_.at(s.tensor);
@@ -225,9 +225,9 @@ class Slicer {
 
   Graph& g;
   const Function& f_;
-  std::unordered_map<NodeId, NodeId> now_;
-  std::unordered_map<ScalarId, ScalarId> moved_;
-  std::unordered_map<NodeId, NodeId> wholes_;  // by the copy of a slice
+  IdMap<NodeId, NodeId> now_;
+  IdMap<ScalarId, ScalarId> moved_;
+  IdMap<NodeId, NodeId> wholes_;  // by the copy of a slice
 };
 
 }  // namespace

@@ -66,7 +66,7 @@ class Flow {
  private:
   const Graph& g;
   const std::vector<bool>& active_;
-  std::unordered_map<ScalarId, bool> carries_;
+  IdMap<ScalarId, bool> carries_;
 };
 
 // The position of the reduction indices in row-major order of their ranges.
@@ -137,14 +137,15 @@ class Sweep {
     mark_active(wrt);
   }
 
-  std::unordered_map<NodeId, NodeId> run(const std::vector<NodeId>& wrt) {
+  IdMap<NodeId, NodeId> run(const std::vector<NodeId>& wrt) {
     if (active_[loss_.value]) {
       contributions_[loss_].push_back(filled(g, g[loss_].type, 1));
       for (std::size_t k = order_.size(); k-- > 0;) visit(order_[k]);
     }
-    std::unordered_map<NodeId, NodeId> result;
+    IdMap<NodeId, NodeId> result;
     for (NodeId w : wrt) {
-      if (auto it = cotangents_.find(w); it != cotangents_.end()) result.insert(*it);
+      if (auto it = cotangents_.find(w); it != cotangents_.end())
+        result.emplace(it->first, it->second);
     }
     return result;
   }
@@ -319,7 +320,7 @@ class Sweep {
       std::vector<ScalarId> conditions;
       ScalarId value;
     };
-    std::unordered_map<ScalarId, std::vector<Term>> terms;
+    IdMap<ScalarId, std::vector<Term>> terms;
     auto give = [&](ScalarId to, const std::vector<ScalarId>& conditions, ScalarId value) {
       for (Term& t : terms[to]) {
         if (t.conditions != conditions) continue;
@@ -411,7 +412,7 @@ class Sweep {
 
 }  // namespace
 
-std::unordered_map<NodeId, NodeId> adjoints(Graph& g, NodeId loss, const std::vector<NodeId>& wrt) {
+IdMap<NodeId, NodeId> adjoints(Graph& g, NodeId loss, const std::vector<NodeId>& wrt) {
   return Sweep(g, loss, wrt).run(wrt);
 }
 

@@ -9,7 +9,7 @@
 namespace gradc {
 
 // d loss / d wrt for those of `wrt` that a gradient reaches; the others are absent.
-std::unordered_map<NodeId, NodeId> adjoints(Graph&, NodeId loss, const std::vector<NodeId>& wrt);
+IdMap<NodeId, NodeId> adjoints(Graph&, NodeId loss, const std::vector<NodeId>& wrt);
 
 // True if a gradient may pass from `node` to its operand `operand`: some read of it lies under no
 // blocking function and the reduction, if any, is not a position.

@@ -97,7 +97,12 @@ bool always_inside(const Graph& g, const Affine& a, const Shape& ranges, const E
   return never_negative(g, a, ranges) && never_negative(g, room, ranges);
 }
 
+bool is_index_over(const Scalar& s, const Shape& ranges, const Extent& extent) {
+  return s.kind == ScalarKind::index && s.index < ranges.size() && ranges[s.index] == extent;
+}
+
 bool always_inside(const Graph& g, ScalarId id, const Shape& ranges, const Extent& extent) {
+  if (is_index_over(g[id], ranges, extent)) return true;
   Affine a;
   if (as_affine(g, id, a)) return always_inside(g, a, ranges, extent);
   const Scalar& s = g[id];

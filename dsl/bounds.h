@@ -20,6 +20,9 @@ std::optional<std::uint32_t> only_index(const Affine&);
 // True only if the value is at least 0 for every index within `ranges` and every size of its dims.
 bool never_negative(const Graph&, const Affine&, const Shape& ranges);
 
+// True if it is an index that runs over just that extent, as most subscripts are.
+bool is_index_over(const Scalar&, const Shape& ranges, const Extent&);
+
 // True only if 0 <= value < extent for every index within `ranges`.
 bool always_inside(const Graph&, const Affine&, const Shape& ranges, const Extent&);
 

@@ -266,6 +266,11 @@ ReadCheck check_read(Elaboration& e, NodeId tensor, const std::vector<ScalarId>&
   ReadCheck out;
   const TensorType& type = e.graph[tensor].type;
   for (std::size_t k = 0; k < subscripts.size(); ++k) {
+    const Scalar& subscript = e.graph[subscripts[k]];
+    if (subscript.kind == ScalarKind::index && e.indices[subscript.index].extent == type.shape[k]) {
+      out.outside.push_back(false);
+      continue;
+    }
     const Interval range = interval(e, subscripts[k]);
     if (range.low.overflow || range.high.overflow) {
       e.error("integer-overflow", spans[k], "the values of this subscript do not fit in 64 bits");

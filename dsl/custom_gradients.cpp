@@ -126,7 +126,7 @@ std::vector<GivenGradient> given_gradients(Graph& g, const std::vector<NodeId>& 
     const std::string& name = g[n.cotangent].name;
     GivenGradient given{name.substr(0, name.find('.')), g.label(n.result).name, {}, {}, {}};
     std::string key = name.substr(0, name.find(' '));
-    std::unordered_map<NodeId, NodeId> by;
+    IdMap<NodeId, NodeId> by;
     for (const Pull& p : n.pulls) {
       const std::string input = g.label(p.to).name.empty() ? g[p.to].name : g.label(p.to).name;
       given.inputs.push_back(

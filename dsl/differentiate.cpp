@@ -77,7 +77,7 @@ class Resolver {
     return it != found.end() ? it->second : filled(g, g[target].type, 0);
   }
 
-  const std::unordered_map<NodeId, NodeId>& sweep(NodeId loss) {
+  const IdMap<NodeId, NodeId>& sweep(NodeId loss) {
     if (auto it = swept_.find(loss); it != swept_.end()) return it->second;
     std::vector<NodeId> wrt;
     for (NodeId w : asked_[loss]) {
@@ -87,10 +87,10 @@ class Resolver {
   }
 
   Graph& g;
-  std::unordered_map<NodeId, std::vector<NodeId>> asked_;  // by loss
-  std::unordered_map<NodeId, NodeId> resolved_;
-  std::unordered_map<ScalarId, ScalarId> scalars_;
-  std::unordered_map<NodeId, std::unordered_map<NodeId, NodeId>> swept_;
+  IdMap<NodeId, std::vector<NodeId>> asked_;  // by loss
+  IdMap<NodeId, NodeId> resolved_;
+  IdMap<ScalarId, ScalarId> scalars_;
+  IdMap<NodeId, IdMap<NodeId, NodeId>> swept_;
 };
 
 }  // namespace

@@ -81,7 +81,7 @@ Value add_up(Elaboration& e, const std::vector<NodeId>& terms, Span span) {
 // Every total stands for the sum of its terms now; a term may hold totals met before it.
 void resolve_totals(Elaboration& e, const Updating& updating, Span span,
                     std::vector<Update>& updates) {
-  std::unordered_map<NodeId, NodeId> sums;
+  IdMap<NodeId, NodeId> sums;
   for (std::size_t k = 0; k < updating.totals.size(); ++k) {
     const std::vector<NodeId> terms = replace_nodes(e.graph, updating.terms[k], sums);
     const NodeId sum = materialize(e, add_up(e, terms, span), "total", span);

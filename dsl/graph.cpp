@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <unordered_map>
 
 #include "dsl/check.h"
 #include "dsl/seen_scalars.h"
@@ -22,8 +21,8 @@ class Hash {
     return *this << s.size();
   }
   Hash& operator<<(const Extent& e) {
-    return *this << static_cast<std::uint64_t>(e.offset) << static_cast<std::uint64_t>(e.scale)
-                 << e.dim.value;
+    *this << static_cast<std::uint64_t>(e.offset);
+    return e.is_fixed() ? *this : *this << static_cast<std::uint64_t>(e.scale) << e.dim.value;
   }
   std::size_t value() const { return state_ ^ (state_ >> 29); }
 
@@ -45,13 +44,16 @@ bool is_named(NodeKind k) {
 
 std::size_t hash(const Node& n) {
   Hash h;
-  h << code(n.kind) << code(n.type.dtype) << n.name;
+  h << (code(n.kind) | code(n.type.dtype) << 8 | std::uint64_t{n.type.rank()} << 16) << n.name;
   if (is_named(n.kind)) return h.value();
-  for (const Extent& e : n.type.shape) h << e;
+  if (n.ranges.empty())  // else they begin with the shape
+    for (const Extent& e : n.type.shape) h << e;
   for (double v : n.values) h << bits(v);
   for (const Extent& e : n.ranges) h << e;
-  h << code(n.distribution) << bits(n.a) << bits(n.b) << n.stream << n.operand.value << n.wrt.value
-    << code(n.reduction) << n.body.value << n.backwards;
+  if (n.kind == NodeKind::random) h << code(n.distribution) << bits(n.a) << bits(n.b);
+  h << (n.stream | std::uint64_t{n.operand.value} << 32)
+    << (n.wrt.value | std::uint64_t{n.body.value} << 32)
+    << (code(n.reduction) | code(n.backwards) << 8);
   for (const Equation& e : n.equations) h << e.past.value << e.body.value << e.time;
   h << n.result.value << n.cotangent.value;
   for (const Pull& p : n.pulls) h << p.to.value << p.value.value;
@@ -72,8 +74,11 @@ bool same(const Node& x, const Node& y) {
 
 std::size_t hash(const Scalar& s) {
   Hash h;
-  h << code(s.kind) << code(s.dtype) << code(s.fn) << bits(s.value) << s.index << s.extent
-    << s.tensor.value << s.zero_outside;
+  h << (code(s.kind) | code(s.dtype) << 8 | code(s.fn) << 16 | code(s.zero_outside) << 24 |
+        std::uint64_t{s.index} << 32);
+  if (s.kind == ScalarKind::literal) h << bits(s.value);
+  if (s.kind == ScalarKind::size) h << s.extent;
+  if (s.kind == ScalarKind::read) h << s.tensor.value;
   for (ScalarId a : s.args) h << a.value;
   return h.value();
 }
@@ -93,8 +98,11 @@ ScalarFacts facts_of(const Graph& g, const Scalar& s) {
     facts.indices = std::uint64_t{1} << std::min(s.index, last_index_bit);
   facts.reads = s.kind == ScalarKind::read;
   facts.costly = s.kind == ScalarKind::apply && info(s.fn).costly;
+  facts.compares = s.kind == ScalarKind::apply && info(s.fn).result == FnResult::boolean &&
+                   g[s.args[0]].dtype == DType::i32;
   for (ScalarId a : s.args) {
     const ScalarFacts& part = g.facts(a);
+    facts.compares |= part.compares;
     facts.written = std::min(facts.written + part.written, huge);
     facts.reads |= part.reads;
     facts.costly |= part.costly;
@@ -161,7 +169,7 @@ NodeId Graph::add(Node n) {
   const NodeId id{static_cast<std::uint32_t>(nodes_.size())};
   operands_.push_back(linked_by(*this, n));
   nodes_.push_back(std::move(n));
-  labels_.emplace_back();
+  labels_.push_back({});
   node_ids_.add(h, id);
   return id;
 }
@@ -220,7 +228,7 @@ ScalarId Graph::size(Extent e) {
   return add(std::move(s));
 }
 
-ScalarId Graph::read(NodeId tensor, std::vector<ScalarId> subscripts, bool zero_outside) {
+ScalarId Graph::read(NodeId tensor, Arguments subscripts, bool zero_outside) {
   Scalar s;
   s.kind = ScalarKind::read;
   s.dtype = (*this)[tensor].type.dtype;
@@ -230,12 +238,12 @@ ScalarId Graph::read(NodeId tensor, std::vector<ScalarId> subscripts, bool zero_
   return add(std::move(s));
 }
 
-ScalarId Graph::apply(Fn fn, std::vector<ScalarId> args) {
+ScalarId Graph::apply(Fn fn, Arguments args) {
   GRADC_CHECK(fn != Fn::cast, "use Graph::cast");
   Scalar s;
   s.kind = ScalarKind::apply;
   s.fn = fn;
-  const ScalarId typed = fn == Fn::select ? args.at(1) : args.at(0);
+  const ScalarId typed = fn == Fn::select ? args[1] : args[0];
   s.dtype = info(fn).result == FnResult::boolean ? DType::boolean : (*this)[typed].dtype;
   s.args = std::move(args);
   return add(std::move(s));
@@ -383,8 +391,8 @@ bool uses_index(const Graph& g, ScalarId id, std::uint32_t first, std::uint32_t 
                      [&](ScalarId a) { return uses_index(g, a, first, last); });
 }
 
-ScalarId with_tensors(Graph& g, ScalarId id, const std::unordered_map<NodeId, NodeId>& tensors,
-                      std::unordered_map<ScalarId, ScalarId>& done) {
+ScalarId with_tensors(Graph& g, ScalarId id, const IdMap<NodeId, NodeId>& tensors,
+                      IdMap<ScalarId, ScalarId>& done) {
   if (!g.facts(id).reads) return id;
   if (const auto it = done.find(id); it != done.end()) return it->second;
   const auto part = [&](ScalarId a) { return with_tensors(g, a, tensors, done); };
@@ -394,11 +402,11 @@ ScalarId with_tensors(Graph& g, ScalarId id, const std::unordered_map<NodeId, No
   return result;
 }
 
-ScalarId substitute(Graph& g, ScalarId root, const std::vector<ScalarId>& replacements) {
+ScalarId substitute(Graph& g, ScalarId root, std::span<const ScalarId> replacements) {
   std::uint64_t replaced = 0;  // as in ScalarFacts
   for (std::uint32_t k = 0; k < replacements.size(); ++k)
     if (replacements[k].valid()) replaced |= std::uint64_t{1} << std::min(k, last_index_bit);
-  std::unordered_map<ScalarId, ScalarId> done;
+  IdMap<ScalarId, ScalarId> done;
   auto visit = [&](auto&& self, ScalarId id) -> ScalarId {
     if ((g.facts(id).indices & replaced) == 0) return id;
     if (const Scalar& s = g[id]; s.kind == ScalarKind::index) {

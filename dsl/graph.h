@@ -11,16 +11,18 @@
 
 #include <boost/container/small_vector.hpp>
 #include <cstdint>
-#include <deque>
+#include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
+#include "dsl/arguments.h"
 #include "dsl/diagnostics.h"
 #include "dsl/functions.h"
+#include "dsl/id_map.h"
 #include "dsl/id_table.h"
 #include "dsl/ids.h"
+#include "dsl/stable_list.h"
 
 namespace gradc {
 
@@ -70,7 +72,7 @@ struct Scalar {
   Extent extent;               // size
   NodeId tensor;               // read
   bool zero_outside = false;   // read: outside the tensor the value is 0; otherwise it never is outside
-  std::vector<ScalarId> args;  // apply, read
+  Arguments args;              // apply, read
 };
 
 // What holds of a scalar and all that it is made of, subscripts included.
@@ -79,6 +81,7 @@ struct ScalarFacts {
   std::uint32_t written = 1;
   bool reads = false;         // some tensor
   bool costly = false;        // it evaluates a costly function
+  bool compares = false;      // integers
   std::uint64_t indices = 0;  // bit k: it names index k; bit 63: one from 63 on
 };
 
@@ -207,19 +210,19 @@ class Graph {
   ScalarId literal(double value, DType = DType::f32);
   ScalarId index(std::uint32_t number);
   ScalarId size(Extent);
-  ScalarId read(NodeId tensor, std::vector<ScalarId> subscripts, bool zero_outside = false);
-  ScalarId apply(Fn, std::vector<ScalarId> args);  // dtype: see FnResult; operands of one dtype
+  ScalarId read(NodeId tensor, Arguments subscripts, bool zero_outside = false);
+  ScalarId apply(Fn, Arguments args);              // dtype: see FnResult; operands of one dtype
   ScalarId cast(ScalarId, DType);                  // the same scalar if it has that dtype already
   // Result shape: the first `rank` ranges. Reduction result dtype: that of the body (i32 for arg…).
   NodeId comprehension(std::size_t rank, Shape ranges, Reduction, ScalarId body);
   NodeId new_past(TensorType);  // one that differs from all others
 
  private:
-  std::deque<Node> nodes_;      // deques: references stay valid while nodes are added
-  std::deque<Scalar> scalars_;
-  std::deque<ScalarFacts> facts_;
-  std::deque<std::vector<NodeId>> operands_;
-  std::deque<Label> labels_;
+  StableList<Node> nodes_;
+  StableList<Scalar> scalars_;
+  StableList<ScalarFacts> facts_;
+  StableList<std::vector<NodeId>> operands_;
+  StableList<Label> labels_;
   std::vector<Dim> dims_;
   std::uint32_t pasts_ = 0;  // above all streams of pasts
   IdTable<NodeId> node_ids_;
@@ -249,25 +252,26 @@ ScalarId with_arguments(Graph& g, ScalarId id, Map&& map, NodeId tensor = {}) {
   const Scalar& s = g[id];  // stays where it is while the arguments are made
   if (!tensor.valid()) tensor = s.tensor;
   bool same = tensor == s.tensor;
-  boost::container::small_vector<ScalarId, 8> args;
-  for (ScalarId a : s.args) {
-    args.push_back(map(a));
-    same = same && args.back() == a;
+  Arguments args = s.args;
+  for (ScalarId& a : args) {
+    const ScalarId now = map(a);
+    same = same && now == a;
+    a = now;
   }
   if (same) return id;
   Scalar changed = s;
   changed.tensor = tensor;
-  changed.args.assign(args.begin(), args.end());
+  changed.args = std::move(args);
   return g.add(std::move(changed));
 }
 
 // The scalar of tensors.at(t) for every tensor t that it reads. `done`: what was asked for before,
 // with the same tensors.
-ScalarId with_tensors(Graph&, ScalarId, const std::unordered_map<NodeId, NodeId>& tensors,
-                      std::unordered_map<ScalarId, ScalarId>& done);
+ScalarId with_tensors(Graph&, ScalarId, const IdMap<NodeId, NodeId>& tensors,
+                      IdMap<ScalarId, ScalarId>& done);
 
 // The scalar with bound index k replaced by replacements[k] (invalid ids: unchanged).
-ScalarId substitute(Graph&, ScalarId, const std::vector<ScalarId>& replacements);
+ScalarId substitute(Graph&, ScalarId, std::span<const ScalarId> replacements);
 
 // Tensors that a body reads, in order of first occurrence.
 std::vector<NodeId> reads_of(const Graph&, ScalarId);

@@ -21,8 +21,8 @@ class Comparison {
   }
 
  private:
-  template <class T, class Same>
-  static bool all(const std::vector<T>& a, const std::vector<T>& b, Same same) {
+  template <class List, class Same>
+  static bool all(const List& a, const List& b, Same same) {
     return std::equal(a.begin(), a.end(), b.begin(), b.end(), same);
   }
   static bool same(double a, double b) {

@@ -30,7 +30,13 @@ struct Monomial {
   double coefficient = 1;
   Factors factors;
 };
-using Polynomial = std::vector<Monomial>;  // in order of first occurrence, distinct factors
+// In order of first occurrence, distinct factors.
+using Polynomial = boost::container::small_vector<Monomial, 2>;
+
+void drop_zeros(Polynomial& p) {
+  p.erase(std::remove_if(p.begin(), p.end(), [](const Monomial& m) { return m.coefficient == 0; }),
+          p.end());
+}
 
 // The arguments of the logistic functions among what is added, multiplied and chosen.
 std::vector<ScalarId> logistic_arguments(const Graph& g, ScalarId root) {
@@ -96,7 +102,7 @@ class Collector {
   // (1 - y) · 1e9 + y · g nothing of g would be left. It is only worth that if so much cancels altogether that what
   // is left is one product, or atoms that are added, times something: (1 - y) · f - y · (1 - f) is f - y.
   bool is_simple(Polynomial p) const {
-    std::erase_if(p, [](const Monomial& m) { return m.coefficient == 0; });
+    drop_zeros(p);
     if (!cancelled_ || p.size() <= 1) return cancelled_;
     const Factors common = common_factors(p);
     const double c = std::fabs(p[0].coefficient);
@@ -108,7 +114,7 @@ class Collector {
   }
 
   ScalarId build(Polynomial p) {
-    std::erase_if(p, [](const Monomial& m) { return m.coefficient == 0; });
+    drop_zeros(p);
     if (p.empty()) return g.literal(0, dtype_);
     if (p.size() == 1) return build(p[0]);
     if (Factors common = common_factors(p); !common.empty()) {
@@ -436,9 +442,11 @@ ScalarId collected(Graph& g, ScalarId id) {
     return collector.kept_digits() ? p : std::nullopt;
   };
   const std::vector<ScalarId> logistics = logistic_arguments(g, id);
-  Collector whole(g, g[id].dtype, true, logistics), factored(g, g[id].dtype, false, logistics);
-  std::optional<Polynomial> p = expanded(whole), q = expanded(factored);
+  Collector whole(g, g[id].dtype, true, logistics);
+  std::optional<Polynomial> p = expanded(whole);
   if (p && (!whole.distributed() || whole.is_simple(*p))) return whole.build(std::move(*p));
+  Collector factored(g, g[id].dtype, false, logistics);
+  std::optional<Polynomial> q = expanded(factored);
   return q ? factored.build(std::move(*q)) : id;
 }
 

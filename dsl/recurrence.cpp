@@ -248,8 +248,8 @@ NodeId result_of(Graph& g, const Loop& loop, NodeId operand) {
 }
 
 std::vector<NodeId> outside(Graph& g, const Loop& loop, const std::vector<NodeId>& roots) {
-  std::unordered_map<NodeId, NodeId> nodes;
-  std::unordered_map<ScalarId, ScalarId> scalars;
+  IdMap<NodeId, NodeId> nodes;
+  IdMap<ScalarId, ScalarId> scalars;
   for (NodeId id : topological_order(g, roots)) {
     if (loop.contains(id)) {
       nodes[id] = result_of(g, loop, id);

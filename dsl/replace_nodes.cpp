@@ -1,17 +1,15 @@
 // replace_nodes.cpp: rebuilds what lies above the replaced nodes, operands before users.
 #include "dsl/replace_nodes.h"
 
-#include <unordered_map>
-
 namespace gradc {
 
 namespace {
 
 std::vector<NodeId> rebuilt(Graph& g, const std::vector<NodeId>& roots,
-                            const std::unordered_map<NodeId, NodeId>& by,
+                            const IdMap<NodeId, NodeId>& by,
                             const std::function<NodeId(NodeId, NodeId)>& then) {
-  std::unordered_map<NodeId, NodeId> now = by;
-  std::unordered_map<ScalarId, ScalarId> scalars;
+  IdMap<NodeId, NodeId> now = by;
+  IdMap<ScalarId, ScalarId> scalars;
   for (NodeId id : topological_order(g, roots)) {
     if (now.contains(id)) continue;
     Node n = g[id];
@@ -29,7 +27,7 @@ std::vector<NodeId> rebuilt(Graph& g, const std::vector<NodeId>& roots,
 }  // namespace
 
 std::vector<NodeId> replace_nodes(Graph& g, const std::vector<NodeId>& roots,
-                                  const std::unordered_map<NodeId, NodeId>& by) {
+                                  const IdMap<NodeId, NodeId>& by) {
   return rebuilt(g, roots, by, nullptr);
 }
 

@@ -11,7 +11,7 @@ namespace gradc {
 
 // `roots` with nodes replaced, wherever they are read, by others of the same type.
 std::vector<NodeId> replace_nodes(Graph&, const std::vector<NodeId>& roots,
-                                  const std::unordered_map<NodeId, NodeId>& by);
+                                  const IdMap<NodeId, NodeId>& by);
 
 // `roots` with each node, rebuilt over what became of its operands, replaced by what `now` makes of it.
 std::vector<NodeId> rebuild_nodes(Graph&, const std::vector<NodeId>& roots,

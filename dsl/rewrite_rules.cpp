@@ -6,6 +6,8 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <span>
+#include <tuple>
 
 #include "dsl/check.h"
 
@@ -232,17 +234,34 @@ class PatternParser {
   std::size_t at_ = 0;
 };
 
+// The top of a pattern's argument: nearly all rules fail there.
+struct Top {
+  Pattern::Kind kind = Pattern::letter;
+  double value = 0;
+  Fn fn = Fn::neg;
+};
+
 struct Compiled {
   Pattern pattern, result;
   bool through_reads = false;
+  std::array<Top, 3> tops = {};  // of the pattern's arguments
 };
+
+Compiled compiled(const RewriteRule& r) {
+  Compiled c{parse_pattern(r.pattern), parse_pattern(r.result), r.through_reads};
+  for (std::size_t k = 0; k < c.pattern.args.size(); ++k) {
+    const Pattern& part = c.pattern.args[k];
+    c.tops.at(k) = {part.kind, part.value, part.fn};
+  }
+  return c;
+}
 
 // By the function at the root of the pattern, in the order of the table.
 const std::vector<Compiled>& rules_for(Fn fn) {
   static const auto table = [] {
     std::vector<std::vector<Compiled>> by_function(static_cast<std::size_t>(Fn::detach) + 1);
     for (const RewriteRule& r : rewrite_rules()) {
-      Compiled c{parse_pattern(r.pattern), parse_pattern(r.result), r.through_reads};
+      Compiled c = compiled(r);
       by_function[static_cast<std::size_t>(c.pattern.fn)].push_back(std::move(c));
     }
     return by_function;
@@ -253,6 +272,30 @@ const std::vector<Compiled>& rules_for(Fn fn) {
 bool commutes(Fn fn) {
   return fn == Fn::add || fn == Fn::mul || fn == Fn::max || fn == Fn::min || fn == Fn::eq ||
          fn == Fn::ne || fn == Fn::logical_and || fn == Fn::logical_or;
+}
+
+bool may_be(const Top& top, const Scalar& s, bool through_reads) {
+  switch (top.kind) {
+    case Pattern::number:
+      return s.kind == ScalarKind::literal && s.value == top.value;
+    case Pattern::letter:
+      return true;
+    case Pattern::function:
+      return s.kind == ScalarKind::apply ? s.fn == top.fn
+                                         : through_reads && s.kind == ScalarKind::read;
+  }
+  return false;
+}
+
+// False if the tops of these arguments of `fn` are not what they have to be, in no order that they
+// may have.
+bool may_match(const Compiled& rule, Fn fn, std::span<const Scalar* const> args) {
+  const auto in_order = [&](bool swapped) {
+    for (std::size_t k = 0; k < args.size(); ++k)
+      if (!may_be(rule.tops[k], *args[swapped ? 1 - k : k], rule.through_reads)) return false;
+    return true;
+  };
+  return in_order(false) || (commutes(fn) && in_order(true));
 }
 
 class Matcher {
@@ -276,7 +319,7 @@ class Matcher {
     if (s.kind != ScalarKind::apply || s.fn != p.fn) return false;
     const bool either = commutes(p.fn);
     for (const bool swapped : {false, true}) {
-      if ((swapped && !either) || !may_match_all(p, s, swapped)) continue;
+      if (swapped && !either) continue;
       const auto saved = letters_;
       if (match_all(p, s, swapped)) return true;
       letters_ = saved;
@@ -308,19 +351,6 @@ class Matcher {
   bool match_all(const Pattern& p, const Scalar& s, bool swapped) {
     for (std::size_t k = 0; k < p.args.size(); ++k) {
       if (!match(p.args[k], s.args[swapped ? 1 - k : k])) return false;
-    }
-    return true;
-  }
-
-  // What can be seen at once: nearly all rules fail here.
-  bool may_match_all(const Pattern& p, const Scalar& s, bool swapped) const {
-    for (std::size_t k = 0; k < p.args.size(); ++k) {
-      const Pattern& part = p.args[k];
-      const Scalar& a = g[s.args[swapped ? 1 - k : k]];
-      if (part.kind == Pattern::number && (a.kind != ScalarKind::literal || a.value != part.value))
-        return false;
-      if (part.kind != Pattern::function || (a.kind == ScalarKind::read && peek_)) continue;
-      if (a.kind != ScalarKind::apply || a.fn != part.fn) return false;
     }
     return true;
   }
@@ -380,7 +410,10 @@ bool combines_safely(Fn fn, double a, double b, DType dtype) {
 std::optional<ScalarId> apply_rules(Graph& g, ScalarId id, const Peek& peek) {
   const Scalar& s = g[id];
   if (s.kind != ScalarKind::apply) return std::nullopt;
+  std::array<const Scalar*, std::tuple_size_v<decltype(Compiled::tops)>> args = {};
+  for (std::size_t k = 0; k < s.args.size(); ++k) args.at(k) = &g[s.args[k]];
   for (const Compiled& rule : rules_for(s.fn)) {
+    if (!may_match(rule, s.fn, std::span(args).first(s.args.size()))) continue;
     Matcher matcher(g, rule.through_reads ? &peek : nullptr);
     if (!matcher.match(rule.pattern, id)) continue;
     const ScalarId result = matcher.build(rule.result, s.dtype);

@@ -65,9 +65,9 @@ void for_each_scalar(const Graph& g, ScalarId root, Enter&& enter, Visit&& visit
     const ScalarId id = stack.back();
     stack.pop_back();
     visit(id);
-    const auto& args = g[id].args;
-    for (auto it = args.rbegin(); it != args.rend(); ++it) {
-      if (enter(*it) && seen.insert(*it)) stack.push_back(*it);
+    const Arguments& args = g[id].args;
+    for (std::size_t k = args.size(); k-- > 0;) {
+      if (enter(args[k]) && seen.insert(args[k])) stack.push_back(args[k]);
     }
   }
 }

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <unordered_map>
 #include <utility>
 
 #include "dsl/simplify_scalar.h"
@@ -146,12 +145,12 @@ class Sharer {
   }
 
   Graph& g;
-  std::unordered_map<ScalarId, NodeId> values_;  // by body
-  std::unordered_map<NodeId, NodeId> mapped_;
+  IdMap<ScalarId, NodeId> values_;  // by body
+  IdMap<NodeId, NodeId> mapped_;
   NodeId id_;
   Shape ranges_;
   // Outside conditions, and under some.
-  std::array<std::unordered_map<ScalarId, ScalarId>, 2> done_;
+  std::array<IdMap<ScalarId, ScalarId>, 2> done_;
 };
 
 }  // namespace

@@ -5,7 +5,6 @@
 #include "dsl/simplify.h"
 
 #include <algorithm>
-#include <unordered_map>
 #include <unordered_set>
 
 #include "dsl/recurrence.h"
@@ -24,10 +23,15 @@ constexpr int broadcast_cost = 8;      // what may be computed again for every r
 // Of a body written out: what is shared is differentiated path by path.
 constexpr std::uint64_t most_inlined_written = 1024;
 
+// What passes have found of bodies.
+struct Found {
+  IdMap<ScalarId, Settled> settled;
+  IdMap<ScalarId, int> costs;
+};
+
 class Pass {
  public:
-  // `settled`: what passes before this one have found of bodies.
-  Pass(Graph& graph, std::unordered_map<ScalarId, Settled>& settled) : g(graph), settled_(settled) {
+  Pass(Graph& graph, Found& found) : g(graph), found_(found) {
     std::vector<NodeId> roots;
     for (const Function& f : g.functions) {
       for (NodeId id : roots_of(f)) roots.push_back(id);
@@ -100,10 +104,14 @@ class Pass {
       default:
         return id;
     }
-    n.body = with_tensors(g, n.body, mapped_, moved_);
+    const std::vector<NodeId>& operands = g.operands(id);
+    const bool moved =
+        std::any_of(operands.begin(), operands.end(), [&](NodeId o) { return mapped_.at(o) != o; });
+    if (moved) n.body = with_tensors(g, n.body, mapped_, moved_);
     merge_sums(n);
     n.body = inlined(n, n.body);
-    n.body = simplify_scalar(g, n.body, {n.ranges, peek_, !gradient_pending_, peeks_alike_ ? &settled_ : nullptr});
+    n.body = simplify_scalar(
+        g, n.body, {n.ranges, peek_, !gradient_pending_, peeks_alike_ ? &found_.settled : nullptr});
     NodeId result = g.add(std::move(n));
     if (g[result].reduction == Reduction::none) {
       result = stabilize(g, result, peek_, gradient_pending_);
@@ -182,7 +190,7 @@ class Pass {
 
   ScalarId inlined(const Node& n, ScalarId body) {
     std::vector<ScalarId> reads;
-    std::unordered_map<NodeId, int> sites;
+    IdMap<NodeId, int> sites;
     SeenScalars seen;
     auto find = [&](auto&& self, ScalarId id) -> void {
       const Scalar& s = g[id];
@@ -193,18 +201,18 @@ class Pass {
       ++sites[s.tensor];
     };
     find(find, body);
-    std::unordered_map<ScalarId, bool> chosen;
-    int size = cost(g, body);
+    IdMap<ScalarId, bool> chosen;
+    int size = -1;
     std::uint64_t written = g.facts(body).written;
     bool any = false;
     for (ScalarId read : reads) {
-      const bool yes =
-          is_inlined(n, read, sites[g[read].tensor], size) && stays_short(body, read, written);
+      const bool yes = is_inlined(n, body, read, sites[g[read].tensor], size) &&
+                       stays_short(body, read, written);
       chosen[read] = yes;
       any |= yes;
     }
     if (!any) return body;
-    std::unordered_map<ScalarId, ScalarId> done;
+    IdMap<ScalarId, ScalarId> done;
     auto visit = [&](auto&& self, ScalarId id) -> ScalarId {
       if (!g.facts(id).reads) return id;
       if (auto it = done.find(id); it != done.end()) return it->second;
@@ -229,7 +237,8 @@ class Pass {
 
   // How often `part` stands in `whole` if that is written out.
   std::uint64_t times_written(ScalarId whole, ScalarId part) const {
-    std::unordered_map<ScalarId, std::uint64_t> done{{part, 1}};
+    IdMap<ScalarId, std::uint64_t> done;
+    done[part] = 1;
     const auto count = [&](const auto& self, ScalarId id) -> std::uint64_t {
       if (const auto it = done.find(id); it != done.end()) return it->second;
       std::uint64_t times = 0;
@@ -239,14 +248,23 @@ class Pass {
     return count(count, whole);
   }
 
-  bool is_inlined(const Node& reader, ScalarId read, int sites, int& size) const {
+  int cost(ScalarId body) const {
+    const auto [it, added] = found_.costs.try_emplace(body, 0);
+    if (added) it->second = gradc::cost(g, body);
+    return it->second;
+  }
+
+  // `size`: the cost of the reader's body with what has been inlined so far; less than 0 before
+  // that was asked for.
+  bool is_inlined(const Node& reader, ScalarId into, ScalarId read, int sites, int& size) const {
     const Scalar& s = g[read];
     if (!is_elementwise(s.tensor)) return false;
     const ScalarId body = g[s.tensor].body;
     if (s.zero_outside) return g[body].kind == ScalarKind::literal && g[body].value == 0;
-    const int work = cost(g, body);
+    const int work = cost(body);
     if (work == 0 || is_constant(body) || is_scaled_read(body) || is_mask(body)) return true;
     if (!is_single_use(s.tensor) || sites != 1) return false;
+    if (size < 0) size = cost(into);
     if (size + work > most_inlined_cost) return false;
     const bool once = visits_once(reader, s);
     const bool again =
@@ -258,7 +276,7 @@ class Pass {
 
   // Little work on sizes and at most one scalar value: 1 / (B · T).
   bool is_constant(ScalarId body) const {
-    if (g.facts(body).indices != 0 || !is_cheap(g, body) || cost(g, body) > broadcast_cost)
+    if (g.facts(body).indices != 0 || !is_cheap(g, body) || cost(body) > broadcast_cost)
       return false;
     int values = 0;
     const bool scalars = all_reads(body, [&](const Scalar& s) {
@@ -322,27 +340,27 @@ class Pass {
 
   Graph& g;
   std::vector<NodeId> order_;
-  std::unordered_map<NodeId, int> uses_, new_uses_;  // readers; a root counts as two
+  IdMap<NodeId, int> uses_, new_uses_;  // readers; a root counts as two
   std::unordered_set<NodeId> barriers_, new_barriers_;
-  std::unordered_map<NodeId, std::vector<Equation>> equations_;  // of a recurrence, those it needs
+  IdMap<NodeId, std::vector<Equation>> equations_;  // of a recurrence, those it needs
   bool gradient_pending_ = false;
   bool peeks_alike_ = true;  // in all passes: no value that could be looked into has to stay as it is
-  std::unordered_map<ScalarId, Settled>& settled_;
+  Found& found_;
   Trusted trusted_;
   Peek peek_;
-  std::unordered_map<NodeId, NodeId> mapped_;
-  std::unordered_map<ScalarId, ScalarId> moved_;
+  IdMap<NodeId, NodeId> mapped_;
+  IdMap<ScalarId, ScalarId> moved_;
 };
 
 }  // namespace
 
 void simplify(Graph& g) {
-  std::unordered_map<ScalarId, Settled> settled;
+  Found found;
   // What is shared last may let the passes do more; it settles in a round or two.
   for (int round = 0; round < 3; ++round) {
     bool pending = true;
     for (int pass = 0; pass < most_passes; ++pass) {
-      Pass p(g, settled);
+      Pass p(g, found);
       pending = p.gradient_pending();
       if (!p.run()) break;
     }

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <unordered_map>
 
 #include "dsl/bounds.h"
 #include "dsl/check.h"
@@ -19,6 +18,12 @@ bool is_literal(const Scalar& s) {
   return s.kind == ScalarKind::literal;
 }
 
+// Of a scalar alone, once its arguments are there.
+int own_cost(const Scalar& s) {
+  if (s.kind != ScalarKind::apply || s.dtype == DType::i32 || s.fn == Fn::cast) return 0;
+  return info(s.fn).costly ? 8 : s.fn == Fn::div || s.fn == Fn::sqrt ? 3 : 1;
+}
+
 class Simplifier {
  public:
   Simplifier(Graph& graph, const ScalarContext& context) : g(graph), context_(context) {}
@@ -29,7 +34,8 @@ class Simplifier {
     for (int round = 0; round < 4; ++round) {
       const ScalarId next = collect(id);
       if (next == id) {
-        if (context_.settled) context_.settled->insert_or_assign(id, Settled{context_.ranges, context_.remove_detach});
+        if (context_.settled)
+          (*context_.settled)[id] = Settled{context_.ranges, context_.remove_detach};
         break;
       }
       id = next;
@@ -246,22 +252,37 @@ class Simplifier {
 
   // Of two forms of one cost, that with fewer numbers.
   int effort(ScalarId id) const {
-    int literals = 0;
+    int literals = 0, total = 0;
     for_each_scalar(g, id, [&](ScalarId part) {
       const Scalar& s = g[part];
       literals += is_literal(s) && std::fabs(s.value) != 1 && s.value != 0;
+      total += own_cost(s);
     });
-    return 16 * cost(g, id) + std::min(literals, 15);
+    return 16 * total + std::min(literals, 15);
+  }
+
+  // Of different values that are no arithmetic themselves, or a number times such a value: no form
+  // of it is less work.
+  bool is_single_operation(ScalarId id) const {
+    const Arguments& args = g[id].args;
+    const auto is_value = [&](ScalarId a) {
+      const Scalar& s = g[a];
+      return s.kind == ScalarKind::read || (s.kind == ScalarKind::apply && !is_arithmetic(g, a) &&
+                                            s.fn != Fn::select && s.fn != Fn::logistic);
+    };
+    const bool scaled = g[id].fn == Fn::mul && is_literal(g[args[0]]);
+    return is_value(args.back()) &&
+           (args.size() < 2 || scaled || (is_value(args[0]) && args[0] != args[1]));
   }
 
   // The largest arithmetic expressions in polynomial form, where that is less work.
   ScalarId collect(ScalarId id) {
-    std::unordered_map<ScalarId, ScalarId> done;
+    IdMap<ScalarId, ScalarId> done;
     auto visit = [&](auto&& self, ScalarId at) -> ScalarId {
       if (g[at].args.empty() || g[at].kind == ScalarKind::read) return at;
       if (auto it = done.find(at); it != done.end()) return it->second;
       ScalarId result = at;
-      if (is_arithmetic(g, at)) {
+      if (is_arithmetic(g, at) && !is_single_operation(at)) {
         const ScalarId candidate = local(collected(g, at));
         if (candidate != at && effort(candidate) < effort(at)) result = candidate;
       }
@@ -277,7 +298,7 @@ class Simplifier {
 
   Graph& g;
   const ScalarContext& context_;
-  std::unordered_map<ScalarId, ScalarId> done_;
+  IdMap<ScalarId, ScalarId> done_;
   std::size_t steps_ = 0;
 };
 
@@ -289,11 +310,7 @@ ScalarId simplify_scalar(Graph& g, ScalarId id, const ScalarContext& context) {
 
 int cost(const Graph& g, ScalarId id) {
   int total = 0;
-  for_each_scalar(g, id, [&](ScalarId part) {
-    const Scalar& s = g[part];
-    if (s.kind != ScalarKind::apply || s.dtype == DType::i32 || s.fn == Fn::cast) return;
-    total += info(s.fn).costly ? 8 : s.fn == Fn::div || s.fn == Fn::sqrt ? 3 : 1;
-  });
+  for_each_scalar(g, id, [&](ScalarId part) { total += own_cost(g[part]); });
   return total;
 }
 

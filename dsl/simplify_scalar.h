@@ -1,8 +1,6 @@
 // simplify_scalar.h: the algebra of one body.
 #pragma once
 
-#include <unordered_map>
-
 #include "dsl/graph.h"
 #include "dsl/rewrite_rules.h"
 
@@ -20,7 +18,7 @@ struct ScalarContext {
   Peek peek;                   // see rewrite_rules.h
   bool remove_detach = false;  // after differentiation it is the identity
   // What is known, and learnt, of scalars by the callers with the same `peek`; none: nothing.
-  std::unordered_map<ScalarId, Settled>* settled = nullptr;
+  IdMap<ScalarId, Settled>* settled = nullptr;
 };
 
 ScalarId simplify_scalar(Graph&, ScalarId, const ScalarContext&);

@@ -29,7 +29,7 @@ Trusted trusted_subscripts(const Graph& g, const std::vector<NodeId>& nodes) {
       // Behind a condition only the condition is certain to be evaluated.
       const std::size_t certain = s.fn == Fn::select ? 1 : s.args.size();
       for (std::size_t k = 0; k < std::min(certain, s.args.size()); ++k) {
-        if (seen.insert(s.args[k])) stack.push_back(s.args[k]);
+        if (g.facts(s.args[k]).reads && seen.insert(s.args[k])) stack.push_back(s.args[k]);
       }
     }
   }

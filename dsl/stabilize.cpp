@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <limits>
 #include <optional>
-#include <unordered_map>
 
 #include "dsl/simplify_scalar.h"
 
@@ -245,7 +244,7 @@ class Stabilizer {
   const NodeId id_;
   const Peek& peek_;
   const bool detach_;
-  std::unordered_map<ScalarId, ScalarId> done_;
+  IdMap<ScalarId, ScalarId> done_;
 };
 
 }  // namespace

@@ -268,8 +268,10 @@ class Verifier {
     require(s.args.size() == type.rank(), "a read needs one subscript per axis");
     for (std::size_t k = 0; k < s.args.size(); ++k) {
       require(g[s.args[k]].dtype == DType::i32, "a subscript is not i32");
+      if (s.zero_outside || guarded || is_index_over(g[s.args[k]], *ranges_, type.shape[k]))
+        continue;
       Affine a;
-      if (s.zero_outside || guarded || !as_affine(g, s.args[k], a)) continue;
+      if (!as_affine(g, s.args[k], a)) continue;
       const bool timed = std::any_of(a.sizes.begin(), a.sizes.end(),
                                      [&](const auto& size) { return g.dim(size.first).least == 0; });
       if (timed) continue;  // its loop keeps it inside

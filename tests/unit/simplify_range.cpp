@@ -210,7 +210,7 @@ struct RandomFormula {
     const ScalarId exponent = choices.chance(50) ? w.g.read(vectors[0], {w.i(1)}) : formula(2, 2);
     const ScalarId sum = total(w.f(Fn::exp, exponent));
     if (choices.chance(50)) return w.f(Fn::log, sum);
-    const ScalarId own = w.f(Fn::exp, substitute(w.g, exponent, {w.i(0), w.i(0)}));
+    const ScalarId own = w.f(Fn::exp, substitute(w.g, exponent, std::vector{w.i(0), w.i(0)}));
     const ScalarId share = w.div(own, sum);
     return choices.chance(30) ? w.f(Fn::log, share) : share;
   }
