@@ -35,17 +35,28 @@ bool closes(const Mark& m) {
   return m.tightness == Tightness::bracket && !m.opens;
 }
 
+// The width of all that stands before each byte of a line, and of the line.
+std::vector<std::size_t> columns_of(std::string_view line) {
+  std::vector<std::size_t> columns(line.size() + 1);
+  const bool plain = width(line) == line.size();
+  for (std::size_t k = 0; k < line.size(); ++k)
+    columns[k + 1] = columns[k] + (plain ? 1 : width(line.substr(k, 1)));
+  return columns;
+}
+
 struct Breaker {
   std::string_view line;
   std::vector<Mark> marks;
+  std::vector<std::size_t> columns = columns_of(line);
   // What is known already: of calls in calls each could else be tried in as many ways as those
   // around it.
   using Place = std::tuple<std::size_t, std::size_t, std::size_t, std::size_t, std::size_t, bool>;
   std::map<Place, Layouts> broken = {};
 
   std::string_view text(const Part& p) const { return line.substr(p.begin, p.end - p.begin); }
+  std::size_t width(const Part& p) const { return columns[p.end] - columns[p.begin]; }
   bool fits(const Part& p, std::size_t column) const {
-    return column + width(text(p)) + p.after <= column_limit;
+    return column + width(p) + p.after <= column_limit;
   }
 
   // The marks within a part.
@@ -69,7 +80,7 @@ struct Breaker {
   // The part from a column on; lines that follow begin there or further in, or four columns from
   // the indentation. An operand is part of a longer list or sum.
   Layouts at(const Part& p, std::size_t column, std::size_t indent, bool operand = false) {
-    if (fits(p, column)) return Layout{std::string(text(p)), 1, column + width(text(p))};
+    if (fits(p, column)) return Layout{std::string(text(p)), 1, column + width(p)};
     const Place place{p.begin, p.end, p.after, column, indent, operand};
     if (const auto found = broken.find(place); found != broken.end()) return found->second;
     return broken.emplace(place, weakest_broken(p, column, indent, operand)).first->second;
@@ -108,7 +119,7 @@ struct Breaker {
       const bool starts = begin == p.begin;
       if (!starts && !several && !choice && fits(part, out.column + 1)) {
         out.text += " " + std::string(text(part));
-        out.column += 1 + width(text(part));
+        out.column += 1 + width(part);
       } else {
         // What is between two parts is no place for at() to break.
         const std::size_t leading = choice && !starts ? 2 : 0;
@@ -157,7 +168,7 @@ struct Breaker {
     const Part before{p.begin, open->at + 1},
         inside{open->at + 1, close->at, p.end - close->at + p.after};
     if (!fits(before, column)) return std::nullopt;
-    const std::size_t below = column + width(text(before));
+    const std::size_t below = column + width(before);
     Layouts next_line, aligned;
     if (is_call(*open))
       next_line = around(before, inside, p.end, at(inside, indent + 4, indent + 4), indent + 4);
@@ -180,7 +191,7 @@ struct Breaker {
     if (!fits(left, column)) return std::nullopt;
     Layouts below = around(left, right, p.end, at(right, column + 4, column + 4), column + 4);
     if (fits(right, column + 4)) return below;
-    const std::size_t column_beside = column + width(text(left)) + 1;
+    const std::size_t column_beside = column + width(left) + 1;
     Layouts beside;
     if (column_beside <= column_limit / 2)
       beside = around({left.begin, right.begin}, right, p.end, at(right, column_beside, column), 0);

@@ -26,6 +26,10 @@ const Tightness* tightness_of(std::string_view word) {
   return found == std::end(operators) ? nullptr : &found->second;
 }
 
+bool is_part_of_word(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
 }  // namespace
 
 std::size_t width(std::string_view text) {
@@ -42,6 +46,7 @@ CodeLine scanned(std::string_view line) {
   std::string open;
   char quote = 0;
   for (std::size_t k = indent_of(line); k < line.size(); ++k) {
+    if (quote == 0 && is_part_of_word(line[k])) continue;
     const char c = line[k], next = k + 1 < line.size() ? line[k + 1] : ' ';
     if (quote != 0) {
       if (c == '\\') ++k;

@@ -105,6 +105,9 @@ void legal_loops(Work& w, const char* stage) {
   w.accesses = verify_kernels(w.module, stage);
   legal_calls(w, stage);
 }
+void legal_joined(Work& w, const char* stage) {
+  w.options.target.grid() ? legal_loops(w, stage) : legal_calls(w, stage);
+}
 void legal_memory(Work& w, const char* stage) {
   w.accesses = verify_kernels(w.module, stage);
   legal_places(w, stage);
@@ -135,7 +138,7 @@ constexpr Stage stages[] = {
     {"fuse", "", fuse_all, kernels, legal_kernels},
     {"graph_to_loops", "loops", write_loops, loops, legal_loops},
     {"join_launches", "", [](Work& w) { join_launches(w.module, w.options.target); }, loops,
-     legal_loops},
+     legal_joined},
     {"recompute", "", [](Work& w) { recompute(w.module, w.options.memory_limit, w.diagnostics); },
      loops, legal_calls},
     {"plan_memory", "memory", [](Work& w) { plan_memory(w.module); }, memory, legal_places},

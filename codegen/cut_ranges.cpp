@@ -81,6 +81,9 @@ class Cutter {
     literals_ = literals;
   }
 
+  // Whether something was settled or taken out, so that other things may be used no more.
+  bool changed() const { return changed_; }
+
  private:
   // A name and what it is at least and at most, in terms of those before it.
   struct Known {
@@ -148,6 +151,7 @@ class Cutter {
     }
     return settled && fold(e);
   }
+  void settle(Expr& e) { changed_ = simplify(e) || changed_; }
   static void replace(Expr& e, std::size_t by) {
     Expr arg = std::move(e.args[by]);
     e = std::move(arg);
@@ -214,18 +218,22 @@ class Cutter {
     if (auto* loop = std::get_if<For>(&s.it)) return write(std::move(*loop), out);
     if (auto* choice = std::get_if<If>(&s.it)) {
       const bool scope = is_literal(choice->condition);
-      simplify(choice->condition);
-      if (is_literal(choice->condition, Type::boolean, false)) return;
+      settle(choice->condition);
+      if (is_literal(choice->condition, Type::boolean, false)) {
+        changed_ = true;
+        return;
+      }
       block(choice->body);
       if (!scope && is_literal(choice->condition)) return add_scope(std::move(choice->body), out);
       out.push_back(std::move(s));
       return;
     }
-    const auto simplify_root = [&](Expr& e) { simplify(e); };
+    const auto simplify_root = [&](Expr& e) { settle(e); };
     std::visit(Roots<decltype(simplify_root)>{simplify_root}, s.it);
     if (const auto* let = std::get_if<Let>(&s.it); let && !let->changes) {
       if (is_literal(let->value) && let->value.lanes == 1) {
         literals_[let->name] = let->value;
+        changed_ = true;
         return;
       }
       if (const auto f = linear(let->value)) known_.push_back({let->name, *f, *f});
@@ -234,8 +242,8 @@ class Cutter {
   }
 
   void write(For loop, Block& out) {
-    for (Expr& e : loop.begin) simplify(e);
-    simplify(loop.end);
+    for (Expr& e : loop.begin) settle(e);
+    settle(loop.end);
     const auto begin = loop.begin.empty() ? std::nullopt : linear(loop.begin[0]);
     const auto end = linear(loop.end);
     if (!begin || !end || loop.kind == LoopKind::chosen) {
@@ -251,6 +259,7 @@ class Cutter {
     } else {
       room_ -= size;
     }
+    changed_ = changed_ || ends.size() > 1;
     std::vector<For> ranges;
     LinearForm from = *begin;
     const std::string variable = loop.variable;
@@ -272,7 +281,10 @@ class Cutter {
       }
     }
     for (For& range : ranges) {
-      if (!has_effect(range.body)) continue;
+      if (!has_effect(range.body)) {
+        changed_ = true;
+        continue;
+      }
       const LinearForm first = *linear(range.begin[0]), last = *linear(range.end);
       if (ends.size() > 1 && first.factors.empty() && last == plus(first, 1)) {  // one position: no loop
         literals_[variable] = integer(first.constant);
@@ -328,13 +340,15 @@ class Cutter {
   std::size_t room_;
   std::vector<Known> known_;
   std::map<std::string, Expr> literals_;  // registers that turn out to be
+  bool changed_ = false;
 };
 
 }  // namespace
 
 void cut_ranges(Kernel& kernel, const Sizes& sizes) {
-  Cutter(sizes, size_of(kernel.body)).block(kernel.body);
-  drop_unused(kernel.body);
+  Cutter cutter(sizes, size_of(kernel.body));
+  cutter.block(kernel.body);
+  if (cutter.changed()) drop_unused(kernel.body);
 }
 
 void cut_ranges(Module& module, const Target& target) {

@@ -104,9 +104,11 @@ class Order {
       auto next = ready.begin();
       const std::uint32_t loop = result.empty() ? 0 : plan_.stored[result.back()].loop;
       // A loop that was begun is finished.
-      const auto same = std::find_if(ready.begin(), ready.end(), [&](const auto& entry) {
-        return loop > 0 && plan_.stored[std::get<2>(entry)].loop == loop;
-      });
+      const auto same = loop == 0
+                            ? ready.end()
+                            : std::find_if(ready.begin(), ready.end(), [&](const auto& entry) {
+                                return plan_.stored[std::get<2>(entry)].loop == loop;
+                              });
       if (same != ready.end()) next = same;
       const std::size_t k = std::get<2>(*next);
       ready.erase(next);

@@ -26,8 +26,7 @@ using namespace loops;
 namespace {
 
 std::string last_part(const std::string& path) {
-  const auto dot = path.rfind('.');
-  return dot == std::string::npos ? path : path.substr(dot + 1);
+  return path.substr(path.rfind('.') + 1);  // npos + 1 is 0
 }
 
 std::int64_t elements(const Graph& g, const Shape& shape) {
@@ -94,7 +93,7 @@ class ModuleBuilder {
   std::uint32_t constant(NodeId);
   std::string kernel_name(const FunctionPlan&, const KernelPlan&, const std::set<NodeId>& registers);
   std::optional<std::string> place(const KernelPlan&) const;
-  std::string short_name(NodeId) const;
+  const std::string& short_name(NodeId);
   struct KnownKernel {
     std::uint32_t kernel = 0;
     std::vector<std::size_t> slots;  // its arguments, by their place among the buffers of the key
@@ -112,6 +111,7 @@ class ModuleBuilder {
   std::vector<std::string> dim_names_;  // by DimId: those of the module, then the times of loops
   Names names_;  // of the emitted namespace: kernels and tables
   std::map<NodeId, std::uint32_t> leaves_;  // parameters, states, constants
+  std::unordered_map<NodeId, std::string> short_names_;  // those that were asked for
   std::unordered_map<std::string, KnownKernel> known_;  // text of a key → what was made of it
   struct MicroKernel {
     ProductTiles tiles;  // without its functions, which are those of whoever asked first
@@ -168,13 +168,15 @@ std::uint32_t ModuleBuilder::constant(NodeId id) {
   return leaves_[id] = b;
 }
 
-std::string ModuleBuilder::short_name(NodeId id) const {
+const std::string& ModuleBuilder::short_name(NodeId id) {
+  std::string& known = short_names_[id];
+  if (!known.empty()) return known;
   const Node& n = g_[id];
   std::string name = n.name.empty() ? g_.label(id).name : n.name;
   if (name.empty()) name = n.kind == NodeKind::constant ? "table" : "t";
   // The gradient of a.b is da.b.
   const bool gradient = n.name.empty() && name.size() > 1 && name[0] == 'd' && last_part(name) != name;
-  return identifier((gradient ? "d" : "") + last_part(name));
+  return known = identifier((gradient ? "d" : "") + last_part(name));
 }
 
 ModuleBuilder::KnownKernel ModuleBuilder::write(const LoopContext& context,

@@ -117,7 +117,8 @@ class Finder {
   }
 
   void find_conditions(ScalarId body, std::vector<Affine>& places) const {
-    for_each_scalar(g_, body, [&](ScalarId id) {
+    const auto compares = [&](ScalarId id) { return g_.facts(id).compares; };
+    for_each_scalar(g_, body, compares, [&](ScalarId id) {
       const auto form = above_zero(g_, g_[id]);
       if (!form || !has_indices(*form)) return;
       places.push_back(*form);

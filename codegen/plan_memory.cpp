@@ -41,23 +41,20 @@ struct Places {
 Places place(const std::vector<Life>& lives, const std::vector<std::size_t>& order) {
   Places places;
   places.offsets.resize(lives.size());
-  std::vector<std::size_t> placed;
-  std::vector<std::pair<std::int64_t, std::int64_t>> taken;
+  std::vector<std::size_t> placed;  // by offset
   for (const std::size_t k : order) {
-    taken.clear();
+    std::int64_t at = 0;
     for (const std::size_t other : placed) {
       if (!together(lives[k], lives[other])) continue;
-      taken.emplace_back(places.offsets[other], places.offsets[other] + lives[other].bytes);
-    }
-    std::sort(taken.begin(), taken.end());
-    std::int64_t at = 0;
-    for (auto [begin, end] : taken) {
-      if (begin - at >= lives[k].bytes) break;
-      at = std::max(at, end);
+      if (places.offsets[other] - at >= lives[k].bytes) break;
+      at = std::max(at, places.offsets[other] + lives[other].bytes);
     }
     places.offsets[k] = at;
     places.peak = std::max(places.peak, at + lives[k].bytes);
-    placed.push_back(k);
+    const auto above = [&](std::int64_t offset, std::size_t other) {
+      return offset < places.offsets[other];
+    };
+    placed.insert(std::upper_bound(placed.begin(), placed.end(), at, above), k);
   }
   return places;
 }

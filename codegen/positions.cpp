@@ -2,7 +2,8 @@
 #include "codegen/positions.h"
 
 #include <algorithm>
-#include <set>
+
+#include "dsl/seen_scalars.h"
 
 namespace gradc {
 namespace {
@@ -21,12 +22,12 @@ NodeId input_read(const Graph& graph, ScalarId id) {
   return graph[tensor].kind == NodeKind::input ? tensor : NodeId{};
 }
 
-void collect(const Graph& graph, ScalarId root, std::set<ScalarId>& seen, Limits& limits) {
+void collect(const Graph& graph, ScalarId root, SeenScalars& seen, Limits& limits) {
   std::vector<ScalarId> todo{root};
   while (!todo.empty()) {
     const ScalarId id = todo.back();
     todo.pop_back();
-    if (!seen.insert(id).second) continue;
+    if (!graph.facts(id).reads || !seen.insert(id)) continue;
     const Scalar& scalar = graph[id];
     todo.insert(todo.end(), scalar.args.begin(), scalar.args.end());
     if (scalar.kind != ScalarKind::read || scalar.zero_outside) continue;
@@ -49,7 +50,7 @@ std::map<std::string, std::map<std::string, std::int64_t>> position_limits(const
   for (const Function& function : graph.functions) {
     if (function.kind == FunctionKind::init) continue;
     Limits limits;
-    std::set<ScalarId> seen;
+    SeenScalars seen;
     for (const NodeId id : topological_order(graph, roots_of(function)))
       if (graph[id].kind == NodeKind::comprehension) collect(graph, graph[id].body, seen, limits);
     if (!limits.empty()) all.emplace(function.name, std::move(limits));

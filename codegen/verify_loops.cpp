@@ -228,16 +228,16 @@ class KernelWalk {
 
 // ---------------------------------------------------------------- memory
 
-bool overlap(const Buffer& a, const Buffer& b) {
-  return a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes;
-}
-
 // What holds a value while the calls of a function run, and after its forward half those of its
 // backward half.
 class FunctionWalk {
  public:
   FunctionWalk(Checker& c, bool placed, const Accesses& accesses)
-      : c_(c), module_(c.module), placed_(placed), accesses_(accesses) {}
+      : c_(c),
+        module_(c.module),
+        placed_(placed),
+        accesses_(accesses),
+        held_(c.module.buffers.size()) {}
 
   void run(const loops::Function& f) {
     c_.place = fmt::format("function '{}'", f.name);
@@ -331,16 +331,26 @@ class FunctionWalk {
       require(buffer.offset >= 0 && buffer.offset % 64 == 0 &&
                   buffer.offset + buffer.bytes <= module_.workspace_bytes,
               b, "has no place of its own in the workspace");
-      std::erase_if(in_workspace_, [&](std::uint32_t other) {
-        const Buffer& o = module_.buffers[other];
-        if (other == b || !overlap(o, buffer)) return false;
-        require(o.element() == buffer.element() || retypes, b, "takes the memory of another type unsaid");
-        return true;
-      });
+      if (buffer.bytes > 0) {
+        // None of those that are there reach into the next.
+        auto at = in_workspace_.lower_bound(buffer.offset);
+        while (at != in_workspace_.begin() && end_of(std::prev(at)->second) > buffer.offset) --at;
+        while (at != in_workspace_.end() && at->first < buffer.offset + buffer.bytes) {
+          const Buffer& other = module_.buffers[at->second];
+          require(at->second == b || other.element() == buffer.element() || retypes, b,
+                  "takes the memory of another type unsaid");
+          held_[at->second] = false;
+          at = in_workspace_.erase(at);
+        }
+        in_workspace_.emplace(buffer.offset, b);
+      }
     }
-    (buffer.storage == Storage::workspace ? in_workspace_ : elsewhere_).insert(b);
+    held_[b] = true;
   }
-  bool holds(std::uint32_t b) const { return in_workspace_.contains(b) || elsewhere_.contains(b); }
+  std::int64_t end_of(std::uint32_t b) const {
+    return module_.buffers[b].offset + module_.buffers[b].bytes;
+  }
+  bool holds(std::uint32_t b) const { return held_[b]; }
 
   Checker& c_;
   const Module& module_;
@@ -348,7 +358,8 @@ class FunctionWalk {
   const Accesses& accesses_;
   bool init_ = false, updates_ = false;
   std::set<std::uint32_t> inputs_;
-  std::set<std::uint32_t> in_workspace_, elsewhere_;  // buffers with a value
+  std::vector<bool> held_;                              // whether a buffer has a value
+  std::map<std::int64_t, std::uint32_t> in_workspace_;  // those with one that have a place, by that
 };
 
 }  // namespace

@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include <set>
+#include <vector>
 
 #include "dsl/check.h"
 
@@ -16,7 +16,11 @@ using loops::Storage;
 class Walk {
  public:
   Walk(const Graph& graph, const FunctionPlan& plan, const char* stage)
-      : g(graph), plan_(plan), stage_(stage) {}
+      : g(graph),
+        plan_(plan),
+        stage_(stage),
+        met_(graph.node_count()),
+        overwritten_(graph.node_count()) {}
 
   void require(bool condition, NodeId id, const char* what) const {
     GRADC_CHECK(condition,
@@ -24,8 +28,7 @@ class Walk {
                             g.functions[plan_.function].name, id.value, g.label(id).name, what));
   }
 
-  // `overwritten`: values that have taken their target's place before this one is computed.
-  void meet(const StoredNode& s, const std::set<NodeId>& overwritten) {
+  void meet(const StoredNode& s) {
     const NodeKind kind = g[s.node].kind;
     require(kind == NodeKind::comprehension || kind == NodeKind::random, s.node,
             "nothing computes it");
@@ -33,19 +36,25 @@ class Walk {
       const NodeId owner = storage_of(g, operand);
       const bool computed =
           g[owner].kind == NodeKind::comprehension || g[owner].kind == NodeKind::random;
-      require(!computed || met_.contains(owner), s.node, "it reads what is not computed yet");
-      require(!overwritten.contains(owner), s.node, "it reads what is overwritten by then");
+      require(!computed || met_[owner.value], s.node, "it reads what is not computed yet");
+      require(!overwritten_[owner.value], s.node, "it reads what is overwritten by then");
     }
-    require(met_.insert(s.node).second, s.node, "it is computed twice");
+    require(!met_[s.node.value], s.node, "it is computed twice");
+    met_[s.node.value] = true;
+    ++count_;
   }
 
-  std::size_t count() const { return met_.size(); }
+  // A value has taken the place of its target.
+  void overwrite(NodeId target) { overwritten_[target.value] = true; }
+
+  std::size_t count() const { return count_; }
 
  private:
   const Graph& g;
   const FunctionPlan& plan_;
   const char* stage_;
-  std::set<NodeId> met_;
+  std::vector<bool> met_, overwritten_;
+  std::size_t count_ = 0;
 };
 
 }  // namespace
@@ -55,7 +64,7 @@ void verify(const Graph& g, const std::vector<FunctionPlan>& plans, const char* 
   for (const FunctionPlan& plan : plans) {
     Walk walk(g, plan, stage);
     for (const StoredNode& s : plan.stored) {
-      walk.meet(s, {});
+      walk.meet(s);
       all.push_back(s.node);
     }
   }
@@ -66,15 +75,14 @@ void verify(const Graph& g, const std::vector<FunctionPlan>& plans,
             const std::vector<std::vector<KernelPlan>>& kernels, const char* stage) {
   for (std::size_t k = 0; k < plans.size(); ++k) {
     Walk walk(g, plans[k], stage);
-    std::set<NodeId> overwritten;
     for (const KernelPlan& kernel : kernels[k]) {
       // Within a kernel an element is read before it is overwritten: that is what sharing loops
       // asks for.
-      for (const StoredNode& s : kernel.members) walk.meet(s, overwritten);
+      for (const StoredNode& s : kernel.members) walk.meet(s);
       for (const StoredNode& s : kernel.members) {
         const bool takes_over =
             s.home.storage == Storage::parameter || s.home.storage == Storage::state;
-        if (takes_over) overwritten.insert(s.home.target);
+        if (takes_over) walk.overwrite(s.home.target);
       }
     }
     GRADC_CHECK(walk.count() == plans[k].stored.size(),

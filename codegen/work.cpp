@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
 #include "codegen/exprs.h"
 #include "dsl/functions.h"
@@ -32,10 +33,19 @@ class Walk {
  public:
   Walk(const std::map<std::string, Work>& called, const Prices& prices) : called_(called), p_(prices) {}
 
+  // Most statements take a number of units, whatever the counts are.
   Work block(const Block& statements, bool vector) {
     Work total;
-    for (const Stmt& s : statements) total = sum(std::move(total), std::visit([&](auto& it) { return statement(it, vector); }, s.it));
-    return total;
+    double known = 0;
+    const auto add = [&](const auto& it) {
+      if constexpr (std::is_same_v<decltype(statement(it, vector)), double>) {
+        known += statement(it, vector);
+      } else {
+        total = sum(std::move(total), statement(it, vector));
+      }
+    };
+    for (const Stmt& s : statements) std::visit(add, s.it);
+    return sum(std::move(total), of_number(known));
   }
 
  private:
@@ -88,21 +98,21 @@ class Walk {
     const Work middle = product(sum(begin, end), of_number(0.5));
     return product(times, replaced(body, s.variable, middle));
   }
-  Work statement(const Let& s, bool vector) {
+  double statement(const Let& s, bool vector) {
     if (s.value.type == Type::integer) registers_[s.name] = extent(s.value);
     if (s.value.lanes > 1) parts_[s.name] = lanes(s.value);
-    return of_number(of(s.value, vector));
+    return of(s.value, vector);
   }
-  Work statement(const Lanes& s, bool vector) { return of_number(of(s.value, vector)); }
-  Work statement(const Accumulate& s, bool vector) {
+  double statement(const Lanes& s, bool vector) { return of(s.value, vector); }
+  double statement(const Accumulate& s, bool vector) {
     const double each = s.value.lanes > 1 ? lanes(s.value) : vector ? 1 : p_.alone;
-    return of_number(of(s.value, vector) + each * p_.operation);
+    return of(s.value, vector) + each * p_.operation;
   }
-  Work statement(const Assign& s, bool vector) { return of_number(of(s.value, vector)); }
-  Work statement(const Store& s, bool vector) {
+  double statement(const Assign& s, bool vector) { return of(s.value, vector); }
+  double statement(const Store& s, bool vector) {
     const double each = s.value.lanes > 1 ? lanes(s.value) : vector ? 1 : p_.alone;
-    return of_number(of(s.index, vector) + of(s.value, vector) +
-                     each * (s.accumulates ? 2 * p_.access + p_.operation : p_.access));
+    return of(s.index, vector) + of(s.value, vector) +
+           each * (s.accumulates ? 2 * p_.access + p_.operation : p_.access);
   }
   Work statement(const If& s, bool vector) {
     return sum(of_number(of(s.condition, vector)), block(s.body, vector));
@@ -118,11 +128,11 @@ class Walk {
   Work statement(const Transpose& s, bool) {
     return product(product(extent(s.rows), extent(s.columns)), of_number(2 * p_.access));
   }
-  Work statement(const Prefetch&, bool) { return {}; }
-  Work statement(const Barrier&, bool) { return {}; }
-  Work statement(const Comment&, bool) { return {}; }
-  Work statement(const Combine&, bool) { return {}; }
-  Work statement(const Choose&, bool) { return {}; }
+  double statement(const Prefetch&, bool) { return 0; }
+  double statement(const Barrier&, bool) { return 0; }
+  double statement(const Comment&, bool) { return 0; }
+  double statement(const Combine&, bool) { return 0; }
+  double statement(const Choose&, bool) { return 0; }
 
   const std::map<std::string, Work>& called_;
   const Prices p_;
