@@ -234,17 +234,39 @@ Expr NestWriter::value(ScalarId id, bool guarded) {
   const std::size_t home = level(id);
   const bool wanted = home < depth() || (use != uses_.end() && use->second > 1);
   if (!wanted || !deserves_name(id) || (guarded && !is_safe(id))) return build(id, guarded);
-  // Build it in its own scope: what is opened further in must not appear in it, and doesn't, by its level.
+  return at_level(home, [&] {
+    Expr e = build(id, false);
+    if (e.kind != ExprKind::variable && e.kind != ExprKind::literal)
+      e = let(name_for(id), std::move(e));
+    scopes_.back().values.emplace(id, e);
+    return e;
+  });
+}
+
+Expr NestWriter::at_level(std::size_t level, const std::function<Expr()>& make) {
   std::deque<Scope> inner;
-  while (scopes_.size() > home + 1) {
+  while (scopes_.size() > level + 1) {
     inner.push_front(std::move(scopes_.back()));
     scopes_.pop_back();
   }
-  Expr e = build(id, false);
-  if (e.kind != ExprKind::variable && e.kind != ExprKind::literal) e = let(name_for(id), std::move(e));
-  scopes_.back().values.emplace(id, e);
+  Expr e = make();
   for (Scope& scope : inner) scopes_.push_back(std::move(scope));
   return e;
+}
+
+std::optional<Expr> NestWriter::inverse_outside(ScalarId id, bool guarded) {
+  const std::size_t home = level(id);
+  if (home >= depth() || g_[id].kind == ScalarKind::literal || (guarded && !is_safe(id)))
+    return std::nullopt;
+  for (const Scope& scope : scopes_)
+    if (const auto it = scope.inverses.find(id); it != scope.inverses.end()) return it->second;
+  return at_level(home, [&] {
+    const Type type = type_of(g_[id].dtype);
+    Expr e =
+        let(name_for(id) + "_inverse", apply(Fn::div, {number(1, type), value(id, false)}, type));
+    scopes_.back().inverses.emplace(id, e);
+    return e;
+  });
 }
 
 Expr NestWriter::build(ScalarId id, bool guarded) {
@@ -260,6 +282,10 @@ Expr NestWriter::build(ScalarId id, bool guarded) {
 }
 
 Expr NestWriter::build_apply(const Scalar& s, bool guarded) {
+  // A division takes as long as some ten multiplications.
+  if (s.fn == Fn::div && is_float(s.dtype))
+    if (auto inverse = inverse_outside(s.args[1], guarded))
+      return apply(Fn::mul, {value(s.args[0], guarded), std::move(*inverse)}, type_of(s.dtype));
   std::vector<Expr> args;
   for (std::size_t k = 0; k < s.args.size(); ++k) {
     const bool branch = s.fn == Fn::select && k > 0;

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -82,7 +84,7 @@ class NestWriter {
     loops::Block block;
     loops::For loop;
     std::vector<std::string> lets;
-    std::unordered_map<ScalarId, loops::Expr> values;
+    std::unordered_map<ScalarId, loops::Expr> values, inverses;
     std::unordered_map<NodeId, loops::Expr> nodes;
   };
   struct Index {
@@ -98,6 +100,10 @@ class NestWriter {
   loops::Expr build_read(const Scalar&, bool guarded);
   loops::Expr build_apply(const Scalar&, bool guarded);
   loops::Expr value(ScalarId, bool guarded);
+  // 1 / the value, if that stands outside of some loop that is open.
+  std::optional<loops::Expr> inverse_outside(ScalarId, bool guarded);
+  // Calls `make` in the scope of a level; what is opened further in can't be seen there.
+  loops::Expr at_level(std::size_t level, const std::function<loops::Expr()>& make);
   loops::Expr integer_value(ScalarId);
   std::string name_for(ScalarId) const;
   std::string register_name(const std::string& name);

@@ -319,13 +319,13 @@ static void product4(std::int64_t rows, const float* __restrict a, const float* 
 static void fit_dW_term(std::int64_t B, const float* __restrict x, const float* __restrict W,
                         const float* __restrict b, const float* __restrict t,
                         gradc::bf16* __restrict dW_term, gradc::bf16* __restrict b_sum_sum) {
-  const float B_f32 = static_cast<float>(B);
+  const float B_f32_inverse = 1.0f / static_cast<float>(B);
   for (std::int64_t j0 = 0; j0 < B; j0 += 6) {
     const std::int64_t rows = B - j0;
     product4(rows, x + j0 * 3, W, b_sum_sum + j0 * 2);
     for (std::int64_t j = j0; j < j0 + rows; ++j) {
       for (std::int64_t o = 0; o < 2; ++o) {
-        dW_term[j * 2 + o] = gradc::narrow((gradc::wide(b_sum_sum[j * 2 + o]) + b[o] - t[j * 2 + o]) / B_f32);
+        dW_term[j * 2 + o] = gradc::narrow((gradc::wide(b_sum_sum[j * 2 + o]) + b[o] - t[j * 2 + o]) * B_f32_inverse);
       }
     }
   }
@@ -401,13 +401,13 @@ static void fit_f_only_W(std::int64_t B, const float* __restrict x,
 // affine.nn:17
 static void fit_f_only_b(std::int64_t B, const gradc::bf16* __restrict b_sum_sum,
                          const float* __restrict t, float* __restrict b) {
-  const float B_f32 = static_cast<float>(B);
+  const float B_f32_inverse = 1.0f / static_cast<float>(B);
   for (std::int64_t i = 0; i < 2; ++i) {
     float b_sum = 0.0f;
     for (std::int64_t j = 0; j < B; ++j) {
       b_sum += gradc::wide(b_sum_sum[j * 2 + i]) - t[j * 2 + i];
     }
-    const float p_next = 0.9f * b[i] - 0.1f * b_sum / B_f32;
+    const float p_next = 0.9f * b[i] - 0.1f * b_sum * B_f32_inverse;
     b[i] = p_next;
   }
 }

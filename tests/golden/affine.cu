@@ -234,7 +234,7 @@ static __global__ void fit_dW_term(std::int64_t B, const float* __restrict x,
   __shared__ float a_tile[1056];
   __shared__ float b_tile[1024];
   float sum[4];
-  const float B_f32 = static_cast<float>(B);
+  const float B_f32_inverse = 1.0f / static_cast<float>(B);
   if (const std::int64_t tile = gradc::block(); tile < (B + 31) / 32) {
     const std::int64_t row0 = tile * 32;
     const std::int64_t warp = gradc::thread() / 32;
@@ -274,7 +274,7 @@ static __global__ void fit_dW_term(std::int64_t B, const float* __restrict x,
         if (const std::int64_t o = lane; o < 2) {
           const float b_sum_sum2 = sum[r];
           b_sum_sum[j * 2 + o] = b_sum_sum2;
-          dW_term[j * 2 + o] = (b_sum_sum2 + b[o] - t[j * 2 + o]) / B_f32;
+          dW_term[j * 2 + o] = (b_sum_sum2 + b[o] - t[j * 2 + o]) * B_f32_inverse;
         }
       }
     }
@@ -289,7 +289,7 @@ static __global__ void fit_loss(std::int64_t B, const float* __restrict b_sum_su
                                 const float* __restrict b, const float* __restrict t,
                                 float* __restrict loss) {
   __shared__ gradc::Partial<float> partial_f32;
-  const float B_f32 = static_cast<float>(B);
+  const float B_f32_inverse = 1.0f / static_cast<float>(B);
   if (const std::int64_t element = gradc::block(); element < 1) {
     float loss_sum = 0.0f;
     for (std::int64_t element2 = gradc::thread(); element2 < B * 2; element2 += 32) {
@@ -300,7 +300,7 @@ static __global__ void fit_loss(std::int64_t B, const float* __restrict b_sum_su
     }
     loss_sum = gradc::block_sum(loss_sum, partial_f32);
     __syncthreads();
-    const float loss2 = 0.5f * loss_sum / B_f32;
+    const float loss2 = 0.5f * loss_sum * B_f32_inverse;
     __syncthreads();
     if (gradc::thread() == 0) {
       loss[0] = loss2;
@@ -380,13 +380,13 @@ static __global__ void fit_f_only_W(std::int64_t B, const float* __restrict x,
 // affine.nn:17
 static __global__ void fit_f_only_b(std::int64_t B, const float* __restrict b_sum_sum,
                                     const float* __restrict t, float* __restrict b) {
-  const float B_f32 = static_cast<float>(B);
+  const float B_f32_inverse = 1.0f / static_cast<float>(B);
   if (const std::int64_t i = gradc::thread_of_all(); i < 2) {
     float b_sum = 0.0f;
     for (std::int64_t j = 0; j < B; ++j) {
       b_sum += b_sum_sum[j * 2 + i] - t[j * 2 + i];
     }
-    b[i] = 0.9f * b[i] - 0.1f * b_sum / B_f32;
+    b[i] = 0.9f * b[i] - 0.1f * b_sum * B_f32_inverse;
   }
 }
 

@@ -121,8 +121,9 @@ static void f_p(std::int64_t B, const float* __restrict dense1, float* __restric
       s += e2;
       e[b * 3 + i] = e2;
     }
+    const float s_b_inverse = 1.0f / s;
     for (std::int64_t i = 0; i < 3; ++i) {
-      const float p3 = e[b * 3 + i] / s;
+      const float p3 = e[b * 3 + i] * s_b_inverse;
       p2[b * 3 + i] = p3;
       p[b * 3 + i] = p3;
     }
@@ -248,16 +249,16 @@ static void fit_step(std::int32_t* __restrict step_) {
 static void fit_ddense1(std::int64_t B, const float* __restrict t, const float* __restrict dense1,
                         const float* __restrict m, const float* __restrict s,
                         float* __restrict ddense1) {
-  const float B_f32 = static_cast<float>(B);
+  const float B_f32_inverse = 1.0f / static_cast<float>(B);
   for (std::int64_t b = 0; b < B; ++b) {
     float ddense1_sum = 0.0f;
     for (std::int64_t i = 0; i < 3; ++i) {
       ddense1_sum += t[b * 3 + i];
     }
+    const float s_b_inverse = 1.0f / s[b];
     const float m_b = m[b];
-    const float s_b = s[b];
     for (std::int64_t o = 0; o < 3; ++o) {
-      ddense1[b * 3 + o] = (gradc::exp(dense1[b * 3 + o] - m_b) * ddense1_sum / s_b - t[b * 3 + o]) / B_f32;
+      ddense1[b * 3 + o] = (gradc::exp(dense1[b * 3 + o] - m_b) * ddense1_sum * s_b_inverse - t[b * 3 + o]) * B_f32_inverse;
     }
   }
 }

@@ -144,7 +144,7 @@ static void f_dk(std::int64_t T, const float* __restrict dsmooth, const float* _
 static void fit_dsmooth(std::int64_t T, const float* __restrict k, const float* __restrict words,
                         const float* __restrict t, float* __restrict dsmooth,
                         float* __restrict smooth) {
-  const float T_f32 = static_cast<float>(T);
+  const float T_f32_inverse = 1.0f / static_cast<float>(T);
   for (std::int64_t i = 0; i < T; ++i) {
     for (std::int64_t d = 0; d < 2; ++d) {
       float smooth2 = 0.0f;
@@ -153,7 +153,7 @@ static void fit_dsmooth(std::int64_t T, const float* __restrict k, const float* 
       }
       smooth[i * 2 + d] = smooth2;
       const float tanh = gradc::tanh(smooth2);
-      const float dsmooth2 = (tanh - t[i * 2 + d]) / T_f32 * (1.0f - tanh * tanh);
+      const float dsmooth2 = (tanh - t[i * 2 + d]) * T_f32_inverse * (1.0f - tanh * tanh);
       dsmooth[i * 2 + d] = dsmooth2;
     }
   }

@@ -152,7 +152,7 @@ static __global__ void f_dk(std::int64_t T, const float* __restrict dsmooth,
 static __global__ void fit_dsmooth(std::int64_t T, const float* __restrict k,
                                    const float* __restrict words, const float* __restrict t,
                                    float* __restrict dsmooth, float* __restrict smooth) {
-  const float T_f32 = static_cast<float>(T);
+  const float T_f32_inverse = 1.0f / static_cast<float>(T);
   if (const std::int64_t element = gradc::thread_of_all(); element < T * 2) {
     const std::int64_t i = element / 2;
     const std::int64_t d = element - i * 2;
@@ -162,7 +162,7 @@ static __global__ void fit_dsmooth(std::int64_t T, const float* __restrict k,
     }
     smooth[element] = smooth2;
     const float tanh = gradc::tanh(smooth2);
-    dsmooth[element] = (tanh - t[element]) / T_f32 * (1.0f - tanh * tanh);
+    dsmooth[element] = (tanh - t[element]) * T_f32_inverse * (1.0f - tanh * tanh);
   }
 }
 
@@ -173,7 +173,7 @@ static __global__ void fit_dsmooth(std::int64_t T, const float* __restrict k,
 static __global__ void fit_loss(std::int64_t T, const float* __restrict smooth,
                                 const float* __restrict t, float* __restrict loss) {
   __shared__ gradc::Partial<float> partial_f32;
-  const float T_f32 = static_cast<float>(T);
+  const float T_f32_inverse = 1.0f / static_cast<float>(T);
   if (const std::int64_t element = gradc::block(); element < 1) {
     float loss_sum = 0.0f;
     for (std::int64_t element2 = gradc::thread(); element2 < T * 2; element2 += 32) {
@@ -184,7 +184,7 @@ static __global__ void fit_loss(std::int64_t T, const float* __restrict smooth,
     }
     loss_sum = gradc::block_sum(loss_sum, partial_f32);
     __syncthreads();
-    const float loss2 = 0.5f * loss_sum / T_f32;
+    const float loss2 = 0.5f * loss_sum * T_f32_inverse;
     __syncthreads();
     if (gradc::thread() == 0) {
       loss[0] = loss2;

@@ -171,3 +171,33 @@ TEST_CASE("columns and sums of a product over neighbouring axes are one") {
   }
   check(cases);
 }
+
+TEST_CASE("a divisor that a loop does not change is inverted before it") {
+  const auto spec = [](const char* body) {
+    return fmt::format(
+        "net f(x: f32[6, 40] = \"x\", s: f32[6] = \"s\", t: f32[40] = \"t\") -> y: f32[6, 40] {{\n"
+        "  y[i in 0..5, j in 0..39] = {}\n}}\n",
+        body);
+  };
+  const auto divides = [&](const char* body) {
+    const std::string text = text_of(spec(body));
+    INFO(text);
+    CHECK((text.find("_inverse") == std::string::npos) ==
+          (text.find(" = 1.0f / ") == std::string::npos));
+    return text.find("_inverse") == std::string::npos;
+  };
+  const char* const outside[] = {"x[i, j] / (s[i] * s[i] + 1.0)",
+                                 "exp(x[i, j]) / exp(s[i]) / exp(s[i]) + x[i, j] / exp(s[i])",
+                                 "select(x[i, j] > 0.0, x[i, j] / exp(s[i]), 2.0)"};
+  const char* const inside[] = {"x[i, j] / exp(t[j])", "s[i] / exp(x[i, j])",
+                                "select(j > 2, x[i, j] / exp(s[i + 3 pad 0]), 2.0)"};
+  std::vector<EmittedCase> cases;
+  for (const char* const body : outside) {
+    CHECK_FALSE(divides(body));
+    cases.push_back(of(body, spec(body)));
+  }
+  for (const char* const body : inside) cases.push_back(of(body, spec(body)));
+  CHECK(divides(inside[0]));
+  CHECK(divides(inside[1]));
+  check(cases);
+}
