@@ -101,7 +101,7 @@ class FactorKeeper {
   FactorKeeper(Graph& graph, const Loop& loop, const std::vector<NodeId>& order)
       : g(graph), loop_(loop), results_(loop.results.begin(), loop.results.end()) {
     for (NodeId step : loop.steps) {
-      const Node n = g[step];
+      const Node& n = g[step];
       if (n.kind != NodeKind::comprehension) continue;
       for (NodeId read : g.operands(step)) {
         if (!loop.contains(read)) outside_.insert(read);
@@ -122,7 +122,7 @@ class FactorKeeper {
 
   // The node with what it reads of kept factors; itself if there are none.
   NodeId rewritten(NodeId id) {
-    const Node n = g[id];
+    const Node& n = g[id];
     if (costly_.empty() || n.kind != NodeKind::comprehension || n.reduction != Reduction::none ||
         loop_.contains(id))
       return id;
@@ -338,7 +338,7 @@ bool is_cheap(const Graph& g, const Node& n) {
 // isn't cheap.
 std::optional<NodeId> from_stored(Graph& g, const Loop& loop, NodeId result) {
   const NodeId step = g[result].operand;
-  const Node n = g[step];
+  const Node& n = g[step];
   const auto is_stored = [&](NodeId id) {
     return std::any_of(loop.equations.begin(), loop.equations.end(),
                        [&](const Equation& e) { return e.past == id || e.body == id; });

@@ -173,7 +173,7 @@ class Layout {
       if (axes_.contains(root))
         total[group_of(root)].batch_last += copy_steps * count(g_[root].type.shape);
     for (NodeId id : order_) {
-      const Node n = g_[id];
+      const Node& n = g_[id];
       if (n.kind != NodeKind::comprehension || n.reduction != Reduction::sum) continue;
       const auto where = place(id);
       auto factors = where ? factor_product(g_, n) : std::nullopt;

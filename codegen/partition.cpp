@@ -72,7 +72,7 @@ IdMap<NodeId, Use> find_uses(Graph& g, const std::vector<NodeId>& order,
                              const std::vector<NodeId>& roots, const Target& target) {
   IdMap<NodeId, Use> uses;
   for (NodeId id : order) {
-    const Node n = g[id];
+    const Node& n = g[id];
     if (n.kind == NodeKind::reshape) {
       Use& use = uses[n.operand];
       if (!target.grid() && joined_axes(g, n)) {
@@ -230,7 +230,7 @@ bool Partitioner::follows_product(NodeId id, ScalarId body) const {
 }
 
 void Partitioner::rewrite_node(NodeId id) {
-  const Node n = g_[id];
+  const Node& n = g_[id];
   switch (n.kind) {
     case NodeKind::comprehension: break;
     case NodeKind::reshape: {
@@ -325,7 +325,7 @@ ScalarId Partitioner::rewrite_scalar(ScalarId id) {
 }
 
 void Partitioner::remember(NodeId id) {
-  const Node n = g_[id];
+  const Node& n = g_[id];
   if (n.kind != NodeKind::comprehension || n.reduction != Reduction::none) return;
   if (g_[n.body].kind != ScalarKind::apply) return;
   for (const ScalarId body : {n.body, without_copies(g_, n.body)}) {
@@ -376,7 +376,7 @@ ScalarId Partitioner::reuse(ScalarId root, const Shape& ranges) {
     for (const std::size_t k : {0u, 1u}) {
       if (s.fn != Fn::mul || g_[s.args[k]].kind != ScalarKind::apply || g_[s.args[k]].fn != Fn::div)
         continue;
-      const Scalar quotient = g_[s.args[k]];
+      const Scalar& quotient = g_[s.args[k]];
       const auto other = stored_value(g_.apply(Fn::div, {s.args[1 - k], quotient.args[1]}), ranges);
       if (!other) continue;
       s.args = {quotient.args[0], *other};

@@ -149,7 +149,7 @@ class Slicer {
 
   // The step with its index of time fixed, over the slices of the steps it reads.
   NodeId sliced(const Loop& loop, NodeId step, DimId time, const IdMap<NodeId, NodeId>& slices) {
-    const Node n = g[step];
+    const Node& n = g[step];
     const std::uint32_t axis = loop.time.at(step);
     std::vector<ScalarId> indices(n.ranges.size());
     Shape ranges;
@@ -195,7 +195,7 @@ class Slicer {
   // sum[k] select(c, f, 0) is select(c, sum[k] f, 0) if c has no k; f may then be read outside, where it does
   // not matter.
   NodeId with_condition_outside(std::size_t rank, Shape ranges, Reduction reduction, ScalarId body) {
-    const Scalar s = g[body];
+    const Scalar& s = g[body];
     const bool guarded = reduction == Reduction::sum && s.kind == ScalarKind::apply && s.fn == Fn::select &&
                          g[s.args[2]].kind == ScalarKind::literal && g[s.args[2]].value == 0;
     const auto free = [&](ScalarId c) {

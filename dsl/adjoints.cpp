@@ -102,7 +102,7 @@ ScalarId product_of_others(Graph& g, const Node& n) {
 
 // What reaches the body of a comprehension from the cotangent dy[I] of its result.
 ScalarId body_cotangent(Graph& g, NodeId id, ScalarId dy) {
-  const Node n = g[id];
+  const Node& n = g[id];
   switch (n.reduction) {
     case Reduction::none:
     case Reduction::sum:
@@ -203,7 +203,7 @@ class Sweep {
     if (found == contributions_.end()) return;
     const NodeId cotangent = sum(id, found->second);
     cotangents_.emplace(id, cotangent);
-    const Node n = g[id];
+    const Node& n = g[id];
     if (n.kind == NodeKind::reshape && active_[n.operand.value]) {
       Node back;
       back.kind = NodeKind::reshape;
@@ -217,7 +217,7 @@ class Sweep {
   }
 
   void visit_custom(NodeId id, NodeId cotangent) {
-    const Node n = g[id];
+    const Node& n = g[id];
     std::vector<NodeId> values;
     for (const Pull& p : n.pulls) values.push_back(p.value);
     values = replace_nodes(g, values, {{n.result, id}, {n.cotangent, cotangent}});
@@ -332,7 +332,7 @@ class Sweep {
     give(n.body, {}, body_cotangent(g, id, dy));
     for (std::size_t k = flow.order.size(); k-- > 0;) {
       const ScalarId scalar = flow.order[k];
-      const Scalar s = g[scalar];
+      const Scalar& s = g[scalar];
       const std::vector<Term> incoming = terms[scalar];
       if (incoming.empty()) continue;  // as below x^0
       if (s.kind == ScalarKind::read) {

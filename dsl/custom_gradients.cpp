@@ -86,7 +86,7 @@ NodeId freeze_custom(Graph& g, NodeId root, Environment& environment) {
   for (const Custom& c : customs) {
     const auto cotangent = cotangents.find(c.shift);
     if (cotangent == cotangents.end()) continue;
-    const Node n = g[c.node];
+    const Node& n = g[c.node];
     for (const Pull& p : n.pulls) {
       values.push_back(
           replace_nodes(g, {p.value}, {{n.result, c.node}, {n.cotangent, cotangent->second}})[0]);
@@ -122,7 +122,7 @@ std::vector<GivenGradient> given_gradients(Graph& g, const std::vector<NodeId>& 
   std::set<std::string> seen;
   for (NodeId id : topological_order(g, roots)) {
     if (g[id].kind != NodeKind::custom) continue;
-    const Node n = g[id];
+    const Node& n = g[id];
     const std::string& name = g[n.cotangent].name;
     GivenGradient given{name.substr(0, name.find('.')), g.label(n.result).name, {}, {}, {}};
     std::string key = name.substr(0, name.find(' '));

@@ -123,7 +123,7 @@ class Pass {
 
   // A sum of a sum that nothing else needs is one sum.
   void merge_sums(Node& n) {
-    const Scalar s = g[n.body];
+    const Scalar& s = g[n.body];
     if (n.reduction != Reduction::sum || s.kind != ScalarKind::read || s.zero_outside) return;
     const Node& inner = g[s.tensor];
     if (inner.reduction != Reduction::sum || !is_single_use(s.tensor)) return;

@@ -123,7 +123,7 @@ class Simplifier {
 
   // select(p, select(q, x, 0), 0) = select(p and q, x, 0), if q may be evaluated where p is false.
   ScalarId nested(ScalarId id, const Scalar& s) {
-    const Scalar inner = g[s.args[1]];
+    const Scalar& inner = g[s.args[1]];
     const bool both = inner.kind == ScalarKind::apply && inner.fn == Fn::select &&
                       inner.args[2] == s.args[2] && is_literal(g[s.args[2]]);
     if (!both || !reads_inside(inner.args[0])) return id;
@@ -154,7 +154,7 @@ class Simplifier {
   }
 
   ScalarId cast(ScalarId id, const Scalar& s) {
-    const Scalar inner = g[s.args[0]];
+    const Scalar& inner = g[s.args[0]];
     if (is_literal(inner)) {
       const double v = inner.value;
       if (s.dtype == DType::boolean) return g.literal(v != 0, s.dtype);

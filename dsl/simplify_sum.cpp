@@ -190,7 +190,7 @@ class Summer {
 
   // select(i == e and …, f, 0) with a summed i that e does not name.
   std::optional<Delta> delta(const Sum& s, ScalarId id) {
-    const Scalar body = g[id];
+    const Scalar& body = g[id];
     if (body.kind != ScalarKind::apply || body.fn != Fn::select) return std::nullopt;
     const Scalar& zero = g[body.args[2]];
     if (zero.kind != ScalarKind::literal || zero.value != 0) return std::nullopt;
@@ -205,7 +205,7 @@ class Summer {
     };
     collect(collect, body.args[0]);
     for (std::size_t k = 0; k < conditions.size(); ++k) {
-      const Scalar condition = g[conditions[k]];
+      const Scalar& condition = g[conditions[k]];
       if (condition.kind != ScalarKind::apply || condition.fn != Fn::eq) continue;
       if (g[condition.args[0]].dtype != DType::i32) continue;
       for (std::size_t side : {0u, 1u}) {
@@ -273,7 +273,7 @@ class Summer {
 
 // max and min do not care how often they see a value; no reduction does over one point.
 NodeId without_idle_indices(Graph& g, NodeId id) {
-  const Node n = g[id];
+  const Node& n = g[id];
   const bool extreme = n.reduction == Reduction::max || n.reduction == Reduction::min;
   const auto rank = static_cast<std::uint32_t>(n.type.rank());
   Shape ranges = n.ranges;
@@ -297,7 +297,7 @@ NodeId without_idle_indices(Graph& g, NodeId id) {
 }  // namespace
 
 NodeId simplify_reduction(Graph& g, NodeId id, const Trusted& trusted) {
-  const Node n = g[id];
+  const Node& n = g[id];
   if (n.reduction == Reduction::none) return id;
   if (n.reduction != Reduction::sum || !is_float(n.type.dtype)) return without_idle_indices(g, id);
   const std::size_t rank = n.type.rank();

@@ -30,7 +30,7 @@ class Stabilizer {
       : g(graph), id_(id), peek_(peek), detach_(detach) {}
 
   NodeId run() {
-    const Node n = g[id_];
+    const Node& n = g[id_];
     const ScalarId body = visit(n.body, ScalarId{});
     if (body == n.body) return id_;
     return g.comprehension(n.type.rank(), n.ranges, n.reduction, body);
@@ -87,7 +87,7 @@ class Stabilizer {
 
   std::optional<ExponentialSum> exponential_sum(ScalarId read) const {
     if (g[read].kind != ScalarKind::read) return std::nullopt;
-    const Scalar s = g[read];
+    const Scalar& s = g[read];
     const Node& n = g[s.tensor];
     if (n.reduction != Reduction::sum || n.ranges.size() != n.type.rank() + 1) return std::nullopt;
     const ScalarId body = peeked(n.body);
@@ -134,7 +134,7 @@ class Stabilizer {
       all.push_back(t);
     }
     if (!is_shifted(e)) {
-      const Node n = g[e.node];
+      const Node& n = g[e.node];
       const NodeId most = g.comprehension(n.type.rank(), n.ranges, Reduction::max, e.exponent);
       std::vector<ScalarId> own;
       for (std::uint32_t k = 0; k < n.type.rank(); ++k) own.push_back(g.index(k));
@@ -170,13 +170,13 @@ class Stabilizer {
     const bool done = is_shifted(*e) && std::all_of(e->shift.begin(), e->shift.end(),
                                                     [&](const Term& t) { return is_detached(t); });
     if (done) return id;
-    const Node own = g[id_];
+    const Node& own = g[id_];
     for (std::uint32_t i = 0; i < own.ranges.size(); ++i) {
       std::vector<ScalarId> values = e->subscripts;
       values.push_back(g.index(i));
       if (substitute(g, e->exponent, values) != g[numerator].args[0]) continue;
       const Shifted s = shifted(*e, Cut::shift);
-      const Node sum = g[e->node];
+      const Node& sum = g[e->node];
       const ScalarId exponential = g.apply(Fn::exp, {s.exponent});
       ScalarId inner = exponential;
       ScalarId top = g.apply(Fn::exp, {substitute(g, s.exponent, values)});
@@ -209,7 +209,7 @@ class Stabilizer {
       const bool had_maximum = is_shifted(*e);
       if (had_maximum && !detach_partners(all, all[k].minus, *e)) continue;
       const Shifted s = shifted(*e, had_maximum ? Cut::shift : Cut::nothing);
-      const Node sum = g[e->node];
+      const Node& sum = g[e->node];
       const NodeId node = labelled(g.comprehension(sum.type.rank(), sum.ranges, Reduction::sum,
                                                    g.apply(Fn::exp, {s.exponent})),
                                    e->node);
