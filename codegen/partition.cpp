@@ -130,8 +130,12 @@ class Partitioner {
     KeptFormulas formulas = gradc::keep_formulas(g_, all_now(outputs), all_now(roots), target_);
     for (auto& [old, stored] : stored_)
       if (const auto it = formulas.now.find(stored); it != formulas.now.end()) stored = it->second;
-    for (const auto& [old, node] : formulas.now)
-      if (const auto it = reasons_.find(old); it != reasons_.end()) reasons_[node] = it->second;
+    for (const auto& [old, node] : formulas.now) {
+      const auto it = reasons_.find(old);
+      if (it == reasons_.end()) continue;
+      const std::string_view reason = it->second;
+      reasons_[node] = reason;
+    }
     for (const auto& [product, node] : formulas.kept) reasons_[node] = "in place of the product it is computed from";
     kept_ = std::move(formulas.kept);
   }

@@ -13,8 +13,8 @@
 
 namespace gradc {
 
-// As std::unordered_map, without erasing, and its entries stand in the order in which they were
-// added. Most walks over a formula note a few values: as long as they are few, they are looked
+// As std::unordered_map, without erasing; but its entries stand in the order in which they were
+// added, and move when one is added, so that no reference to one may be kept. Most walks over a formula note a few values: as long as they are few, they are looked
 // through.
 template <class Id, class T>
 class IdMap {
@@ -59,7 +59,7 @@ class IdMap {
     if (entries_.size() * 2 > slots_.size() && entries_.size() > few) {
       number_all();
     } else if (!slots_.empty()) {
-      slot_of(id) = static_cast<std::uint32_t>(entries_.size());
+      slots_[slot_of(id)] = static_cast<std::uint32_t>(entries_.size());
     }
     return {end() - 1, true};
   }
@@ -78,20 +78,21 @@ class IdMap {
                           [&](const Entry& e) { return e.first == id; }) -
              entries_.begin();
     }
-    const std::uint32_t number = const_cast<IdMap*>(this)->slot_of(id);
+    const std::uint32_t number = slots_[slot_of(id)];
     return static_cast<std::ptrdiff_t>(number == 0 ? entries_.size() : number - 1);
   }
 
-  std::uint32_t& slot_of(Id id) {
+  // Its slot, or the empty one where it would go.
+  std::size_t slot_of(Id id) const {
     const std::size_t mask = slots_.size() - 1;
     std::size_t at = (id.value * 0x9e3779b9u >> 7) & mask;
     while (slots_[at] != 0 && entries_[slots_[at] - 1].first != id) at = (at + 1) & mask;
-    return slots_[at];
+    return at;
   }
 
   void number_all() {
     slots_.assign(std::max<std::size_t>(4 * few, slots_.size() * 4), 0);
-    for (std::uint32_t k = 0; k < entries_.size(); ++k) slot_of(entries_[k].first) = k + 1;
+    for (std::uint32_t k = 0; k < entries_.size(); ++k) slots_[slot_of(entries_[k].first)] = k + 1;
   }
 
   std::vector<Entry> entries_;
