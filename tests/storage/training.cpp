@@ -108,7 +108,7 @@ void draw_text(Draw& draw, std::vector<std::int32_t>& ids, std::vector<std::int3
       if (step < 10) first[0] += images / 10, first[1] += text / 10;                                     \
       if (step >= 350) last[0] += images / 50, last[1] += text / 50;                                     \
     }                                                                                                    \
-    for (int k = 0; k < 2; ++k) std::printf("%.6f %.6f\n", first[k], last[k]);                         \
+    for (int k = 0; k < 2; ++k) std::printf("%.17g %.17g\n", first[k], last[k]);                       \
   }
 
 int main() {
