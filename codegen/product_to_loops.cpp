@@ -203,7 +203,10 @@ Linear ProductWriter::linear(const Shape& shape, const std::vector<Affine>& subs
 void ProductWriter::open_others() {
   for (std::uint32_t i = 0; i < n_.type.rank(); ++i) {
     if (in_tiles(i) || std::find(joined_.begin(), joined_.end(), i) != joined_.end()) continue;
-    k_.nest.open(k_.index_name(id_, i), i, n_.ranges[i], LoopKind::parallel);
+    if (n_.ranges[i] == Extent(1))
+      k_.nest.bind_index(i, integer(0), 0);
+    else
+      k_.nest.open(k_.index_name(id_, i), i, n_.ranges[i], LoopKind::parallel);
   }
 }
 
