@@ -7,6 +7,7 @@
 #include <set>
 #include <unordered_map>
 
+#include "dsl/bounds.h"
 #include "dsl/check.h"
 #include "dsl/seen_scalars.h"
 
@@ -310,9 +311,7 @@ bool run_together(const Graph& g, ScalarId body, const Shape& ranges, std::uint3
 }
 
 bool is_index(const Affine& a, std::uint32_t index) {
-  for (std::uint32_t k = 0; k < a.coefficients.size(); ++k)
-    if (a.coefficients[k] != (k == index ? 1 : 0)) return false;
-  return index < a.coefficients.size() && a.constant == 0 && a.sizes.empty();
+  return only_index(a) == index && a.constant == 0 && a.sizes.empty();
 }
 
 std::optional<Extent> pairs_of(const Extent& a, const Extent& b) {

@@ -59,8 +59,13 @@ std::vector<JoinedIndices> join_indices(const KernelWriter& k, const std::vector
   return result;
 }
 
-void open_joined(KernelWriter& k, NodeId names, const JoinedIndices& loop, LoopKind kind) {
+// All but the last.
+void bind_to_0(KernelWriter& k, const JoinedIndices& loop) {
   for (std::uint32_t i = loop.first; i < loop.last; ++i) k.nest.bind_index(i, integer(0), 0);
+}
+
+void open_joined(KernelWriter& k, NodeId names, const JoinedIndices& loop, LoopKind kind) {
+  bind_to_0(k, loop);
   k.nest.open(k.index_name(names, loop.last), loop.last, loop.extent, kind);
 }
 
@@ -84,8 +89,7 @@ class RunWriter {
     }
     if (lanes > 1) {
       const std::size_t opened = open(run_.rank, inner.back().first);
-      for (std::uint32_t i = inner.back().first; i < inner.back().last; ++i)
-        nest_.bind_index(i, integer(0), 0);
+      bind_to_0(k_, inner.back());
       lane_loops(k_, run_, inner.back().extent, lanes, [&](const Expr& lane) {
         const auto values = elements();
         for (const Fold& fold : folds) step_lane(k_, fold, lane);
