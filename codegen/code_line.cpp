@@ -20,14 +20,15 @@ constexpr std::pair<std::string_view, Tightness> operators[] = {
     {"/=", Tightness::assignment}, {"|=", Tightness::assignment}, {"&=", Tightness::assignment},
 };
 
+bool is_part_of_word(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
 const Tightness* tightness_of(std::string_view word) {
+  if (!word.empty() && is_part_of_word(word[0])) return nullptr;
   const auto found = std::find_if(std::begin(operators), std::end(operators),
                                   [&](const auto& o) { return o.first == word; });
   return found == std::end(operators) ? nullptr : &found->second;
-}
-
-bool is_part_of_word(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <limits>
+#include <string_view>
 
 #include "codegen/loops_to_text.h"
 #include "dsl/check.h"
@@ -15,155 +16,205 @@ using namespace loops;
 
 namespace {
 
-struct Text {
-  std::string text;
-  int precedence = 100;
-};
-
+// Appends to one text, from left to right: each of() returns how tightly what it appended binds.
 class ExprText {
  public:
-  ExprText(const std::function<Element(const std::string&)>& element_of, const Target& target)
-      : element_of_(element_of), target_(target) {}
+  ExprText(std::string& out, const std::function<Element(const std::string&)>& element_of,
+           const Target& target)
+      : out_(out), element_of_(element_of), target_(target) {}
 
-  std::string at_least(const Expr& e, int place) const {
-    Text t = of(e);
-    return t.precedence < place ? "(" + t.text + ")" : t.text;
+  void at_least(const Expr& e, int place) {
+    const std::size_t begin = out_.size();
+    if (of(e) >= place) return;
+    out_.insert(begin, 1, '(');
+    out_ += ')';
   }
 
-  Text of(const Expr& e) const {
+ private:
+  static constexpr int tightest = 100;
+
+  // Texts, and expressions as they are between commas.
+  template <class... Parts>
+  int put(const Parts&... parts) {
+    (append(parts), ...);
+    return tightest;
+  }
+  void append(std::string_view text) { out_ += text; }
+  void append(const Expr& e) { of(e); }
+
+  int of(const Expr& e) {
     switch (e.kind) {
-      case ExprKind::literal: {
-        std::string s = number_to_text(e.value, e.type);
-        return {s, s[0] == '-' ? 15 : 100};
-      }
-      case ExprKind::variable: return {e.name};
-      case ExprKind::load: return loaded(e);
-      case ExprKind::apply: return applied(e);
+      case ExprKind::literal:
+        return literal(e.value, e.type);
+      case ExprKind::variable:
+        return put(e.name);
+      case ExprKind::load:
+        return loaded(e);
+      case ExprKind::apply:
+        return applied(e);
       case ExprKind::random: {
-        const char* fn = e.distribution == Distribution::normal ? "normal" : "uniform";
-        const std::string stream = e.args.size() > 3 ? at_least(e.args[3], 0) : fmt::format("{}u", e.stream);
-        return {fmt::format("gradc::random_{}(seed, step, {}, static_cast<std::uint64_t>({}), {}, {})",
-                            fn, stream, at_least(e.args[0], 0), at_least(e.args[1], 0),
-                            at_least(e.args[2], 0))};
+        put("gradc::random_", e.distribution == Distribution::normal ? "normal" : "uniform",
+            "(seed, step, ");
+        e.args.size() > 3 ? put(e.args[3]) : put(std::to_string(e.stream), "u");
+        return put(", static_cast<std::uint64_t>(", e.args[0], "), ", e.args[1], ", ", e.args[2],
+                   ")");
       }
       case ExprKind::lane_fold: {
-        if (e.lanes > 1) {
-          std::string vectors;
-          for (const Expr& v : e.args) vectors += (vectors.empty() ? "" : ", ") + at_least(v, 0);
-          return {fmt::format("gradc::sums({})", vectors)};
-        }
-        const std::string_view name = e.fn == Fn::add ? "sum" : e.fn == Fn::mul ? "product" : info(e.fn).name;
-        return {fmt::format("gradc::{}({})", name, at_least(e.args[0], 0))};
+        if (e.lanes > 1) return call("sums", e);
+        return call(e.fn == Fn::add ? "sum" : e.fn == Fn::mul ? "product" : info(e.fn).name, e);
       }
       case ExprKind::pointer:
-        if (is_zero(e.args[0])) return {e.name};
-        return {fmt::format("{} + {}", e.name, at_least(e.args[0], 12)), 12};
-      case ExprKind::place: return {std::string(target_.places[static_cast<int>(e.place)])};
+        return address(e);
+      case ExprKind::place:
+        return put(target_.places[static_cast<int>(e.place)]);
       case ExprKind::pairs:
-      case ExprKind::spread_pair: {
-        Expr address = e;
-        address.kind = ExprKind::pointer;
-        return {fmt::format("gradc::{}({})", e.kind == ExprKind::pairs ? "load_pairs" : "spread_pair", of(address).text)};
-      }
+      case ExprKind::spread_pair:
+        put("gradc::", e.kind == ExprKind::pairs ? "load_pairs(" : "spread_pair(");
+        address(e);
+        return put(")");
       case ExprKind::dot:
-        return {fmt::format("gradc::dot({}, {}, {})", at_least(e.args[0], 0), at_least(e.args[1], 0), at_least(e.args[2], 0))};
-      case ExprKind::rounded: return {fmt::format("gradc::rounded({})", at_least(e.args[0], 0))};
+        return call("dot", e);
+      case ExprKind::rounded:
+        return call("rounded", e);
     }
     GRADC_UNREACHABLE("expression");
   }
 
- private:
+  int literal(double value, Type type) {
+    const std::size_t begin = out_.size();
+    put(number_to_text(value, type));
+    return out_[begin] == '-' ? 15 : tightest;
+  }
+
+  // Of element args[0] of buffer `name`.
+  int address(const Expr& e) {
+    put(e.name);
+    if (is_zero(e.args[0])) return tightest;
+    put(" + ");
+    at_least(e.args[0], 12);
+    return 12;
+  }
   static bool is_zero(const Expr& e) { return e.kind == ExprKind::literal && e.value == 0; }
 
-  Text loaded(const Expr& e) const {
+  int loaded(const Expr& e) {
     if (e.lanes > 1) {
-      Expr address = e;
-      address.kind = ExprKind::pointer;
-      if (e.args.size() > 1) {
-        address.args.pop_back();
-        return {fmt::format("gradc::load_first<{}>({}, {})", register_type(e.type, e.lanes), of(address).text,
-                            at_least(e.args[1], 0))};
-      }
-      return {fmt::format("gradc::load<{}>({})", register_type(e.type, e.lanes), of(address).text)};
+      const bool first = e.args.size() > 1;
+      put("gradc::load", first ? "_first<" : "<", register_type(e.type, e.lanes), ">(");
+      address(e);
+      return first ? put(", ", e.args[1], ")") : put(")");
     }
-    std::string element = fmt::format("{}[{}]", e.name, at_least(e.args[0], 0));
     const Element held = element_of_(e.name);
-    if (held.bf16) return {fmt::format("gradc::wide({})", element)};
-    if (held.dtype == DType::boolean) return {element + " != 0", 8};
-    return {element};
+    if (held.bf16) return put("gradc::wide(", e.name, "[", e.args[0], "])");
+    put(e.name, "[", e.args[0], "]");
+    if (held.dtype != DType::boolean) return tightest;
+    put(" != 0");
+    return 8;
   }
 
-  Text binary(const Expr& e, const char* op, int precedence) const {
-    // The left operand may bind as tightly; the right one must bind tighter, but integer sums are as good
-    // in any order.
+  // The operator stands between operands that bind at least so tightly.
+  int operation(const Expr& e, std::string_view op, int precedence, int left, int right) {
+    at_least(e.args[0], left);
+    put(" ", op, " ");
+    at_least(e.args[1], right);
+    return precedence;
+  }
+  int binary(const Expr& e, std::string_view op, int precedence) {
+    // The left operand may bind as tightly; the right one must bind tighter, but integer sums are
+    // as good in any order.
     const bool any_order = e.type == Type::integer && e.fn == Fn::add;
-    return {fmt::format("{} {} {}", at_least(e.args[0], precedence), op,
-                        at_least(e.args[1], any_order ? precedence : precedence + 1)),
-            precedence};
+    return operation(e, op, precedence, precedence, any_order ? precedence : precedence + 1);
   }
   // Comparisons and logic: operands in parentheses unless arithmetic or simple.
-  Text relation(const Expr& e, const char* op, int precedence) const {
-    return {fmt::format("{} {} {}", at_least(e.args[0], 10), op, at_least(e.args[1], 10)), precedence};
+  int relation(const Expr& e, std::string_view op, int precedence) {
+    return operation(e, op, precedence, 10, 10);
   }
-  Text logic(const Expr& e, const char* op, Fn same, int precedence) const {
-    std::string sides[2];
-    for (int k = 0; k < 2; ++k) {
-      const bool flat = e.args[k].kind == ExprKind::apply && e.args[k].fn == same && k == 0;
-      sides[k] = at_least(e.args[k], flat ? precedence : 8);
-    }
-    return {sides[0] + " " + op + " " + sides[1], precedence};
+  int logic(const Expr& e, std::string_view op, int precedence) {
+    const bool flat = e.args[0].kind == ExprKind::apply && e.args[0].fn == e.fn;
+    return operation(e, op, precedence, flat ? precedence : 8, 8);
   }
   // x / 0 is x * infinity, NaN for 0 and NaN too, which no compiler warns of.
   static bool divides_by_zero(const Expr& e) {
     return e.type != Type::integer && e.args[1].kind == ExprKind::literal && e.args[1].value == 0;
   }
-  Text by_infinity(Expr e) const {
+  int by_infinity(Expr e) {
     e.fn = Fn::mul;
     e.args[1].value = std::copysign(std::numeric_limits<double>::infinity(), e.args[1].value);
     return binary(e, "*", 13);
   }
-  Text call(const Expr& e) const {
-    std::string args;
-    for (const Expr& a : e.args) args += (args.empty() ? "" : ", ") + at_least(a, 0);
-    return {fmt::format("gradc::{}({})", info(e.fn).name, args)};
+  int call(std::string_view function, const Expr& e) {
+    put("gradc::", function, "(");
+    for (const Expr& a : e.args) put(&a == e.args.data() ? "" : ", ", a);
+    return put(")");
+  }
+  int prefixed(std::string_view op, const Expr& e) {
+    put(op);
+    at_least(e, 16);
+    return 15;
+  }
+  void condition(const Expr& e) {
+    at_least(e, 3);
+    put(" ? ");
   }
 
-  Text applied(const Expr& e) const {
+  int applied(const Expr& e) {
     switch (e.fn) {
-      case Fn::neg: return {"-" + at_least(e.args[0], 16), 15};
-      case Fn::add: return binary(e, "+", 12);
-      case Fn::sub: return binary(e, "-", 12);
-      case Fn::mul: return binary(e, "*", 13);
-      case Fn::div: return divides_by_zero(e) ? by_infinity(e) : binary(e, "/", 13);
-      case Fn::eq: return relation(e, "==", 8);
-      case Fn::ne: return relation(e, "!=", 8);
-      case Fn::lt: return relation(e, "<", 9);
-      case Fn::le: return relation(e, "<=", 9);
-      case Fn::gt: return relation(e, ">", 9);
-      case Fn::ge: return relation(e, ">=", 9);
-      case Fn::logical_and: return logic(e, "&&", Fn::logical_and, 4);
-      case Fn::logical_or: return logic(e, "||", Fn::logical_or, 3);
-      case Fn::logical_not: return {"!" + at_least(e.args[0], 16), 15};
+      case Fn::neg:
+        return prefixed("-", e.args[0]);
+      case Fn::add:
+        return binary(e, "+", 12);
+      case Fn::sub:
+        return binary(e, "-", 12);
+      case Fn::mul:
+        return binary(e, "*", 13);
+      case Fn::div:
+        return divides_by_zero(e) ? by_infinity(e) : binary(e, "/", 13);
+      case Fn::eq:
+        return relation(e, "==", 8);
+      case Fn::ne:
+        return relation(e, "!=", 8);
+      case Fn::lt:
+        return relation(e, "<", 9);
+      case Fn::le:
+        return relation(e, "<=", 9);
+      case Fn::gt:
+        return relation(e, ">", 9);
+      case Fn::ge:
+        return relation(e, ">=", 9);
+      case Fn::logical_and:
+        return logic(e, "&&", 4);
+      case Fn::logical_or:
+        return logic(e, "||", 3);
+      case Fn::logical_not:
+        return prefixed("!", e.args[0]);
       case Fn::select:
-        return {fmt::format("{} ? {} : {}", at_least(e.args[0], 3), at_least(e.args[1], 3),
-                            at_least(e.args[2], 3)),
-                2};
-      case Fn::cast: return cast(e.args[0], e.type);
-      default: return call(e);
+        condition(e.args[0]);
+        at_least(e.args[1], 3);
+        put(" : ");
+        at_least(e.args[2], 3);
+        return 2;
+      case Fn::cast:
+        return cast(e.args[0], e.type);
+      default:
+        return call(info(e.fn).name, e);
     }
   }
 
-  Text cast(const Expr& from, Type to) const {
+  int cast(const Expr& from, Type to) {
     if (from.type == to) return of(from);
-    if (to == Type::boolean) return {at_least(from, 9) + " != 0", 8};
-    if (from.type == Type::boolean) {
-      return {fmt::format("{} ? {} : {}", at_least(from, 3), number_to_text(1, to),
-                          number_to_text(0, to)),
-              2};
+    if (to == Type::boolean) {
+      at_least(from, 9);
+      put(" != 0");
+      return 8;
     }
-    return {fmt::format("static_cast<{}>({})", register_type(to), at_least(from, 0))};
+    if (from.type == Type::boolean) {
+      condition(from);
+      put(number_to_text(1, to), " : ", number_to_text(0, to));
+      return 2;
+    }
+    return put("static_cast<", register_type(to), ">(", from, ")");
   }
 
+  std::string& out_;
   const std::function<Element(const std::string&)>& element_of_;
   const Target& target_;
 };
@@ -171,12 +222,16 @@ class ExprText {
 }  // namespace
 
 std::string register_type(Type t, int lanes) {
-  if (lanes > 1) return fmt::format("gradc::{}x{}", t == Type::f64 ? "f64" : "f32", lanes);
+  if (lanes > 1) return (t == Type::f64 ? "gradc::f64x" : "gradc::f32x") + std::to_string(lanes);
   switch (t) {
-    case Type::boolean: return "bool";
-    case Type::integer: return "std::int64_t";
-    case Type::f32: return "float";
-    case Type::f64: return "double";
+    case Type::boolean:
+      return "bool";
+    case Type::integer:
+      return "std::int64_t";
+    case Type::f32:
+      return "float";
+    case Type::f64:
+      return "double";
   }
   GRADC_UNREACHABLE("type");
 }
@@ -193,14 +248,24 @@ std::string number_to_text(double value, Type type) {
   const char* of = single ? "float" : "double";
   if (std::isnan(value)) return fmt::format("gradc::nan<{}>()", of);
   if (std::isinf(value)) return fmt::format("{}gradc::infinity<{}>()", value < 0 ? "-" : "", of);
-  std::string text = single ? fmt::format("{}", static_cast<float>(value)) : fmt::format("{}", value);
+  std::string text =
+      single ? fmt::format("{}", static_cast<float>(value)) : fmt::format("{}", value);
   if (text.find_first_of(".e") == std::string::npos) text += ".0";
   return single ? text + "f" : text;
 }
 
-std::string expr_to_text(const Expr& e, const std::function<Element(const std::string&)>& element_of,
-                         int at_least, const Target& target) {
-  return ExprText(element_of, target).at_least(e, at_least);
+void append_expr(std::string& out, const Expr& e,
+                 const std::function<Element(const std::string&)>& element_of, int at_least,
+                 const Target& target) {
+  ExprText(out, element_of, target).at_least(e, at_least);
+}
+
+std::string expr_to_text(const Expr& e,
+                         const std::function<Element(const std::string&)>& element_of, int at_least,
+                         const Target& target) {
+  std::string out;
+  append_expr(out, e, element_of, at_least, target);
+  return out;
 }
 
 }  // namespace gradc

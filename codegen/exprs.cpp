@@ -63,7 +63,7 @@ Expr dot(Expr sum, Expr a, Expr b) {
   e.kind = ExprKind::dot;
   e.type = sum.type;
   e.lanes = sum.lanes;
-  e.args = {std::move(sum), std::move(a), std::move(b)};
+  e.args = arguments(std::move(sum), std::move(a), std::move(b));
   return e;
 }
 
@@ -124,14 +124,14 @@ Expr add(Expr a, Expr b) {
   if (is_integer(a, 0)) return b;
   if (is_integer(b, 0)) return a;
   if (is_literal(b) && b.value < 0) return sub(std::move(a), number(-b.value, Type::integer));
-  if (b.kind == ExprKind::apply && b.fn == Fn::neg) return sub(std::move(a), b.args[0]);
-  return apply(Fn::add, {std::move(a), std::move(b)}, Type::integer);
+  if (b.kind == ExprKind::apply && b.fn == Fn::neg) return sub(std::move(a), std::move(b.args[0]));
+  return apply(Fn::add, arguments(std::move(a), std::move(b)), Type::integer);
 }
 
 Expr sub(Expr a, Expr b) {
   if (is_literal(a) && is_literal(b)) return number(a.value - b.value, Type::integer);
   if (is_integer(b, 0)) return a;
-  return apply(Fn::sub, {std::move(a), std::move(b)}, Type::integer);
+  return apply(Fn::sub, arguments(std::move(a), std::move(b)), Type::integer);
 }
 
 Expr mul(Expr a, Expr b) {
@@ -139,7 +139,7 @@ Expr mul(Expr a, Expr b) {
   if (is_integer(a, 0) || is_integer(b, 0)) return integer(0);
   if (is_integer(a, 1)) return b;
   if (is_integer(b, 1)) return a;
-  return apply(Fn::mul, {std::move(a), std::move(b)}, Type::integer);
+  return apply(Fn::mul, arguments(std::move(a), std::move(b)), Type::integer);
 }
 
 }  // namespace gradc::loops

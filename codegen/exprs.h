@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "codegen/loops.h"
@@ -22,6 +23,15 @@ Expr lane_fold(Fn, Expr lanes);
 Expr lane_sums(std::vector<Expr> vectors);  // of each vector; a power of two of them
 Expr rounded(Expr);  // as bf16 has it
 Expr apply(Fn, std::vector<Expr> args, Type);
+
+// Arguments that are moved, where those of a braced list are copied with all that is below them.
+template <class... Exprs>
+std::vector<Expr> arguments(Exprs&&... each) {
+  std::vector<Expr> all;
+  all.reserve(sizeof...(each));
+  (all.push_back(std::forward<Exprs>(each)), ...);
+  return all;
+}
 
 // Integer arithmetic; constants are folded.
 Expr add(Expr, Expr);

@@ -13,7 +13,11 @@ namespace {
 
 // Where the code ends behind which a comment stands, if one does.
 std::optional<std::size_t> before_comment(std::string_view line) {
-  if (line.find("  // ") == std::string_view::npos) return std::nullopt;
+  // Most lines have no slash, and many spaces.
+  std::size_t slashes = line.find("// ");
+  while (slashes < 2 || (slashes != std::string_view::npos && line.substr(slashes - 2, 2) != "  "))
+    slashes = line.find("// ", slashes + 1);
+  if (slashes == std::string_view::npos) return std::nullopt;
   const std::size_t end = scanned(line).end;
   if (end == line.size() || end == indent_of(line)) return std::nullopt;
   return line.find_last_not_of(' ', end - 1) + 1;
@@ -65,12 +69,13 @@ void align_comments(std::vector<std::string>& lines) {
                     line.substr(line.find("//", at)));
     }
     if (!ends.empty()) continue;
-    const std::string& line = lines[begin++];
+    std::string& line = lines[begin++];
     const std::optional<std::size_t> at = line.size() > column_limit && width(line) > column_limit
                                               ? before_comment(line)
                                               : std::nullopt;
     if (at) out.push_back(std::string(indent_of(line), ' ') + line.substr(line.find("//", *at)));
-    out.push_back(at ? line.substr(0, *at) : line);
+    if (at) line.resize(*at);
+    out.push_back(std::move(line));
   }
   lines = std::move(out);
 }
@@ -89,6 +94,9 @@ std::vector<std::string> lines_of(const std::string& text) {
 
 std::string text_of(const std::vector<std::string>& lines) {
   std::string text;
+  std::size_t size = 0;
+  for (const std::string& line : lines) size += line.size() + 1;
+  text.reserve(size);
   for (const std::string& line : lines) (text += line) += '\n';
   return text;
 }

@@ -7,6 +7,7 @@
 #include <bit>
 #include <cctype>
 #include <cmath>
+#include <functional>
 #include <map>
 #include <set>
 #include <utility>
@@ -144,169 +145,163 @@ class KernelText {
 
   void statement(const For& s, const std::string& indent) {
     const std::string& v = s.variable;
-    const std::string begin =
-        s.begin.empty() ? "" : fmt::format("std::int64_t {} = {}", v, text(s.begin[0]));
-    const std::string end = text(s.end, 12);
-    if (s.kind == LoopKind::once) {
-      out_ += fmt::format("{}if (const {}; {} < {}) {{\n", indent, begin, v, end);
+    const auto begin = [&] {
+      if (!s.begin.empty()) put("std::int64_t ", v, " = ", s.begin[0]);
+    };
+    const auto inside = [&] {
       block(s.body, indent + "  ");
-      out_ += indent + "}\n";
-      return;
+      put(indent, "}\n");
+    };
+    if (s.kind == LoopKind::once) {
+      put(indent, "if (const ");
+      begin();
+      put("; ", v, " < ", Operand{s.end, 12}, ") {\n");
+      return inside();
     }
     if (s.kind == LoopKind::chosen) {
       const char* const unread = used_names(s.body).contains(v) ? "" : "[[maybe_unused]] ";
-      out_ += fmt::format("{}for ({}const std::int64_t {} : gradc::chosen_from({}, chosen)) {{\n", indent, unread, v,
-                          text(s.begin[0]));
-      block(s.body, indent + "  ");
-      out_ += indent + "}\n";
-      return;
+      put(indent, "for (", unread, "const std::int64_t ", v, " : gradc::chosen_from(", s.begin[0],
+          ", chosen)) {\n");
+      return inside();
     }
-    if (s.kind == LoopKind::unrolled && launched()) out_ += "#pragma unroll\n";
-    if (short_vector(s)) out_ += indent + "#pragma GCC unroll 1\n";
+    if (s.kind == LoopKind::unrolled && launched()) put("#pragma unroll\n");
+    if (short_vector(s)) put(indent, "#pragma GCC unroll 1\n");
     const std::int64_t times = times_, own = iterations(s);
     times_ = own > 0 ? std::min(times * std::min(own, few + 1), few + 1) : few + 1;
-    if (s.partial) {
-      out_ += fmt::format("{}for ({}; {} < {}; {} += {}) {{\n", indent, begin, v, end, v, s.step);
-    } else if (s.step == 1) {
-      out_ += fmt::format("{}for ({}; {} < {}; ++{}) {{\n", indent, begin, v, end, v);
-    } else {
-      out_ += fmt::format("{}for ({}; {} + {} <= {}; {} += {}) {{\n", indent, begin, v, s.step, end, v,
-                          s.step);
-    }
-    block(s.body, indent + "  ");
+    const std::string step = std::to_string(s.step);
+    put(indent, "for (");
+    begin();
+    put("; ", v);
+    if (s.step != 1 && !s.partial) put(" + ", step);
+    put(s.partial || s.step == 1 ? " < " : " <= ", Operand{s.end, 12}, "; ");
+    s.step == 1 && !s.partial ? put("++", v) : put(v, " += ", step);
+    put(") {\n");
+    inside();
     times_ = times;
-    out_ += indent + "}\n";
   }
   void statement(const Let& s, const std::string& indent) {
-    out_ += fmt::format("{}{}{} {} = {};\n", indent, s.changes ? "" : "const ",
-                        type_of_register(s.value), s.name, initial(s));
+    const Expr& e = s.value;
+    const bool pairs = e.kind == ExprKind::pairs || e.kind == ExprKind::spread_pair;
+    put(indent, s.changes ? "" : "const ",
+        pairs ? "gradc::pairs" + std::to_string(e.lanes) : register_type(e.type, e.lanes), " ",
+        s.name, " = ");
+    const bool zero = e.kind == ExprKind::literal && e.lanes > 1 && e.value == 0;
+    // A vector that several products use stays in its register.
+    if (zero)
+      put("{};\n");
+    else if (reads_memory(e) && e.lanes > 1 && !s.changes)
+      put("gradc::pinned(", e, ");\n");
+    else
+      put(e, ";\n");
   }
   void statement(const Lanes& s, const std::string& indent) {
-    out_ += fmt::format("{}gradc::Lanes<{}, {}> {}({});\n", indent, register_type(s.value.type), s.value.lanes, s.name,
-                        text(s.value));
+    put(indent, "gradc::Lanes<", register_type(s.value.type), ", ", std::to_string(s.value.lanes),
+        "> ", s.name, "(", s.value, ");\n");
   }
   void statement(const Accumulate& s, const std::string& indent) {
-    const std::string lane = s.lane.empty() ? "" : fmt::format("[{}]", text(s.lane[0]));
-    out_ += indent + combined(s.name + lane, s.fn, s.value) + ";\n";
+    combined(indent, s.lane.empty() ? s.name : s.name + "[" + text(s.lane[0]) + "]", s.fn, s.value);
   }
   void statement(const Assign& s, const std::string& indent) {
-    out_ += fmt::format("{}{} = {};\n", indent, s.name, text(s.value));
+    put(indent, s.name, " = ", s.value, ";\n");
   }
   void statement(const Store& s, const std::string& indent) {
     if (s.value.lanes > 1) {
-      Expr value = s.value;
+      put(indent, s.first.empty() ? "gradc::store(" : "gradc::store_first(",
+          pointer(s.buffer, s.index), ", ");
+      if (!s.first.empty()) put(s.first[0], ", ");
       if (s.accumulates) {
-        Expr old = value;
-        old.kind = ExprKind::load;
-        old.name = s.buffer;
-        old.args = {s.index};
-        Expr sum;
-        sum.kind = ExprKind::apply;
-        sum.type = value.type;
-        sum.lanes = value.lanes;
-        sum.fn = s.fn;
-        sum.args = {std::move(old), std::move(value)};
-        value = std::move(sum);
+        Expr old = load(s.buffer, DType::f32, s.index, s.value.lanes);
+        old.type = s.value.type;
+        put(apply(s.fn, {std::move(old), s.value}, s.value.type), ");\n");
+      } else {
+        put(s.value, ");\n");
       }
-      const std::string to = address(s.buffer, s.index);
-      out_ += s.first.empty() ? fmt::format("{}gradc::store({}, {});\n", indent, to, text(value))
-                              : fmt::format("{}gradc::store_first({}, {}, {});\n", indent, to, text(s.first[0]), text(value));
       return;
     }
-    const std::string place = fmt::format("{}[{}]", s.buffer, text(s.index));
     if (s.accumulates) {
-      out_ += indent + combined(place, s.fn, s.value) + ";\n";
+      combined(indent, s.buffer + "[" + text(s.index) + "]", s.fn, s.value);
     } else {
-      out_ += fmt::format("{}{} = {};\n", indent, place, converted(s.value, element(s.buffer)));
+      put(indent, s.buffer, "[", s.index, "] = ");
+      converted(s.value, element(s.buffer));
+      put(";\n");
     }
   }
   void statement(const If& s, const std::string& indent) {
     const bool scope = s.condition.kind == ExprKind::literal && s.condition.value != 0;
-    out_ += scope ? indent + "{\n" : fmt::format("{}if ({}) {{\n", indent, text(s.condition));
+    scope ? put(indent, "{\n") : put(indent, "if (", s.condition, ") {\n");
     block(s.body, indent + "  ");
-    out_ += indent + "}\n";
+    put(indent, "}\n");
   }
   void statement(const Call& s, const std::string& indent) {
-    std::string args;
-    for (const Expr& a : s.args) args += (args.empty() ? "" : ", ") + text(a);
-    out_ += fmt::format("{}{}({});\n", indent, s.kernel, args);
+    put(indent, s.kernel, "(");
+    for (const Expr& a : s.args) put(&a == s.args.data() ? "" : ", ", a);
+    put(");\n");
   }
   void statement(const Transpose& s, const std::string& indent) {
-    out_ += fmt::format("{}gradc::transpose({}, {}, {}, {}, {}, {});\n", indent, text(s.from), text(s.from_stride),
-                        text(s.rows), text(s.columns), text(s.to), text(s.to_stride));
+    put(indent, "gradc::transpose(", s.from, ", ", s.from_stride, ", ", s.rows, ", ", s.columns,
+        ", ", s.to, ", ", s.to_stride, ");\n");
   }
   void statement(const Prefetch& s, const std::string& indent) {
-    out_ += fmt::format("{}gradc::prefetch({}, {});\n", indent, s.buffer, text(s.index));
+    put(indent, "gradc::prefetch(", s.buffer, ", ", s.index, ");\n");
   }
-  void statement(const Barrier&, const std::string& indent) {
-    out_ += fmt::format("{}{}\n", indent, target_.barrier);
-  }
+  void statement(const Barrier&, const std::string& indent) { put(indent, target_.barrier, "\n"); }
   void statement(const Combine& s, const std::string& indent) {
     const std::string_view type = combined_type(s.type);
     const bool best = s.fn == Fn::gt || s.fn == Fn::lt;
     const char* how = s.fn == Fn::gt ? "most" : s.fn == Fn::lt ? "least" : s.fn == Fn::add ? "sum" : info(s.fn).name.data();
     if (best) {
-      out_ += fmt::format("{}gradc::block_{}({}, {}, partial_{});\n", indent, how, s.name, s.position,
-                          suffix(type));
+      put(indent, "gradc::block_", how, "(", s.name, ", ", s.position, ", partial_", suffix(type),
+          ");\n");
     } else {
-      out_ += fmt::format("{}{} = gradc::block_{}({}, partial_{});\n", indent, s.name,
-                          s.fn == Fn::mul ? "product" : how, s.name, suffix(type));
+      put(indent, s.name, " = gradc::block_", s.fn == Fn::mul ? "product" : how, "(", s.name,
+          ", partial_", suffix(type), ");\n");
     }
   }
   void statement(const Choose& s, const std::string& indent) {
-    out_ += fmt::format("{}gradc::choose({}, chosen);\n", indent, text(s.condition));
+    put(indent, "gradc::choose(", s.condition, ", chosen);\n");
   }
   void statement(const Comment& s, const std::string& indent) {
     out_ += comment_line(indent, s.text);
   }
 
-  std::string combined(const std::string& place, Fn fn, const Expr& value) const {
+  void combined(const std::string& indent, const std::string& place, Fn fn, const Expr& value) {
+    put(indent, place);
     switch (fn) {
-      case Fn::add: return fmt::format("{} += {}", place, text(value));
-      case Fn::mul: return fmt::format("{} *= {}", place, text(value, 13));
-      case Fn::max: return fmt::format("{} = gradc::max({}, {})", place, place, text(value));
-      case Fn::min: return fmt::format("{} = gradc::min({}, {})", place, place, text(value));
+      case Fn::add:
+        return put(" += ", value, ";\n");
+      case Fn::mul:
+        return put(" *= ", Operand{value, 13}, ";\n");
+      case Fn::max:
+        return put(" = gradc::max(", place, ", ", value, ");\n");
+      case Fn::min:
+        return put(" = gradc::min(", place, ", ", value, ");\n");
       default: GRADC_UNREACHABLE("nothing accumulates with this function");
     }
   }
 
-  static std::string type_of_register(const Expr& e) {
-    const bool pairs = e.kind == ExprKind::pairs || e.kind == ExprKind::spread_pair;
-    return pairs ? fmt::format("gradc::pairs{}", e.lanes) : register_type(e.type, e.lanes);
-  }
-  std::string initial(const Let& s) const {
-    const Expr& e = s.value;
-    const bool zero = e.kind == ExprKind::literal && e.lanes > 1 && e.value == 0;
-    if (zero) return "{}";
-    // A vector that several products use stays in its register.
-    return reads_memory(e) && e.lanes > 1 && !s.changes ? "gradc::pinned(" + text(e) + ")" : text(e);
+  void converted(const Expr& value, Element as) {
+    if (as.bf16) return put("gradc::narrow(", value, ")");
+    const bool small = value.kind == ExprKind::literal && std::abs(value.value) < 2e9;
+    if (as.dtype == DType::i32 && !small) return put("static_cast<std::int32_t>(", value, ")");
+    if (as.dtype != DType::boolean) return put(value);
+    value.type == Type::boolean ? put(Operand{value, 3}, " ? 1 : 0")
+                                : put(Operand{value, 9}, " != 0 ? 1 : 0");
   }
 
-  std::string converted(const Expr& value, Element as) const {
-    const DType to = as.dtype;
-    if (as.bf16) return fmt::format("gradc::narrow({})", text(value));
-    if (to == DType::i32) {
-      const bool small = value.kind == ExprKind::literal && std::abs(value.value) < 2e9;
-      return small ? text(value) : fmt::format("static_cast<std::int32_t>({})", text(value));
-    }
-    if (to == DType::boolean) {
-      if (value.type == Type::boolean) return fmt::format("{} ? 1 : 0", text(value, 3));
-      return fmt::format("{} != 0 ? 1 : 0", text(value, 9));
-    }
-    if (to == DType::f64 && value.type == Type::f32) return text(value);
-    return text(value);
+  // An expression that binds at least so tightly, or stands in parentheses.
+  struct Operand {
+    const Expr& e;
+    int at_least;
+  };
+  template <class... Parts>
+  void put(const Parts&... parts) {
+    (append(parts), ...);
   }
+  void append(std::string_view text) { out_ += text; }
+  void append(const Expr& e) { append(Operand{e, 0}); }
+  void append(const Operand& o) { append_expr(out_, o.e, element_of_, o.at_least, target_); }
+  std::string text(const Expr& e) const { return expr_to_text(e, element_of_, 0, target_); }
 
-  std::string text(const Expr& e, int at_least = 0) const {
-    return expr_to_text(e, [this](const std::string& b) { return element(b); }, at_least, target_);
-  }
-  std::string address(const std::string& buffer, const Expr& index) const {
-    Expr e;
-    e.kind = ExprKind::pointer;
-    e.name = buffer;
-    e.args = {index};
-    return text(e);
-  }
   Element element(const std::string& buffer) const {
     for (const Argument& a : kernel_.arguments) {
       if (a.name == buffer) return a.element();
@@ -320,6 +315,9 @@ class KernelText {
   const Kernel& kernel_;
   const Target& target_;
   const bool apart_;
+  const std::function<Element(const std::string&)> element_of_ = [this](const std::string& b) {
+    return element(b);
+  };
   std::string out_;
   static constexpr std::int64_t few = 8;
   std::int64_t times_ = 1;  // that the open loops run what is in them; few + 1: more, or not known

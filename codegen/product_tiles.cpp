@@ -103,7 +103,8 @@ struct Vector {
 std::string sum_name(const ProductTiles& tiles, std::uint32_t index) {
   const auto& sums = tiles.form.sums;
   if (sums.size() == 1) return tile_name(tiles, "k");
-  return tile_name(tiles, fmt::format("k{}", std::find(sums.begin(), sums.end(), index) - sums.begin()));
+  return tile_name(tiles,
+                   "k" + std::to_string(std::find(sums.begin(), sums.end(), index) - sums.begin()));
 }
 
 class TileWriter {
@@ -134,7 +135,8 @@ class TileWriter {
     return inner_tile(t_.isa, window(), far_);
   }
   Expr sum(std::int64_t r, std::int64_t c, int lanes) const {
-    return variable(own(fmt::format("c{}_{}", r, c)), type_of(t_.dtype), lanes);
+    return variable(own("c" + std::to_string(r) + "_" + std::to_string(c)), type_of(t_.dtype),
+                    lanes);
   }
 
   void choose_blocks();
@@ -343,14 +345,15 @@ void TileWriter::append_outer(Block& block, std::int64_t rows, const Expr& row, 
     for (std::int64_t r = 0; r < rows; ++r) {
       for (std::size_t v = 0; v < vectors.size(); ++v) {
         const auto c = static_cast<std::int64_t>(v);
-        body(vectors[v], sum(r, c, vectors[v].lanes), at(t_.out, row, r, column, c * lanes_, false));
+        body(vectors[v], sum(r, c, vectors[v].lanes),
+             [&] { return at(t_.out, row, r, column, c * lanes_, false); });
       }
     }
   };
-  each([&](const Vector& v, const Expr& sum, const Expr& place) {
+  each([&](const Vector& v, const Expr& sum, const auto& place) {
     Expr start = number(0, type);
     start.lanes = v.lanes;
-    if (step_ > 0) start = load_part("out", place, v);
+    if (step_ > 0) start = load_part("out", place(), v);
     block.push_back({Let{sum.name, std::move(start), true}});
   });
   Block body;
@@ -365,7 +368,7 @@ void TileWriter::append_outer(Block& block, std::int64_t rows, const Expr& row, 
       Expr value = t_.form.pairs ? pairs(own("b"), std::move(from), lanes_, false)
                                  : load_part("b", std::move(from), v);
       if (!row_of_b) {
-        const std::string name = own(fmt::format("b{}", b.size()));
+        const std::string name = own("b" + std::to_string(b.size()));
         body.push_back({Let{name, std::move(value), false}});
         value = variable(name, type, v.lanes);
       }
@@ -376,7 +379,7 @@ void TileWriter::append_outer(Block& block, std::int64_t rows, const Expr& row, 
   for (std::int64_t r = 0; r < rows; ++r) {
     if (row_of_b) read_b(r);
     const Expr a =
-        variable(own(fmt::format("a{}", row_of_b ? 0 : r)), type, t_.form.pairs ? lanes_ : 1);
+        variable(own("a" + std::to_string(row_of_b ? 0 : r)), type, t_.form.pairs ? lanes_ : 1);
     Expr from = at(t_.a, row, r, integer(0), 0, true);
     if (!row_of_b || r == 0)
       body.push_back({Let{a.name,
@@ -386,14 +389,15 @@ void TileWriter::append_outer(Block& block, std::int64_t rows, const Expr& row, 
     for (std::size_t v = 0; v < vectors.size(); ++v) {
       const Expr c = sum(r, static_cast<std::int64_t>(v), vectors[v].lanes);
       if (t_.form.pairs) body.push_back({Assign{c.name, dot(c, a, b[v])}});
-      else body.push_back({Accumulate{c.name, Fn::add, apply(Fn::mul, {a, b[v]}, type)}});
+      else
+        body.push_back({Accumulate{c.name, Fn::add, apply(Fn::mul, arguments(a, b[v]), type)}});
     }
   }
   const auto innermost = [&](const WindowPart&) { return std::move(body); };  // there is no window
   for (Stmt& s : sums(step_ > 0 ? split_ : 0, innermost, {}, {row, rows}))
     block.push_back(std::move(s));
-  each([&](const Vector& v, const Expr& sum, const Expr& place) {
-    Store store{own("out"), place, sum, false, Fn::add};
+  each([&](const Vector& v, const Expr& sum, const auto& place) {
+    Store store{own("out"), place(), sum, false, Fn::add};
     if (v.first) store.first = {*v.first};
     block.push_back({std::move(store)});
   });
@@ -414,17 +418,19 @@ void TileWriter::append_products(Block& body, std::int64_t rows, const Expr& row
   std::vector<std::int64_t> inside;
   for (std::int64_t c = 0; c < columns; ++c)
     if (c % window() >= part.begin && c % window() < part.end) inside.push_back(c);
-  const auto b = [&](std::int64_t c) { return variable(own(fmt::format("b{}", c)), type, lanes_); };
+  const auto b = [&](std::int64_t c) {
+    return variable(own("b" + std::to_string(c)), type, lanes_);
+  };
   for (const std::int64_t c : inside)
     if (t_.form.row) body.push_back({Let{b(c).name, vector("b", t_.b, 0, c), false}});
   for (std::int64_t r = 0; r < rows; ++r) {
-    const std::string a = own(fmt::format("a{}", r));
+    const std::string a = own("a" + std::to_string(r));
     body.push_back({Let{a, vector("a", t_.a, r, 0), false}});
     for (const std::int64_t c : inside) {
       Expr factor = t_.form.row
                         ? b(c)
                         : vector("b", t_.b, 0, c);  // read by the multiply-add, if by one alone
-      Expr product = apply(Fn::mul, {variable(a, type, lanes_), std::move(factor)}, type);
+      Expr product = apply(Fn::mul, arguments(variable(a, type, lanes_), std::move(factor)), type);
       body.push_back({Accumulate{sum(r, c, lanes_).name, Fn::add, std::move(product)}});
     }
   }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <type_traits>
+#include <utility>
 
 #include "codegen/exprs.h"
 #include "dsl/functions.h"
@@ -18,8 +19,15 @@ void drop_zeros(Work& w) {
   std::erase_if(w, [](const auto& term) { return term.second == 0; });
 }
 
+bool mentions(const Work& w, const std::string& name) {
+  return std::any_of(w.begin(), w.end(), [&](const auto& term) {
+    return std::find(term.first.begin(), term.first.end(), name) != term.first.end();
+  });
+}
+
 // `by` in place of the variable.
-Work replaced(const Work& w, const std::string& name, const Work& by) {
+Work replaced(Work w, const std::string& name, const Work& by) {
+  if (!mentions(w, name)) return w;
   Work result;
   for (const auto& [factors, coefficient] : w) {
     Work term = of_number(coefficient);
@@ -51,7 +59,7 @@ class Walk {
  private:
   Work extent(const Expr& e) const {
     Work w = extent_of(e);
-    for (const auto& [name, value] : registers_) w = replaced(w, name, value);
+    for (const auto& [name, value] : registers_) w = replaced(std::move(w), name, value);
     return w;
   }
 
@@ -96,7 +104,7 @@ class Walk {
     if (goes_on) registers_[s.variable] = end;
     // Where the body's extents depend on the variable: on average.
     const Work middle = product(sum(begin, end), of_number(0.5));
-    return product(times, replaced(body, s.variable, middle));
+    return product(times, replaced(std::move(body), s.variable, middle));
   }
   double statement(const Let& s, bool vector) {
     if (s.value.type == Type::integer) registers_[s.name] = extent(s.value);
@@ -121,7 +129,8 @@ class Walk {
     Work w;
     if (const auto it = called_.find(s.kernel); it != called_.end()) w = it->second;
     for (std::size_t k = 0; k < s.args.size(); ++k) {
-      if (s.args[k].kind != ExprKind::pointer) w = replaced(w, std::to_string(k), extent(s.args[k]));
+      if (s.args[k].kind != ExprKind::pointer)
+        w = replaced(std::move(w), std::to_string(k), extent(s.args[k]));
     }
     return w;
   }
@@ -222,7 +231,8 @@ double flops_of(const Module& module, const loops::Function& f) {
 
 Work by_position(const Work& w, const std::vector<std::string>& counts) {
   Work result = w;
-  for (std::size_t k = 0; k < counts.size(); ++k) result = replaced(result, counts[k], {{{std::to_string(k)}, 1}});
+  for (std::size_t k = 0; k < counts.size(); ++k)
+    result = replaced(std::move(result), counts[k], {{{std::to_string(k)}, 1}});
   return result;
 }
 
