@@ -159,13 +159,22 @@ bool related(ReadNodes& sources, const KernelPlan& kernel, const StoredNode& s) 
   return false;
 }
 
+// Kernels of these are runs inside of common loops.
+bool has_runs(Form form) { return form == Form::pointwise || form == Form::fold || form == Form::spread; }
+
+// How many loops others can share: of a spread not that along its vectors.
+std::size_t loops_to_share(const Graph& g, const StoredNode& s) {
+  const std::size_t rank = g[s.node].type.rank();
+  return s.form == Form::spread ? rank - 1 : rank;
+}
+
 // Loops that the kernel and the tensor can share, or nothing if they should stay apart.
 std::optional<std::size_t> common_loops(ReadNodes& sources, const KernelPlan& kernel, const StoredNode& s) {
   const Graph& g = sources.graph();
-  if (s.form != Form::pointwise && s.form != Form::fold) return std::nullopt;
+  if (!has_runs(s.form)) return std::nullopt;
   if (s.alone || kernel.members[0].alone) return std::nullopt;
   const Node& n = g[s.node];
-  std::size_t depth = std::min(kernel.shared, n.type.rank());
+  std::size_t depth = std::min(kernel.shared, loops_to_share(g, s));
   auto all_share = [&](std::size_t d) {
     return std::all_of(kernel.members.begin(), kernel.members.end(), [&](const StoredNode& m) {
       return same_prefix(ranges_of(g[m.node]), ranges_of(n), d) && may_share(sources, m, s, d);
@@ -178,7 +187,7 @@ std::optional<std::size_t> common_loops(ReadNodes& sources, const KernelPlan& ke
                          all_share(n.type.rank()) && related(sources, kernel, s);
     return follows ? std::optional(kernel.shared) : std::nullopt;
   }
-  if (kernel.form != Form::pointwise && kernel.form != Form::fold) return std::nullopt;
+  if (!has_runs(kernel.form)) return std::nullopt;
   if (!related(sources, kernel, s)) return std::nullopt;
   while (depth > 0 && !all_share(depth)) --depth;
   if (depth > 0) return depth;
@@ -196,6 +205,7 @@ bool may_join(ReadNodes& sources, const Run& run, const StoredNode& s) {
   const Graph& g = sources.graph();
   const Node& n = g[s.node];
   if (ranges_of(n) != run.ranges) return false;
+  if (run.is_spread() != (s.form == Form::spread)) return false;
   const bool pointwise = s.form == Form::pointwise;
   if (!pointwise && n.type.rank() != run.rank && run.rank != run.ranges.size()) return false;
   return std::all_of(run.members.begin(), run.members.end(), [&](const StoredNode& m) {
@@ -273,7 +283,7 @@ std::vector<KernelPlan> fuse(const Graph& g, const FunctionPlan& plan) {
     }
     if (!shared) {
       at = kernels.size();
-      kernels.push_back({s.form, {}, {}, g[s.node].type.rank(), forward, s.loop});
+      kernels.push_back({s.form, {}, {}, loops_to_share(g, s), forward, s.loop});
       shared = kernels[at].shared;
     }
     kernels[at].members.push_back(s);
@@ -281,9 +291,7 @@ std::vector<KernelPlan> fuse(const Graph& g, const FunctionPlan& plan) {
     kernel_of[k] = at;
   }
   for (KernelPlan& kernel : kernels) {
-    if (kernel.form == Form::pointwise || kernel.form == Form::fold) {
-      kernel.runs = runs_of(sources, kernel);
-    }
+    if (has_runs(kernel.form)) kernel.runs = runs_of(sources, kernel);
   }
   return kernels;
 }

@@ -9,17 +9,20 @@
 namespace gradc {
 
 // Members with the same index ranges, in one nest inside the loops that the whole kernel shares.
-// Reductions all have `rank` free indices; elementwise members have as many as there are ranges.
+// Reductions all have `rank` free indices; elementwise members have as many as there are ranges. Spreads are among
+// themselves.
 struct Run {
   std::vector<StoredNode> members;
   Shape ranges;
   std::size_t rank = 0;
+
+  bool is_spread() const { return members[0].form == Form::spread; }
 };
 
 struct KernelPlan {
-  Form form = Form::pointwise;  // product, inner, spread, scatter: of the first member; others follow it elementwise
+  Form form = Form::pointwise;  // of the first member; product, inner, scatter: others follow it elementwise
   std::vector<StoredNode> members;
-  std::vector<Run> runs;        // pointwise, fold
+  std::vector<Run> runs;        // pointwise, fold, spread
   std::size_t shared = 0;       // loops over the first indices that all runs have in common
   bool forward = true;          // nets: belongs to the forward half
   std::uint32_t loop = 0;       // of its members

@@ -177,7 +177,7 @@ Launch write_runs(KernelWriter& k, const Target& target) {
     // An element is one thread's sum, in order.
     const NodeId id = plan.members[0].node;
     const std::size_t rank = k.g[id].type.rank();
-    return GridWriter(k, {{plan.members, k.g[id].ranges, rank}}, rank, false, target.threads).write();
+    return GridWriter(k, plan.runs, rank, false, target.threads).write();
   }
   const std::int64_t length = row_length(k.g, plan.runs, plan.shared);
   const std::int64_t rows =

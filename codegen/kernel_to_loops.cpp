@@ -80,6 +80,7 @@ class RunWriter {
       if (g_[s.node].kind == NodeKind::comprehension) bodies.push_back(g_[s.node].body);
     }
     nest_.count_uses(bodies);
+    if (run_.is_spread()) return spread();
     const std::size_t around = open(k_.plan.shared, run_.rank);
     const auto inner = join_indices(k_, {&run_}, run_.rank, run_.ranges.size());
     const int lanes = inner.empty() ? 1 : lanes_of(g_, run_, inner.back().extent);
@@ -109,6 +110,31 @@ class RunWriter {
   }
 
  private:
+  // out = start, then out = fn(out, body), the contiguous free index innermost.
+  void spread() {
+    const auto last = static_cast<std::uint32_t>(run_.rank) - 1;
+    const NodeId names = run_.members[0].node;
+    const auto open_loops = [&](std::size_t first, std::size_t end, LoopKind kind) {
+      for (auto i = static_cast<std::uint32_t>(first); i < end; ++i)
+        nest_.open(k_.index_name(names, i), i, run_.ranges[i], kind);
+      return end - first;
+    };
+    const std::size_t around = open_loops(k_.plan.shared, last, LoopKind::parallel);
+    open_loops(last, last + 1, LoopKind::vector);
+    for (const StoredNode& s : run_.members)
+      k_.store(s.node, number(neutral(g_[s.node].reduction), type_of(g_[s.node].type.dtype)));
+    close(1);
+    const std::size_t sums = open_loops(last + 1, run_.ranges.size(), LoopKind::serial);
+    open_loops(last, last + 1, LoopKind::vector);
+    for (const StoredNode& s : run_.members) {
+      const Node n = g_[s.node];
+      Expr value = nest_.value(n.body);
+      nest_.emit(Store{nest_.argument(s.node), nest_.own_position(s.node), std::move(value), true,
+                       combining(n.reduction)});
+    }
+    close(around + sums + 1);
+  }
+
   using Values = std::vector<std::pair<NodeId, Expr>>;
   Values elements() {
     Values values;
@@ -167,29 +193,6 @@ class RunWriter {
   NestWriter& nest_;
   const Run& run_;
 };
-
-// out = start, then out = fn(out, body), the contiguous free index innermost.
-void write_spread(KernelWriter& k) {
-  const NodeId id = k.plan.members[0].node;
-  const Node n = k.g[id];
-  const auto last = static_cast<std::uint32_t>(n.type.rank()) - 1;
-  k.nest.set_ranges(n.ranges);
-  k.nest.count_uses({n.body});
-  for (std::uint32_t i = 0; i < last; ++i) {
-    k.nest.open(k.index_name(id, i), i, n.ranges[i], LoopKind::parallel);
-  }
-  k.nest.open(k.index_name(id, last), last, n.ranges[last], LoopKind::vector);
-  k.store(id, number(neutral(n.reduction), type_of(n.type.dtype)));
-  k.nest.close();
-  for (std::uint32_t i = last + 1; i < n.ranges.size(); ++i) {
-    k.nest.open(k.index_name(id, i), i, n.ranges[i], LoopKind::serial);
-  }
-  k.nest.open(k.index_name(id, last), last, n.ranges[last], LoopKind::vector);
-  Expr value = k.nest.value(n.body);
-  k.nest.emit(Store{k.nest.argument(id), k.nest.own_position(id), std::move(value), true,
-                    combining(n.reduction)});
-  while (k.nest.depth() > 0) k.nest.close();
-}
 
 // out = 0, then out[position] += value for all other indices.
 void write_scatter(KernelWriter& k) {
@@ -363,8 +366,8 @@ WrittenKernel kernel_to_loops(const LoopContext& context, const KernelPlan& plan
   KernelWriter k(context, plan, in_registers);
   switch (plan.form) {
     case Form::pointwise:
-    case Form::fold: write_runs(k); break;
-    case Form::spread: write_spread(k); break;
+    case Form::fold:
+    case Form::spread: write_runs(k); break;
     case Form::scatter: write_scatter(k); break;
     case Form::product:
     case Form::inner: product_to_loops(k); break;

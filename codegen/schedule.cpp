@@ -189,7 +189,8 @@ void schedule(const Graph& g, std::vector<FunctionPlan>& plans, const Target& ta
   for (FunctionPlan& plan : plans) {
     for (StoredNode& s : plan.stored) {
       s.form = form_of(g, s.node, target);
-      s.alone = !target.grid() && !s.whole.valid() && transposition_form(g, s.node);
+      // On a grid an element of a spread is one thread's.
+      s.alone = target.grid() ? s.form == Form::spread : !s.whole.valid() && transposition_form(g, s.node);
     }
   }
 }

@@ -77,7 +77,27 @@ const char* const layers =
     "  w[k in 0..39, j in 0..31] = W[k, j] - 0.1 * m[k, j]\n  v[j in 0..31, o in 0..15] = V[j, o] - 0.1 * n[j, o]\n"
     "  report loss\n  W' = w\n  M' = m\n  V' = v\n  N' = n\n}\n";
 
+// Sums along an axis before the last, which vectors lie along: a deviation needs the mean, products and differences of all
+// do not need each other. Of v there is no loop but that along the vectors.
+const char* const normalized =
+    "net f(x: f32[3, 50, 32] = \"x\") -> z: f32[3, 50, 32], c: f32[3, 32], v: f32[32] {\n"
+    "  m[g in 0..2, n in 0..31] = sum[i in 0..49] x[g, i, n]\n"
+    "  q[g in 0..2, n in 0..31] = sum[i in 0..49] (x[g, i, n] - 0.02 * m[g, n]) * (x[g, i, n] - 0.02 * m[g, n])\n"
+    "  c[g in 0..2, n in 0..31] = sum[i in 0..49] exp(x[g, i, n] - 0.02 * m[g, n])\n"
+    "  z[g in 0..2, i in 0..49, n in 0..31] = (x[g, i, n] - 0.02 * m[g, n]) * q[g, n]\n"
+    "  v[n in 0..31] = sum[g in 0..2] exp(c[g, n])\n}\n";
+
 }  // namespace
+
+TEST_CASE("sums along other axes than the last share loops, and one pass if neither needs the other") {
+  // Of the groups, and in them: zeros and terms of m, of q and c, and z. Of v zeros and terms.
+  const Shape shape = shape_of(normalized);
+  CHECK(shape.kernels == 2);
+  CHECK(shape.loops == 1 + 2 * 3 + 2 + 3);
+  std::vector<test::EmittedCase> cases;
+  cases.push_back({"normalized", test::graph_of(normalized), {}, 2});
+  for (const std::string& problem : test::run_emitted(std::move(cases))) FAIL_CHECK(problem);
+}
 
 TEST_CASE("what is reshaped is computed where it is read if only axes before the last become one") {
   std::string read = joined_axes, stored = joined_axes;
