@@ -1,4 +1,5 @@
-// emitted_cases.h: graphs lowered, compiled by both compilers under sanitizers, run, and compared with the interpreter.
+// emitted_cases.h: graphs lowered, compiled by both compilers, optimised and under sanitizers, run,
+// and compared with the interpreter.
 #pragma once
 
 #include <map>
@@ -38,11 +39,12 @@ struct EmittedOptions {
   void (*plant)(std::string& source) = nullptr;  // a fault in the emitted text, to see it found
 };
 
-// Every difference between emitted code and interpreter, and what a compiler or a sanitizer said; empty if
-// all is well. All cases are one source file, compiled once by each compiler.
+// Every difference between emitted code and interpreter, and what a compiler or a sanitizer said;
+// empty if all is well. All cases are one source file, compiled by each compiler once optimised and
+// once with sanitizers.
 //
-// Kernels for a grid run in the emulation of tests/simt, once under sanitizers and once with its check for races; see
-// emitted_programs.h for GPUs.
+// Kernels for a grid run in the emulation of tests/simt, once under sanitizers and once with its
+// check for races; see emitted_programs.h for GPUs.
 std::vector<std::string> run_emitted(std::vector<EmittedCase>, const gradc::Target& = gradc::cpp_target(),
                                      const EmittedOptions& = {});
 

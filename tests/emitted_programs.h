@@ -8,8 +8,8 @@
 
 namespace test {
 
-// How programs are made of a source: in every way there is for its target, by one compiler under sanitizers, or in one that
-// is quick to compile for.
+// How programs are made of a source: in every way there is for its target; optimised and under
+// sanitizers by one compiler; or in one way that is quick to compile for.
 enum class Builds { all, sanitized, quick };
 
 // What a program is to write, tensor after tensor.
