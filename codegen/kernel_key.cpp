@@ -10,6 +10,7 @@
 
 #include "codegen/kernel_writer.h"
 #include "codegen/product_forms.h"
+#include "codegen/product_to_loops.h"
 
 namespace gradc {
 namespace {
@@ -169,7 +170,7 @@ class KeyWriter {
     const NodeId id = plan_.members[0].node;
     const auto form =
         plan_.form == Form::inner ? inner_form(g_, id, c_.isa) : product_form(g_, id, c_.isa);
-    append(form->pairs);
+    add(form->pairs, shares_tiles(g_, plan_, *form));
     const std::vector<ZeroTerms> zeros = zero_terms(g_, *form);
     append(zeros.size());
     for (const ZeroTerms& zero : zeros) {

@@ -611,6 +611,10 @@ Block TileWriter::sweep_rows(std::optional<std::int64_t> rows) {
   std::vector<std::int64_t> heights{tile_rows(), tile_rows() < 8 ? 2 : 4, 1};
   if (inner()) heights = {tile().rows, 1};
   if (far_) heights = {tile().rows, tile().rows / 2, 1};
+  if (t_.last_rows && tile_rows() % heights[0] == 0) {
+    heights.resize(1);
+    if (const std::int64_t last = *t_.last_rows % heights[0]; last > 0) heights.push_back(last);
+  }
   for (std::int64_t height : heights) {
     For loop;
     loop.variable = own("m");
@@ -748,8 +752,8 @@ Kernel product_tiles(const ProductTiles& tiles, std::optional<std::int64_t> rows
 // All that the writer looks at; the two dims' names and instructions are those of the module.
 bool same_kernel(const ProductTiles& x, const ProductTiles& y) {
   const auto form = [](const ProductTiles& t) {
-    return std::tie(t.ranges, t.form.sums, t.form.along, t.form.column, t.form.window, t.form.pairs, t.form.row, t.dtype, t.a_bf16,
-                    t.b_bf16, t.out_bf16);
+    return std::tie(t.ranges, t.form.sums, t.form.along, t.form.column, t.form.window, t.form.pairs,
+                    t.form.row, t.dtype, t.a_bf16, t.b_bf16, t.out_bf16, t.last_rows);
   };
   const auto bounds = [](const ProductTiles& t) {
     std::set<std::uint32_t> sums;

@@ -30,6 +30,9 @@ struct ProductTiles {
   Linear a, b, out;
   std::vector<ZeroTerms> zeros;  // are left out where they are 0 for a whole tile
   bool some_rows = false;  // a call computes rows from the one that its count "first_row" says
+  // Where a call computes a number of whole tiles of rows (see tile_rows) or, at the end of all
+  // rows, so many more.
+  std::optional<std::int64_t> last_rows;
   std::vector<std::string> dim_names;                     // by DimId
   std::function<loops::Expr(const Extent&)> extent;       // by the names of the dims
   std::function<std::int64_t(const Extent&)> most;        // of an extent, with its dim at the bound

@@ -58,6 +58,12 @@ std::int64_t rows_of_tile(const Graph& g, const Node& n, const ProductForm& form
   return tile_rows(form, isa, n.type.dtype, max_extent(g, columns.extent));
 }
 
+double terms_of(const Graph& g, const Node& n, const ProductForm& form) {
+  double terms = 1;
+  for (std::uint32_t s : form.sums) terms *= static_cast<double>(max_extent(g, n.ranges[s]));
+  return terms;
+}
+
 // Rows that are computed before what follows them: few, which it finds in the nearest cache; or, where a long sum is
 // taken in blocks, as many as a kernel may have for itself, which share what a block reads of b, but a quarter of all, so
 // that threads find parts; all, if they are not many more.
@@ -65,8 +71,7 @@ std::int64_t rows_at_once(const Graph& g, const Node& n, const ProductForm& form
                           const Columns& columns, std::uint32_t row, const Isa& isa) {
   const std::int64_t row_bytes = columns_of(g, n, form, columns) * bytes_of(n.type.dtype);
   const Extent& all = n.ranges[row];
-  double terms = 1;
-  for (std::uint32_t s : form.sums) terms *= static_cast<double>(max_extent(g, n.ranges[s]));
+  const double terms = terms_of(g, n, form);
   const std::int64_t tile = rows_of_tile(g, n, form, columns, isa);
   const std::int64_t quarter = form.along ? max_extent(g, all) / 4 / tile : 4;
   const std::int64_t most_tiles = std::clamp<std::int64_t>(quarter, 1, 4);
@@ -113,9 +118,10 @@ class ProductWriter {
     }
     tiles_.out = linear(n_.type.shape, own);
     tiles_.zeros = zero_terms(k.g, form);
-    tiles_.some_rows = !tiles_.zeros.empty() && k.plan.members.size() > 1;
+    some_rows_ = k.plan.members.size() > 1 || shares_tiles(k.g, k.plan, form);
+    tiles_.some_rows = !tiles_.zeros.empty() && some_rows_;
     row_ = form.row;
-    if (k.plan.members.size() > 1) joined_ = joined_to_columns(k.g, n_, form, columns_);
+    if (some_rows_) joined_ = joined_to_columns(k.g, n_, form, columns_);
     tiles_.a_bf16 = k.stores_bf16(storage_of(k.g, k.g[form.a].tensor));
     tiles_.b_bf16 = k.stores_bf16(storage_of(k.g, k.g[form.b].tensor));
     tiles_.out_bf16 = k.stores_bf16(id_);
@@ -154,6 +160,7 @@ class ProductWriter {
   ProductTiles tiles_;
   Columns columns_;
   std::optional<std::uint32_t> row_;
+  bool some_rows_ = false;             // are computed at once, then more
   std::vector<std::uint32_t> joined_;  // loops over them stand inside those over rows
   std::string rows_;  // the array that holds rows of the product; empty: a buffer holds all
 };
@@ -355,7 +362,7 @@ void ProductWriter::write() {
     const std::string name = k_.index_name(id_, *row_);
     const Expr count = k_.nest.extent(extent);
     const bool fixed = extent.is_fixed();
-    if (!followers) {
+    if (!some_rows_) {
       call(integer(0), fixed ? std::optional(extent.offset) : std::nullopt, count);
     } else {
       const std::int64_t some =
@@ -375,11 +382,16 @@ void ProductWriter::write() {
       }
       const std::optional<std::int64_t> fixed_rows =
           whole ? std::optional(extent.offset) : exact ? std::optional(some) : std::nullopt;
+      if (fixed && !fixed_rows)
+        tiles_.last_rows =
+            extent.offset % rows_of_tile(k_.g, n_, tiles_.form, columns_, k_.context.isa);
       call(begin, fixed_rows, rows);
-      const std::string variable_name = k_.nest.names().fresh(name);
-      k_.nest.open(variable_name, begin, loops::add(begin, rows), 1, LoopKind::serial);
-      k_.nest.bind_index(*row_, variable(variable_name, Type::integer), k_.nest.depth());
-      write_followers(loops::sub(variable(variable_name, Type::integer), begin));
+      if (followers) {
+        const std::string variable_name = k_.nest.names().fresh(name);
+        k_.nest.open(variable_name, begin, loops::add(begin, rows), 1, LoopKind::serial);
+        k_.nest.bind_index(*row_, variable(variable_name, Type::integer), k_.nest.depth());
+        write_followers(loops::sub(variable(variable_name, Type::integer), begin));
+      }
     }
   }
   while (k_.nest.depth() > 0) k_.nest.close();
@@ -413,6 +425,14 @@ bool product_in_rows(const Graph& g, const KernelPlan& plan, const std::set<Node
                     : plan.form == Form::inner ? inner_form(g, product.node, isa)
                                                : std::nullopt;
   return form && own_bytes(g, n, *form, columns_of_tiles(g, plan, *form), isa) <= most_own_bytes;
+}
+
+// A step computes the same gradient in tiles of rows, each before its update. Not of long sums,
+// whose blocks are each over all rows; nor where vectors lie along the sum.
+bool shares_tiles(const Graph& g, const KernelPlan& plan, const ProductForm& form) {
+  const StoredNode& product = plan.members[0];
+  return product.home.storage == Storage::gradient && plan.members.size() == 1 && !form.along &&
+         terms_of(g, g[product.node], form) <= most_terms;
 }
 
 void product_to_loops(KernelWriter& k) { ProductWriter(k).write(); }

@@ -12,6 +12,10 @@ NodeId product_in_follower(const Graph&, const KernelPlan&, const std::set<NodeI
 // True if only its followers read the product, and the rows that they find at once fit an array of the kernel's own.
 bool product_in_rows(const Graph&, const KernelPlan&, const std::set<NodeId>& read_elsewhere, const Isa&);
 
+// True if a product that nothing follows, the gradient of a parameter that a net hands out, is
+// computed a tile of rows at a time all the same, so that it and a step's have one micro-kernel.
+bool shares_tiles(const Graph&, const KernelPlan&, const ProductForm&);
+
 // The kernel's first member is a product, the others follow it elementwise.
 void product_to_loops(KernelWriter&);
 

@@ -252,6 +252,31 @@ TEST_CASE("what follows a convolution comes after all columns of an image row, t
   check(cases);
 }
 
+TEST_CASE(
+    "rows beyond whole tiles, of products that something follows and of gradients that a net hands "
+    "out") {
+  const auto text = [](std::int64_t rows, std::int64_t columns, std::int64_t terms) {
+    return fmt::format(
+        "net f(x: f32[{0}, {2}] = \"x\", w: f32[{2}, {1}] = \"w\", v: f32[{1}, {2}] = \"v\", "
+        "s: f32[{2}, {0}] = \"s\", dy: f32[{2}, {1}] = \"dy\") -> "
+        "y: f32[{0}, {1}], z: f32[{0}, {1}] {{\n"
+        "  p = parameter(\"p\", f32[{0}, {1}])\n"
+        "  t[i in 0..{0}-1, j in 0..{1}-1] = sum[k in 0..{2}-1] x[i, k] * w[k, j]\n"
+        "  y[i in 0..{0}-1, j in 0..{1}-1] = max(t[i, j], 0.0) + p[i, j]\n"
+        "  u[i in 0..{0}-1, j in 0..{1}-1] = sum[k in 0..{2}-1] x[i, k] * v[j, k]\n"
+        "  z[i in 0..{0}-1, j in 0..{1}-1] = max(u[i, j], 0.0)\n"
+        "  dp[i in 0..{0}-1, j in 0..{1}-1] = sum[k in 0..{2}-1] s[k, i] * dy[k, j]\n"
+        "  cotangents = [dy]\n  gradients = [named(\"dp\", dp)]\n}}\n",
+        rows, columns, terms);
+  };
+  // Beyond tiles of 8, 6 and 4: 5, 1 and 1, 1, 5 and 1, 7, 3 and 3; sums of one block and of
+  // several.
+  const std::vector<EmittedCase> cases = {of("37 rows", text(37, 33, 20)),
+                                          of("41 rows", text(41, 70, 400)),
+                                          of("39 rows", text(39, 5, 20))};
+  check(cases);
+}
+
 TEST_CASE("what lies far apart along a sum is fetched early, whatever is asked for beyond the end") {
   const auto gradient = [](std::int64_t terms, std::int64_t rows) {
     return fmt::format("net f(x: f32[{0}, {1}] = \"x\", dy: f32[{0}, 40] = \"dy\") -> dw: f32[{1}, 40] {{\n"
