@@ -196,8 +196,12 @@ inline namespace GRADC_PROCESSOR {
 }
 template <class Function>
 void together(Team* team, std::int64_t work, const Function& function) {
-  together(team, work, &function,
-           [](const void* context, const Thread& thread) { (*static_cast<const Function*>(context))(thread); });
+  void (*call)(const void*, const Thread&) = [](const void* context, const Thread& thread) {
+    (*static_cast<const Function*>(context))(thread);
+  };
+  // Not known to compilers, which would else copy what runs a function, with all of the function, for each of them.
+  asm("" : "+r"(call));
+  together(team, work, &function, call);
 }
 
 }  // namespace GRADC_PROCESSOR
