@@ -11,7 +11,8 @@
 namespace gradc {
 namespace {
 
-// Copies may hold at most this many times the elements of what they copy (overlapping windows do).
+// Copies may hold at most this many times the elements of what they copy (overlapping windows do), and values that are
+// computed (from rows of a table, say) of that or of the product.
 constexpr std::int64_t largest_growth = 16;
 
 std::int64_t elements(const Graph& g, const Shape& shape) {
@@ -28,10 +29,9 @@ ScalarId product(Graph& g, const std::vector<ScalarId>& factors) {
 
 class Operand {
  public:
-  // `form`: that of the product with zeros around what is read outside, if it may be without them.
-  Operand(Graph& g, const Shape& ranges, const Isa& isa, std::vector<NodeId>& made,
-          const ProductForm* form)
-      : g_(g), ranges_(ranges), isa_(isa), made_(made), form_(form) {}
+  // Of the product `n`. `form`: that with zeros around what is read outside, if it may be without them.
+  Operand(Graph& g, const Node& n, const Isa& isa, std::vector<NodeId>& made, const ProductForm* form)
+      : g_(g), ranges_(n.ranges), results_(elements(g, n.type.shape)), isa_(isa), made_(made), form_(form) {}
 
   // A read equal to the product of the factors, inside its tensor or with bounds for its sums, and along `column` if given.
   std::optional<ScalarId> read(const std::vector<ScalarId>& factors,
@@ -47,9 +47,11 @@ class Operand {
     // Stored in its natural order if that will do: then it is shared with whoever else stores it.
     Canonical c = canonical(g_, value, ranges_);
     if (column && c.indices.back() != *column) c = canonical(g_, value, ranges_, column);
-    if (elements(g_, c.ranges) > largest_growth * largest_read(value)) return std::nullopt;
+    const bool copied = g_[value].kind == ScalarKind::read;
+    const std::int64_t known = std::max(largest_read(value), copied ? 0 : results_);
+    if (elements(g_, c.ranges) > largest_growth * known) return std::nullopt;
     NodeId stored;
-    if (g_[value].kind == ScalarKind::read) {
+    if (copied) {
       stored = copy_of_read(g_, value, c);
     } else {
       stored = g_.comprehension(c.ranges.size(), c.ranges, Reduction::none, c.body);
@@ -177,6 +179,7 @@ class Operand {
 
   Graph& g_;
   const Shape& ranges_;
+  const std::int64_t results_;  // elements of the product
   const Isa& isa_;
   std::vector<NodeId>& made_;
   const ProductForm* const form_;
@@ -253,7 +256,7 @@ std::optional<Way> outer_way(Graph& g, const Node& n, const Factors& factors, co
   const bool left = holds_index(g, factors.left, column);
   if (left == holds_index(g, factors.right, column)) return std::nullopt;
   Way way;
-  Operand operand(g, n.ranges, isa, way.operands, form);
+  Operand operand(g, n, isa, way.operands, form);
   const auto a = operand.read(left ? factors.right : factors.left, std::nullopt);
   const auto b = a ? operand.read(left ? factors.left : factors.right, column) : std::nullopt;
   if (!b) return std::nullopt;
@@ -276,7 +279,7 @@ std::optional<Way> inner_way(Graph& g, const Node& n, const Factors& factors, st
   if (!holds_index(g, factors.left, k) || !holds_index(g, factors.right, k)) return std::nullopt;
   if (!lies_along(g, factors.left, k) && !lies_along(g, factors.right, k)) return std::nullopt;
   Way way;
-  Operand operand(g, n.ranges, isa, way.operands, form);
+  Operand operand(g, n, isa, way.operands, form);
   const auto a = operand.read(factors.left, k);
   const auto b = a ? operand.read(factors.right, k) : std::nullopt;
   if (!b) return std::nullopt;

@@ -113,6 +113,18 @@ TEST_CASE("what a loop reads transposed in each of many rounds is copied once, b
   CHECK_FALSE(copies(1));
 }
 
+TEST_CASE("rows that a table gives for each of many examples make a product as others do") {
+  const std::string text =
+      "net f(at: i32[600] = \"at\") -> y: f32[600, 33] {\n"
+      "  E = parameter(\"E\", f32[7, 40])\n  W = parameter(\"W\", f32[40, 33])\n"
+      "  y[b in 0..599, o in 0..32] = sum[i in 0..39] (E[at[b], i] + 1.0) * W[i, o]\n}\n";
+  const std::string kernels = gradc::kernels_to_text(gradc::lower(test::graph_of(text), "f"), gradc::cpp_target());
+  CHECK(kernels.find("in register tiles") != std::string::npos);
+  EmittedCase c = of("rows of a table", text);
+  c.positions = 7;
+  for (const std::string& problem : test::run_emitted({c})) FAIL_CHECK(problem);
+}
+
 TEST_CASE("convolutions in all three directions, padded, strided, dilated") {
   std::vector<EmittedCase> cases;
   cases.push_back(of("3x3 padded",
