@@ -7,17 +7,23 @@
 //     for m < 40, for m < 43 …   tiles of two heights: the longer loop; the last part computes the other
 //     for m, rows = min(24, …)   several tiles at a time, of which the last of a part are fewer
 //     m = 0; for m …, for m …    tiles of rows whose number is known at run time: from where m begins to where it ends
+//     for m …, for k for m …     rows that are set, then added to, block by block of a sum: the loops along them; the last
+//                                part computes what no tile is long enough for
 //     for j …, for k for j …     columns that are set, then added to: the loops along them
 //     transpose(…)               its rows
+//
+// Long because the forms have in common what stands between their loops and what may be computed by every thread.
 #include "codegen/cut_kernel.h"
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <set>
 #include <utility>
 
 #include "codegen/drop_unused.h"
 #include "codegen/exprs.h"
+#include "codegen/linear_forms.h"
 #include "codegen/work.h"
 #include "dsl/check.h"
 
@@ -104,7 +110,7 @@ class Cutter {
     flat_ = fresh("at");
   }
 
-  bool cut() { return cut_transpose() || cut_rows() || cut_nest() || cut_tiles() || cut_columns(); }
+  bool cut() { return cut_transpose() || cut_rows() || cut_nest() || cut_tiles() || cut_blocks() || cut_columns(); }
 
  private:
   static void collect_variables(const Block& block, std::set<std::string>& names) {
@@ -281,6 +287,118 @@ class Cutter {
     return cut_loop(loop);
   }
   static bool is_true(const Expr& e) { return e.kind == ExprKind::literal && e.value != 0; }
+
+  // The first loop sets rows of what is written, of which each tile in a block adds to its own.
+  bool cut_blocks() {
+    const std::vector<Stmt*> all = rest(k_.body);
+    auto* rows = all.size() == 2 ? std::get_if<For>(&all[0]->it) : nullptr;
+    auto* blocks = all.size() == 2 ? std::get_if<For>(&all[1]->it) : nullptr;
+    if (!rows || !blocks || !from_0(*rows) || rows->step != 1) return false;
+    const std::vector<Stmt*> parts = rest(blocks->body);
+    auto* tiles = parts.empty() ? nullptr : std::get_if<For>(&parts[0]->it);
+    if (!tiles || tiles->kind != LoopKind::parallel || !from_0(*tiles)) return false;
+    const auto last = static_cast<std::int64_t>(rows->end.value), whole = static_cast<std::int64_t>(tiles->end.value);
+    if (whole % tiles->step != 0 || whole < 2 * tiles->step) return false;
+    const std::int64_t row = row_length(*rows);
+    if (row <= 0 || !stays_within(rows->body, rows->variable, {row, 0, row}, {})) return false;
+    if (!stays_within(tiles->body, tiles->variable, {row, 0, row * tiles->step}, {})) return false;
+    Block others;
+    for (std::size_t k = 1; k < parts.size(); ++k) others.push_back(*parts[k]);
+    if (!stays_within(others, "", {0, row * whole, row * last}, {})) return false;
+    // What depends on nothing stands where it is; the rest is the last part's.
+    const Expr is_last = apply(Fn::eq, {end(), tiles->end}, Type::boolean);
+    for (std::size_t k = 1; k < parts.size(); ++k) *parts[k] = {k == 1 ? If{is_last, others} : If{is_last, {}}};
+    std::erase_if(blocks->body, [](const Stmt& s) {
+      const auto* choice = std::get_if<If>(&s.it);
+      return choice && choice->body.empty();
+    });
+    const Expr extent = std::exchange(tiles->end, end());
+    tiles->begin = {begin()};
+    For rest_of_rows = *rows;
+    rows->begin = {begin()};
+    rows->end = end();
+    if (whole < last) {
+      rest_of_rows.begin = {integer(whole)};
+      const auto after = std::find_if(k_.body.begin(), k_.body.end(), [&](const Stmt& s) { return &s == all[0]; }) + 1;
+      k_.body.insert(after, {If{is_last, {{std::move(rest_of_rows)}}}});
+    }
+    return finish(extent, tiles->step);
+  }
+
+  // To an end that is known.
+  static bool from_0(const For& loop) {
+    return loop.begin.size() == 1 && is_integer(loop.begin[0], 0) && loop.end.kind == ExprKind::literal;
+  }
+
+  // From one of the rows that the loop sets to the next; 0: it is no such loop.
+  std::int64_t row_length(const For& rows) const {
+    const Block* block = &rows.body;
+    for (;;) {
+      if (block->size() != 1) return 0;
+      if (const auto* loop = std::get_if<For>(&block->front().it)) {
+        block = &loop->body;
+        continue;
+      }
+      const auto* store = std::get_if<Store>(&block->front().it);
+      const auto form = store ? linear(store->index) : std::nullopt;
+      return form ? form->factor(rows.variable) : 0;
+    }
+  }
+
+  // Positions in what is written: `factor` times the variable, and from `least` to before `end`.
+  struct Window {
+    std::int64_t factor, least, end;
+  };
+  using Ends = std::map<std::string, std::pair<std::int64_t, std::int64_t>>;  // of loops' variables, both included
+
+  bool stays_within(const Block& statements, const std::string& variable, const Window& w, const Ends& ends) const {
+    const auto position = [&](const std::string& buffer, const Expr& index, std::int64_t lanes) {
+      if (!written_.contains(buffer)) return true;
+      auto form = linear(index);
+      if (!form || form->factor(variable) != w.factor) return false;
+      form->factors.erase(variable);
+      std::int64_t least = form->constant, most = form->constant;
+      for (const auto& [name, factor] : form->factors) {
+        const auto it = ends.find(name);
+        if (it == ends.end()) return false;
+        least += factor * (factor > 0 ? it->second.first : it->second.second);
+        most += factor * (factor > 0 ? it->second.second : it->second.first);
+      }
+      return least >= w.least && most + lanes <= w.end;
+    };
+    const auto count = [](const std::vector<Expr>& first, int lanes) {
+      return !first.empty() && first.back().kind == ExprKind::literal ? static_cast<std::int64_t>(first.back().value) : lanes;
+    };
+    const std::function<bool(const Expr&)> reads = [&](const Expr& e) {
+      if (e.kind == ExprKind::pointer && written_.contains(e.name)) return false;
+      if (reads_memory(e) && e.kind != ExprKind::load && written_.contains(e.name)) return false;
+      if (e.kind == ExprKind::load) {
+        const std::vector<Expr> first(e.args.begin() + 1, e.args.end());
+        if (!position(e.name, e.args[0], count(first, e.lanes))) return false;
+      }
+      return std::all_of(e.args.begin(), e.args.end(), reads);
+    };
+    return std::all_of(statements.begin(), statements.end(), [&](const Stmt& s) {
+      if (const auto* loop = std::get_if<For>(&s.it)) {
+        Ends inside = ends;
+        inside.erase(loop->variable);
+        const bool known_ends = loop->begin.size() == 1 && loop->begin[0].kind == ExprKind::literal &&
+                                loop->end.kind == ExprKind::literal;
+        if (known_ends) {
+          const auto from = static_cast<std::int64_t>(loop->begin[0].value), to = static_cast<std::int64_t>(loop->end.value);
+          inside[loop->variable] = {from, from + std::max<std::int64_t>(0, to - from - 1) / loop->step * loop->step};
+        }
+        return loop->variable != variable && stays_within(loop->body, variable, w, inside);
+      }
+      if (const auto* choice = std::get_if<If>(&s.it)) return reads(choice->condition) && stays_within(choice->body, variable, w, ends);
+      if (const auto* store = std::get_if<Store>(&s.it))
+        return position(store->buffer, store->index, count(store->first, store->value.lanes)) && reads(store->value);
+      if (const auto* let = std::get_if<Let>(&s.it)) return reads(let->value);
+      if (const auto* sum = std::get_if<Accumulate>(&s.it)) return reads(sum->value);
+      if (const auto* set = std::get_if<Assign>(&s.it)) return reads(set->value);
+      return std::holds_alternative<Comment>(s.it) || std::holds_alternative<Prefetch>(s.it);
+    });
+  }
 
   // Every nest ends in a loop along the columns, and what is written is met at its own column only.
   bool cut_columns() {
