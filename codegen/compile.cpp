@@ -18,6 +18,7 @@
 #include "codegen/positions.h"
 #include "codegen/recompute.h"
 #include "codegen/schedule.h"
+#include "codegen/take_in_turn.h"
 #include "codegen/verify_loops.h"
 #include "codegen/verify_plans.h"
 #include "dsl/differentiate.h"
@@ -55,6 +56,10 @@ void fuse_all(Work& w) {
 
 void write_loops(Work& w) {
   w.module = graph_to_loops(w.graph, w.plans, w.kernels, {w.input.name, w.input.place, w.options.target});
+}
+
+void take_parts(Work& w) {
+  if (take_in_turn(w.module, w.options.target)) w.accesses.clear();
 }
 
 // One workspace serves all variants, and a function takes a team if any of them can share it.
@@ -105,6 +110,9 @@ void legal_loops(Work& w, const char* stage) {
   w.accesses = verify_kernels(w.module, stage);
   legal_calls(w, stage);
 }
+void legal_turns(Work& w, const char* stage) {
+  w.accesses.empty() ? legal_loops(w, stage) : legal_calls(w, stage);
+}
 void legal_joined(Work& w, const char* stage) {
   w.options.target.grid() ? legal_loops(w, stage) : legal_calls(w, stage);
 }
@@ -137,6 +145,7 @@ constexpr Stage stages[] = {
     {"narrow", "", [](Work& w) { narrow(w.graph, w.plans, w.options.target); }, forms, legal_plans},
     {"fuse", "", fuse_all, kernels, legal_kernels},
     {"graph_to_loops", "loops", write_loops, loops, legal_loops},
+    {"take_in_turn", "", take_parts, loops, legal_turns},
     {"join_launches", "", [](Work& w) { join_launches(w.module, w.options.target); }, loops,
      legal_joined},
     {"recompute", "", [](Work& w) { recompute(w.module, w.options.memory_limit, w.diagnostics); },

@@ -16,11 +16,11 @@ using namespace loops;
 
 namespace {
 
-std::string loop_head(const Module& module, const Iteration& loop) {
-  const std::string count = extent_text(module, loop.count);
-  const std::string& v = loop.variable;
-  return loop.backwards ? fmt::format("for (std::int64_t {0} = {1} - 1; {0} >= 0; --{0}) {{\n", v, count)
-                        : fmt::format("for (std::int64_t {0} = 0; {0} < {1}; ++{0}) {{\n", v, count);
+std::string loop_head(const Module& module, const Iteration::Index& index, bool backwards) {
+  const std::string count = extent_text(module, index.count);
+  const std::string& v = index.variable;
+  return backwards ? fmt::format("for (std::int64_t {0} = {1} - 1; {0} >= 0; --{0}) {{\n", v, count)
+                   : fmt::format("for (std::int64_t {0} = 0; {0} < {1}; ++{0}) {{\n", v, count);
 }
 
 std::string count_text(const Expr& e, int at_least = 0, const Target& target = cpp_target()) {
@@ -90,7 +90,8 @@ class FunctionText {
     for (const DimId dim : f_.dims) locals_.reserve(module_.dims[dim.value].name);
     for (const auto* buffers : {&f_.inputs, &f_.outputs})
       for (std::uint32_t b : *buffers) locals_.reserve(module_.buffers[b].name);
-    for (const Iteration& loop : f_.loops) locals_.reserve(loop.variable);
+    for (const Iteration& loop : f_.loops)
+      for (const Iteration::Index& index : loop.indices) locals_.reserve(index.variable);
     const std::set<std::uint32_t> called = by_name();
     std::set<std::uint32_t> declared;
     for (const Invocation& call : f_.calls) {
@@ -161,10 +162,15 @@ class FunctionText {
     if (first_only_) close();
     first_only_ = false;
   }
+  void begin_loop(std::uint32_t loop) {
+    const Iteration& it = f_.loops[loop - 1];
+    for (const Iteration::Index& index : it.indices) open(loop_head(module_, index, it.backwards));
+    in_ = loop;
+  }
   void end_loop() {
     if (in_ == 0) return;
     if (opened_in_ == in_) end_first();
-    close();
+    for (std::size_t k = 0; k < f_.loops[in_ - 1].indices.size(); ++k) close();
     in_ = 0;
   }
 
@@ -188,8 +194,7 @@ class FunctionText {
     if (changes) begin_part(call);
     before_ = &call;
     if (enters && !whole) {
-      open(loop_head(module_, f_.loops[call.loop - 1]));
-      in_ = call.loop;
+      begin_loop(call.loop);
     }
     if (call.waits) line("thread.wait();");
     if (shared_ && alone(call) && !first_only_) {
@@ -198,8 +203,7 @@ class FunctionText {
       opened_in_ = in_;
     }
     if (enters && whole) {
-      open(loop_head(module_, f_.loops[call.loop - 1]));
-      in_ = call.loop;
+      begin_loop(call.loop);
     }
     if (call.retypes && !target_.grid()) line("gradc::retype();");
     out_ += indent_ + text;

@@ -381,7 +381,7 @@ void ModuleBuilder::add(const FunctionPlan& plan, const std::vector<KernelPlan>&
     const auto [it, added] =
         loop_numbers.emplace(std::pair(in_forward, loop), static_cast<std::uint32_t>(f.loops.size() + 1));
     const TimeLoop& time = plan.loops[loop - 1];
-    if (added) f.loops.push_back({dim_names_.at(time.time.value), time.count, time.backwards});
+    if (added) f.loops.push_back({{{dim_names_.at(time.time.value), time.count}}, time.backwards});
     return it->second;
   };
   const auto forward_count = static_cast<std::ptrdiff_t>(plan.forward_count);

@@ -267,10 +267,14 @@ struct Invocation {
   std::uint32_t stream = 0;            // of a kernel that draws from one
 };
 
-// Invocations next to each other that run for each value of `variable`, from 0 to count - 1, or from there to 0.
+// Invocations next to each other that run for each value of the indices, the last of which changes fastest: from 0 to
+// count - 1, or from there to 0.
 struct Iteration {
-  std::string variable;
-  Extent count;
+  struct Index {
+    std::string variable;
+    Extent count;
+  };
+  std::vector<Index> indices;
   bool backwards = false;
 };
 

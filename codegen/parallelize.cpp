@@ -37,11 +37,13 @@ class Parallelizer {
       for (const Invocation& call : f.calls) {
         if (!may_be_cut(call.kernel)) continue;
         Work w = work_[call.kernel];
-        if (call.loop > 0) w = product(w, extent(f.loops[call.loop - 1].count));
+        if (call.loop > 0)
+          for (const Iteration::Index& index : f.loops[call.loop - 1].indices) w = product(w, extent(index.count));
         shared = sum(std::move(shared), w);
         kernels.insert(call.kernel);
       }
-      for (const Iteration& loop : f.loops) shared = without(shared, loop.variable);
+      for (const Iteration& loop : f.loops)
+        for (const Iteration::Index& index : loop.indices) shared = without(shared, index.variable);
       if (at(shared, bounds_) < target_.least_shared_work) continue;
       f.work = {to_expr(shared)};
       wanted.insert(kernels.begin(), kernels.end());
@@ -58,7 +60,7 @@ class Parallelizer {
     if (!e.is_fixed()) w = sum(w, {{{m_.dims[e.dim.value].name}, static_cast<double>(e.scale)}});
     return w;
   }
-  // The time of a loop is no argument of its function.
+  // An index of a loop is no argument of its function.
   static Work without(const Work& w, const std::string& name) {
     Work result;
     for (const auto& [all, coefficient] : w) {

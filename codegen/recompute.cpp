@@ -202,10 +202,7 @@ class Recomputing {
     }
     for (std::size_t c = unit.first; c < unit.last; ++c) task.cost += flops_[call(unit, c).kernel];
     const std::uint32_t loop = call(unit, unit.first).loop;
-    if (loop > 0) {
-      const Extent& times = originals_[unit.part].loops[loop - 1].count;
-      task.cost *= static_cast<double>(times.offset + (times.is_fixed() ? 0 : times.scale * m_.dims[times.dim.value].bound));
-    }
+    if (loop > 0) task.cost *= times_of(m_, originals_[unit.part].loops[loop - 1]);
     task.cost = std::max(task.cost, 1.0);
     t_.tasks.push_back(std::move(task));
   }

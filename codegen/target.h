@@ -36,6 +36,9 @@ struct Target {
   // Threads of the processor share a function from so much work on (see work.h), and in it each kernel with so
   // much.
   double least_shared_work = 2e6, least_part_work = 2e5;
+  // Kernels hand on a tensor of so many bytes part by part (see take_in_turn.h), each of them with so much work a part.
+  std::int64_t far_bytes = std::int64_t{8} << 20;
+  double least_turn_work = 2e6;
 
   // ---- spellings
   std::string_view kernel;        // before the name of a kernel that is launched

@@ -215,15 +215,18 @@ std::vector<double> flops_of_kernels(const Module& module) {
   return result;
 }
 
+double times_of(const Module& module, const Iteration& loop) {
+  double times = 1;
+  for (const auto& [variable, count] : loop.indices)
+    times *= static_cast<double>(count.offset + (count.is_fixed() ? 0 : count.scale * module.dims[count.dim.value].bound));
+  return times;
+}
+
 double flops_of(const Module& module, const loops::Function& f) {
   const std::vector<double> kernels = flops_of_kernels(module);
   double total = 0;
   for (const Invocation& call : f.calls) {
-    double times = 1;
-    if (call.loop > 0) {
-      const Extent& count = f.loops[call.loop - 1].count;
-      times = static_cast<double>(count.offset + (count.is_fixed() ? 0 : count.scale * module.dims[count.dim.value].bound));
-    }
+    const double times = call.loop > 0 ? times_of(module, f.loops[call.loop - 1]) : 1;
     total += times * kernels[call.kernel];
   }
   return total;

@@ -40,6 +40,9 @@ loops::Expr to_expr(const Work&);
 std::vector<double> flops_of_kernels(const loops::Module&);
 double flops_of(const loops::Module&, const loops::Function&);
 
+// How often what stands in the loop runs, with every dim at its bound.
+double times_of(const loops::Module&, const loops::Iteration&);
+
 // With the kernel's counts named by their numbers, "0", "1", …: as work_of wants those that may be called.
 Work by_position(const Work&, const std::vector<std::string>& counts);
 

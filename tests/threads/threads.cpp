@@ -13,10 +13,13 @@ const std::vector<std::string> strict = {"-Wall", "-Wextra", "-Wpedantic", "-Wco
 const std::vector<std::string> addresses = {"-fsanitize=address,undefined", "-fno-sanitize-recover=all"};
 const std::vector<std::string> races = {"-fsanitize=thread"};
 
-// For which every kernel that can be cut is, and every function with such a kernel is shared.
+// For which every kernel that can be cut is, every function with such a kernel is shared, and whatever can be handed on part
+// by part is.
 gradc::Target eager() {
   gradc::Target target = gradc::cpp_target();
   target.least_shared_work = target.least_part_work = 1;
+  target.far_bytes = 1;
+  target.least_turn_work = 0;
   return target;
 }
 
@@ -104,6 +107,16 @@ net remember(x: f32[B, 9, 5]) -> y: f32[B, 9, 3] {
 }
 )";
 
+// Texts and heads that take turns; a sum in blocks, of rows that no tile divides.
+constexpr const char* turns = R"(
+net attend(x: f32[3, 24, 32]) -> y: f32[3, 24, 32] {
+  y = x |> transformer_block(heads = 2, causal = true)
+}
+net long(x: f32[600, 43]) -> y: f32[600, 37] {
+  y = x |> dense(37, bias = false)
+}
+)";
+
 }  // namespace
 
 TEST_CASE("whatever can be cut gives the same bits in any number of parts, and without races") {
@@ -111,7 +124,13 @@ TEST_CASE("whatever can be cut gives the same bits in any number of parts, and w
   std::vector<fs::path> specs = paths("tests/golden", {"affine", "chances", "lookup"});
   for (const fs::path& spec : paths("tests/ops/samples", {"convolutions", "recurrent"}))
     specs.push_back(spec);
+  write_text(folder.path() / "turns.nn", turns);
+  specs.push_back(folder.path() / "turns.nn");
   const auto names = write_networks(specs, eager(), folder.path());
+  const std::string text = read_text(folder.path() / "turns.cpp");
+  CHECK(text.find("for one part: ") != std::string::npos);
+  CHECK(text.find("k_begin < 600") != std::string::npos);
+  CHECK(text.find("if (end == 25)") != std::string::npos);
   require_equal(compare(folder.path(), names, "g++", {"-O1"}, races));
 }
 
