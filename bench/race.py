@@ -51,8 +51,10 @@ def least(row, machine, flops, folder):
     return moved, max(flops / machine["fma_f32"], seconds)
 
 
+# Memory of peers is in large pages like that of networks here: PyTorch's by its own setting, others' by that of malloc.
 def environment(threads):
-    return {**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads), "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads), "PYTHONDONTWRITEBYTECODE": "1",
+            "THP_MEM_ALLOC_ENABLE": "1", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 
 
 def start_peer(peer, row, folder, threads, limit, steps, programs, **more):

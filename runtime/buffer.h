@@ -3,9 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <memory>
 #include <string_view>
+
+#include "gradc/memory.h"
 
 namespace gradc::driver {
 
@@ -25,10 +25,7 @@ class Buffer {
   std::size_t size() const { return size_; }
 
  private:
-  struct Free {
-    void operator()(unsigned char* p) const { std::free(p); }
-  };
-  std::unique_ptr<unsigned char, Free> data_;
+  Bytes data_;
   std::size_t size_ = 0;
 };
 

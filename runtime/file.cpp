@@ -21,8 +21,7 @@ Buffer::Buffer(std::uint64_t bytes, std::string_view what) {
   const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGE_SIZE);
   const bool fits = pages <= 0 || page <= 0 ||
                     rounded / static_cast<std::uint64_t>(page) <= static_cast<std::uint64_t>(pages);
-  if (rounded >= bytes && fits)
-    data_.reset(static_cast<unsigned char*>(std::aligned_alloc(64, rounded)));
+  if (rounded >= bytes && fits) data_ = allocate(static_cast<std::size_t>(rounded));
   if (!data_)
     fail(Exit::input_output, "out of memory: {} needs {:.1f} MiB", what,
          static_cast<double>(bytes) / (1 << 20));

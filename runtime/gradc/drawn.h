@@ -5,26 +5,25 @@
 #include <chrono>
 #include <cstdint>
 #include <cstring>
+#include <new>
 #include <vector>
 
+#include "gradc/memory.h"
 #include "gradc/model.h"
 #include "gradc/philox.h"
 #include "gradc/team.h"
 
 namespace gradc::drawn {
 
-struct alignas(64) Line {
-  unsigned char bytes[64];
-};
-
 // Aligned memory of which every byte is `fill`.
 struct Memory {
   std::size_t size;
-  std::vector<Line> lines;
-  Memory(std::size_t bytes, int fill) : size(bytes), lines(bytes / 64 + 1) {
-    std::memset(static_cast<void*>(lines.data()), fill, lines.size() * 64);
+  Bytes bytes;
+  Memory(std::size_t size_in_bytes, int fill) : size(size_in_bytes), bytes(allocate((size / 64 + 1) * 64)) {
+    if (!bytes) throw std::bad_alloc();
+    std::memset(bytes.get(), fill, (size / 64 + 1) * 64);
   }
-  unsigned char* data() { return lines[0].bytes; }
+  unsigned char* data() { return bytes.get(); }
 };
 
 template <class T>
