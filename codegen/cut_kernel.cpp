@@ -100,7 +100,7 @@ class Cutter {
     taken.insert(kernel.counts.begin(), kernel.counts.end());
     for (const Argument& a : kernel.arguments) taken.insert(a.name);
     for (const Array& a : kernel.arrays) taken.insert(a.name);
-    collect_variables(kernel.body, taken);
+    taken.merge(declared_names(kernel.body));
     const auto fresh = [&](std::string name) {
       while (taken.contains(name)) name += "_";
       return name;
@@ -113,17 +113,6 @@ class Cutter {
   bool cut() { return cut_transpose() || cut_rows() || cut_nest() || cut_tiles() || cut_blocks() || cut_columns(); }
 
  private:
-  static void collect_variables(const Block& block, std::set<std::string>& names) {
-    for (const Stmt& s : block) {
-      if (const auto* let = std::get_if<Let>(&s.it)) names.insert(let->name);
-      if (const auto* choice = std::get_if<If>(&s.it)) collect_variables(choice->body, names);
-      if (const auto* loop = std::get_if<For>(&s.it)) {
-        names.insert(loop->variable);
-        collect_variables(loop->body, names);
-      }
-    }
-  }
-
   Expr begin() const { return variable(begin_, Type::integer); }
   Expr end() const { return variable(end_, Type::integer); }
   double most(const Expr& e) const { return at(extent_of(e), bounds_); }
@@ -266,25 +255,29 @@ class Cutter {
       return false;
     auto* first = all.empty() ? nullptr : std::get_if<For>(&all[0]->it);
     if (!first || !independent(*first) || !known(first->end) || units(*first) < 2) return false;
-    Block others;
     for (std::size_t k = 1; k < all.size(); ++k) {
       const auto* loop = std::get_if<For>(&all[k]->it);
       const auto* scope = std::get_if<If>(&all[k]->it);
       if (!(loop && loop->kind == LoopKind::parallel) && !(scope && is_true(scope->condition))) return false;
     }
+    const Expr is_last = apply(Fn::eq, {end(), first->end}, Type::boolean);
+    cut_loop(*first);
+    leave_to_last(k_.body, all, is_last);
+    return true;
+  }
+  // What stands beside the first of them only the last part computes.
+  static void leave_to_last(Block& block, const std::vector<Stmt*>& all, const Expr& is_last) {
+    if (all.size() < 2) return;
+    Block others;
     for (std::size_t k = 1; k < all.size(); ++k) {
       others.push_back(std::move(*all[k]));
       *all[k] = {Comment{}};
     }
-    std::erase_if(k_.body, [](const Stmt& s) {
+    std::erase_if(block, [](const Stmt& s) {
       const auto* comment = std::get_if<Comment>(&s.it);
       return comment && comment->text.empty();
     });
-    For& loop = std::get<For>(std::find_if(k_.body.begin(), k_.body.end(), [](const Stmt& s) {
-                                return std::holds_alternative<For>(s.it);
-                              })->it);
-    k_.body.push_back({If{apply(Fn::eq, {end(), loop.end}, Type::boolean), std::move(others)}});
-    return cut_loop(loop);
+    block.push_back({If{is_last, std::move(others)}});
   }
   static bool is_true(const Expr& e) { return e.kind == ExprKind::literal && e.value != 0; }
 
@@ -302,18 +295,13 @@ class Cutter {
     const std::int64_t row = row_length(*rows);
     if (row <= 0 || !stays_within(rows->body, rows->variable, {row, 0, row}, {})) return false;
     if (!stays_within(tiles->body, tiles->variable, {row, 0, row * tiles->step}, {})) return false;
-    Block others;
-    for (std::size_t k = 1; k < parts.size(); ++k) others.push_back(*parts[k]);
-    if (!stays_within(others, "", {0, row * whole, row * last}, {})) return false;
-    // What depends on nothing stands where it is; the rest is the last part's.
+    const Window beyond{0, row * whole, row * last};
+    if (!std::all_of(parts.begin() + 1, parts.end(), [&](const Stmt* s) { return stays_within(*s, "", beyond, {}); })) return false;
     const Expr is_last = apply(Fn::eq, {end(), tiles->end}, Type::boolean);
-    for (std::size_t k = 1; k < parts.size(); ++k) *parts[k] = {k == 1 ? If{is_last, others} : If{is_last, {}}};
-    std::erase_if(blocks->body, [](const Stmt& s) {
-      const auto* choice = std::get_if<If>(&s.it);
-      return choice && choice->body.empty();
-    });
     const Expr extent = std::exchange(tiles->end, end());
+    const std::int64_t step = tiles->step;
     tiles->begin = {begin()};
+    leave_to_last(blocks->body, parts, is_last);
     For rest_of_rows = *rows;
     rows->begin = {begin()};
     rows->end = end();
@@ -322,7 +310,7 @@ class Cutter {
       const auto after = std::find_if(k_.body.begin(), k_.body.end(), [&](const Stmt& s) { return &s == all[0]; }) + 1;
       k_.body.insert(after, {If{is_last, {{std::move(rest_of_rows)}}}});
     }
-    return finish(extent, tiles->step);
+    return finish(extent, step);
   }
 
   // To an end that is known.
@@ -352,6 +340,10 @@ class Cutter {
   using Ends = std::map<std::string, std::pair<std::int64_t, std::int64_t>>;  // of loops' variables, both included
 
   bool stays_within(const Block& statements, const std::string& variable, const Window& w, const Ends& ends) const {
+    return std::all_of(statements.begin(), statements.end(),
+                       [&](const Stmt& s) { return stays_within(s, variable, w, ends); });
+  }
+  bool stays_within(const Stmt& s, const std::string& variable, const Window& w, const Ends& ends) const {
     const auto position = [&](const std::string& buffer, const Expr& index, std::int64_t lanes) {
       if (!written_.contains(buffer)) return true;
       auto form = linear(index);
@@ -378,26 +370,24 @@ class Cutter {
       }
       return std::all_of(e.args.begin(), e.args.end(), reads);
     };
-    return std::all_of(statements.begin(), statements.end(), [&](const Stmt& s) {
-      if (const auto* loop = std::get_if<For>(&s.it)) {
-        Ends inside = ends;
-        inside.erase(loop->variable);
-        const bool known_ends = loop->begin.size() == 1 && loop->begin[0].kind == ExprKind::literal &&
-                                loop->end.kind == ExprKind::literal;
-        if (known_ends) {
-          const auto from = static_cast<std::int64_t>(loop->begin[0].value), to = static_cast<std::int64_t>(loop->end.value);
-          inside[loop->variable] = {from, from + std::max<std::int64_t>(0, to - from - 1) / loop->step * loop->step};
-        }
-        return loop->variable != variable && stays_within(loop->body, variable, w, inside);
+    if (const auto* loop = std::get_if<For>(&s.it)) {
+      Ends inside = ends;
+      inside.erase(loop->variable);
+      const bool known_ends = loop->begin.size() == 1 && loop->begin[0].kind == ExprKind::literal &&
+                              loop->end.kind == ExprKind::literal;
+      if (known_ends) {
+        const auto from = static_cast<std::int64_t>(loop->begin[0].value), to = static_cast<std::int64_t>(loop->end.value);
+        inside[loop->variable] = {from, from + std::max<std::int64_t>(0, to - from - 1) / loop->step * loop->step};
       }
-      if (const auto* choice = std::get_if<If>(&s.it)) return reads(choice->condition) && stays_within(choice->body, variable, w, ends);
-      if (const auto* store = std::get_if<Store>(&s.it))
-        return position(store->buffer, store->index, count(store->first, store->value.lanes)) && reads(store->value);
-      if (const auto* let = std::get_if<Let>(&s.it)) return reads(let->value);
-      if (const auto* sum = std::get_if<Accumulate>(&s.it)) return reads(sum->value);
-      if (const auto* set = std::get_if<Assign>(&s.it)) return reads(set->value);
-      return std::holds_alternative<Comment>(s.it) || std::holds_alternative<Prefetch>(s.it);
-    });
+      return loop->variable != variable && stays_within(loop->body, variable, w, inside);
+    }
+    if (const auto* choice = std::get_if<If>(&s.it)) return reads(choice->condition) && stays_within(choice->body, variable, w, ends);
+    if (const auto* store = std::get_if<Store>(&s.it))
+      return position(store->buffer, store->index, count(store->first, store->value.lanes)) && reads(store->value);
+    if (const auto* let = std::get_if<Let>(&s.it)) return reads(let->value);
+    if (const auto* sum = std::get_if<Accumulate>(&s.it)) return reads(sum->value);
+    if (const auto* set = std::get_if<Assign>(&s.it)) return reads(set->value);
+    return std::holds_alternative<Comment>(s.it) || std::holds_alternative<Prefetch>(s.it);
   }
 
   // Every nest ends in a loop along the columns, and what is written is met at its own column only.
@@ -458,16 +448,6 @@ const Call* only_call(const Kernel& kernel) {
   return call;
 }
 
-Expr with(const Expr& e, const std::vector<std::string>& names, const std::vector<Expr>& values) {
-  if (e.kind == ExprKind::variable) {
-    const auto it = std::find(names.begin(), names.end(), e.name);
-    if (it != names.end()) return values[static_cast<std::size_t>(it - names.begin())];
-  }
-  Expr result = e;
-  for (Expr& a : result.args) a = with(a, names, values);
-  return result;
-}
-
 }  // namespace
 
 bool cut_kernel(Kernel& kernel, const Bounds& bounds) {
@@ -489,7 +469,9 @@ void call_whole(Block& block, const Kernel& called, const std::vector<std::strin
     auto* call = std::get_if<Call>(&s.it);
     if (!call || call->kernel != called.name) continue;
     const std::vector<Expr> old = std::move(call->args);
-    call->args = {integer(0), with(called.parts[0].extent, before, old)};
+    std::map<std::string, Expr> counts;
+    for (std::size_t k = 0; k < before.size(); ++k) counts[before[k]] = old[k];
+    call->args = {integer(0), with(called.parts[0].extent, counts)};
     for (std::size_t k = 2; k < called.counts.size(); ++k) {
       const auto at = std::find(before.begin(), before.end(), called.counts[k]);
       call->args.push_back(old[static_cast<std::size_t>(at - before.begin())]);

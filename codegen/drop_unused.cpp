@@ -80,6 +80,20 @@ UsedNames used_names(const Block& block) {
   return names.used;
 }
 
+std::set<std::string> declared_names(const Block& block) {
+  std::set<std::string> names;
+  for (const Stmt& s : block) {
+    if (const auto* let = std::get_if<Let>(&s.it)) names.insert(let->name);
+    if (const auto* lanes = std::get_if<Lanes>(&s.it)) names.insert(lanes->name);
+    if (const auto* choice = std::get_if<If>(&s.it)) names.merge(declared_names(choice->body));
+    if (const auto* loop = std::get_if<For>(&s.it)) {
+      names.insert(loop->variable);
+      names.merge(declared_names(loop->body));
+    }
+  }
+  return names;
+}
+
 namespace {
 
 // From the last statement to the first, since what reads a register stands after it. A name stands

@@ -1,6 +1,8 @@
 // drop_unused.h: names in loops that something depends on.
 #pragma once
 
+#include <set>
+#include <string>
 #include <string_view>
 #include <unordered_set>
 
@@ -12,6 +14,9 @@ namespace gradc {
 // the block is what it is.
 using UsedNames = std::unordered_set<std::string_view>;
 UsedNames used_names(const loops::Block&);
+
+// Registers and variables of loops that the block declares, used or not.
+std::set<std::string> declared_names(const loops::Block&);
 
 // Removes registers that nothing reads.
 void drop_unused(loops::Block&);

@@ -142,4 +142,18 @@ Expr mul(Expr a, Expr b) {
   return apply(Fn::mul, arguments(std::move(a), std::move(b)), Type::integer);
 }
 
+Expr with(Expr e, const std::map<std::string, Expr>& variables) {
+  if (e.kind == ExprKind::variable) {
+    const auto it = variables.find(e.name);
+    return it == variables.end() ? e : it->second;
+  }
+  for (Expr& a : e.args) a = with(std::move(a), variables);
+  if (e.kind == ExprKind::apply && e.type == Type::integer) {
+    if (e.fn == Fn::add) return add(std::move(e.args[0]), std::move(e.args[1]));
+    if (e.fn == Fn::sub) return sub(std::move(e.args[0]), std::move(e.args[1]));
+    if (e.fn == Fn::mul) return mul(std::move(e.args[0]), std::move(e.args[1]));
+  }
+  return e;
+}
+
 }  // namespace gradc::loops

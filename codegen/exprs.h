@@ -1,6 +1,7 @@
 // exprs.h: building loop expressions, with the trivial arithmetic done on the way.
 #pragma once
 
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -39,5 +40,8 @@ Expr sub(Expr, Expr);
 Expr mul(Expr, Expr);
 
 bool is_integer(const Expr&, std::int64_t value);
+
+// With expressions in place of variables.
+Expr with(Expr, const std::map<std::string, Expr>& variables);
 
 }  // namespace gradc::loops

@@ -29,24 +29,11 @@ constexpr std::size_t most_loops = 2;  // of which one after another is taken
 // How far ahead calls are looked for that may come earlier.
 constexpr std::size_t window = 32;
 
-Expr with_names(Expr e, const std::map<std::string, Expr>& by) {
-  if (e.kind == ExprKind::variable) {
-    const auto it = by.find(e.name);
-    return it == by.end() ? e : it->second;
-  }
-  for (Expr& a : e.args) a = with_names(std::move(a), by);
-  if (e.kind == ExprKind::apply && e.type == Type::integer) {
-    if (e.fn == Fn::add) return loops::add(e.args[0], e.args[1]);
-    if (e.fn == Fn::sub) return loops::sub(e.args[0], e.args[1]);
-    if (e.fn == Fn::mul) return loops::mul(e.args[0], e.args[1]);
-  }
-  return e;
-}
-
-// Calls that take parts in turn, with the loops around each of their kernels.
+// Calls that take parts in turn.
 struct Group {
-  std::vector<std::size_t> calls;
-  Shape extents;
+  Shape extents;                                          // of the loops around each of their kernels
+  std::map<std::size_t, std::set<std::uint32_t>> calls;  // and what each meets at a part's own elements alone
+  std::vector<std::size_t> after;                         // calls between them that must wait for them
 };
 
 class Turns {
@@ -98,7 +85,11 @@ class Turns {
       if (m_.dims[d].name == e.name) return Extent(DimId{d});
     return std::nullopt;
   }
-  std::int64_t most(const Extent& e) const { return e.is_fixed() ? e.offset : e.offset + e.scale * m_.dims[e.dim.value].bound; }
+  std::int64_t parts(const Shape& extents) const {
+    std::int64_t result = 1;
+    for (const Extent& e : extents) result *= largest(m_, e);
+    return result;
+  }
 
   Shape extents_around(const Kernel& kernel, std::size_t depth) const {
     Shape result;
@@ -114,9 +105,7 @@ class Turns {
   std::optional<std::set<std::uint32_t>> own(const Invocation& call, const Shape& extents) {
     const Kernel& k = kernel(call);
     if (extents_around(k, extents.size()) != extents) return std::nullopt;
-    double parts = 1;
-    for (const Extent& e : extents) parts *= static_cast<double>(most(e));
-    if (work_[call.kernel] < parts * target_.least_turn_work) return std::nullopt;
+    if (work_[call.kernel] < static_cast<double>(parts(extents)) * target_.least_turn_work) return std::nullopt;
     const PartPositions& positions = positions_in(call.kernel, extents.size());
     if (!positions.alone()) return std::nullopt;
     std::set<std::uint32_t> result;
@@ -168,33 +157,30 @@ class Turns {
 
   // From the first call on, those that large tensors are handed on by; none if there are no two of them.
   Group largest_group(const loops::Function& f, std::size_t first, std::size_t depth) {
-    Group group{{}, extents_around(kernel(f.calls[first]), depth)};
-    const bool parts = std::any_of(group.extents.begin(), group.extents.end(), [&](const Extent& e) { return most(e) > 1; });
-    if (f.calls[first].loop > 0 || group.extents.size() != depth || !parts) return {};
-    std::map<std::size_t, std::set<std::uint32_t>> possible;
+    Group group{extents_around(kernel(f.calls[first]), depth), {}, {}};
+    if (f.calls[first].loop > 0 || group.extents.size() != depth || parts(group.extents) < 2) return {};
     for (std::size_t c = first; c < std::min(f.calls.size(), first + window); ++c) {
       const Invocation& call = f.calls[c];
       if (call.loop > 0 || call.part != f.calls[first].part || (c == f.forward_calls && c > first)) break;
-      if (auto own_now = own(call, group.extents)) possible.emplace(c, std::move(*own_now));
-      if (possible.empty()) return {};
+      if (auto own_now = own(call, group.extents)) group.calls.emplace(c, std::move(*own_now));
+      if (group.calls.empty()) return {};
     }
     // What has no large tensor in common with the rest, or must wait for others, stays where it is; others may then have to
     // do so too.
-    for (std::size_t before = 0; before != possible.size();) {
-      before = possible.size();
-      keep_connected(first, possible);
-      keep_movable(f, first, possible);
+    for (std::size_t before = 0; before != group.calls.size();) {
+      before = group.calls.size();
+      keep_connected(first, group.calls);
+      keep_movable(f, group);
     }
-    if (possible.size() > 1)
-      for (const auto& [c, own_then] : possible) group.calls.push_back(c);
-    return group;
+    return group.calls.size() > 1 ? group : Group{};
   }
 
-  // Those that come after all others that they need if the rest waits for them.
-  void keep_movable(const loops::Function& f, std::size_t first, std::map<std::size_t, std::set<std::uint32_t>>& taken) const {
-    if (taken.empty()) return;
-    std::vector<std::size_t> after;
-    for (std::size_t c = first; c <= taken.rbegin()->first; ++c) {
+  // Those that need nothing which must wait for others of them.
+  void keep_movable(const loops::Function& f, Group& group) const {
+    auto& taken = group.calls;
+    auto& after = group.after;
+    after.clear();
+    for (std::size_t c = taken.empty() ? f.calls.size() : taken.begin()->first; !taken.empty() && c <= taken.rbegin()->first; ++c) {
       const Invocation& call = f.calls[c];
       const auto known = taken.find(c);
       const auto blocks = [&](const auto& one) {
@@ -207,10 +193,7 @@ class Turns {
       };
       const bool waits = std::any_of(after.begin(), after.end(), [&](std::size_t a) { return conflict(f.calls[a], call); }) ||
                          std::any_of(taken.begin(), taken.end(), blocks);
-      if (waits && known != taken.end()) {
-        taken.erase(known);
-        if (taken.empty()) return;
-      }
+      if (waits && known != taken.end()) taken.erase(known);
       if (waits) after.push_back(c);
     }
   }
@@ -236,25 +219,23 @@ class Turns {
 
   // Moves the calls of the group together, after those between them that need not wait for it. The last of them.
   std::size_t take(loops::Function& f, const Group& group) {
-    const std::size_t first = group.calls.front(), last = group.calls.back();
+    const std::size_t first = group.calls.begin()->first, last = group.calls.rbegin()->first;
     std::vector<Invocation> before, inside, after;
-    std::set<std::uint32_t> once;
-    for (const std::uint32_t b : rooms(f, group)) once.insert(b);
+    const std::set<std::uint32_t> once = rooms(group);
     const std::vector<std::string> names = variables(f, group);
     Iteration loop;
     for (std::size_t k = 0; k < names.size(); ++k) loop.indices.push_back({names[k], group.extents[k]});
     f.loops.push_back(std::move(loop));
     for (std::size_t c = first; c <= last; ++c) {
       Invocation& call = f.calls[c];
-      if (std::find(group.calls.begin(), group.calls.end(), c) != group.calls.end()) {
+      const bool waits = std::binary_search(group.after.begin(), group.after.end(), c);
+      if (group.calls.contains(c)) {
         call.kernel = in_parts(call, group.extents, names, once);
         call.loop = static_cast<std::uint32_t>(f.loops.size());
         inside.push_back(std::move(call));
-        continue;
+      } else {
+        (waits ? after : before).push_back(std::move(call));
       }
-      const auto conflicts = [&](const Invocation& other) { return conflict(other, call); };
-      const bool waits = std::any_of(inside.begin(), inside.end(), conflicts) || std::any_of(after.begin(), after.end(), conflicts);
-      (waits ? after : before).push_back(std::move(call));
     }
     for (const std::uint32_t b : once) shrink(m_.buffers[b], group.extents);
     auto to = f.calls.begin() + static_cast<std::ptrdiff_t>(first);
@@ -263,29 +244,22 @@ class Turns {
   }
 
   // Buffers that nothing else needs: room for one part is enough.
-  std::vector<std::uint32_t> rooms(const loops::Function& f, const Group& group) {
-    std::vector<std::uint32_t> result;
-    std::set<std::uint32_t> seen;
-    for (const std::size_t c : group.calls) {
-      const auto own_now = own(f.calls[c], group.extents);
-      for (const std::uint32_t b : f.calls[c].buffers) {
-        if (!seen.insert(b).second || m_.buffers[b].storage != Storage::workspace || !own_now->contains(b)) continue;
-        std::size_t users = 0, inside = 0;
-        for (const loops::Function& other : m_.functions)
-          users += static_cast<std::size_t>(
-              std::count_if(other.calls.begin(), other.calls.end(), [&](const Invocation& call) { return touches(call, b); }));
-        for (const std::size_t k : group.calls) inside += touches(f.calls[k], b) ? 1 : 0;
-        if (users == inside) result.push_back(b);
-      }
-    }
+  std::set<std::uint32_t> rooms(const Group& group) const {
+    std::map<std::uint32_t, std::size_t> inside, users;
+    for (const auto& [c, own_then] : group.calls)
+      for (const std::uint32_t b : own_then) ++inside[b];
+    for (const loops::Function& f : m_.functions)
+      for (const Invocation& call : f.calls)
+        for (const std::uint32_t b : call.buffers) ++users[b];
+    std::set<std::uint32_t> result;
+    for (const auto& [b, count] : inside)
+      if (m_.buffers[b].storage == Storage::workspace && users.at(b) == count) result.insert(b);
     return result;
   }
   void shrink(Buffer& b, const Shape& extents) const {
-    std::int64_t parts = 1;
-    for (const Extent& e : extents) parts *= most(e);
     b.type.shape.erase(b.type.shape.begin(), b.type.shape.begin() + static_cast<std::ptrdiff_t>(extents.size()));
-    b.elements /= parts;
-    b.bytes /= parts;
+    b.elements /= parts(extents);
+    b.bytes /= parts(extents);
   }
 
   // Names for the parts that mean nothing else in the function and in the kernels.
@@ -295,37 +269,16 @@ class Turns {
     for (const Kernel& k : m_.kernels) taken.reserve(k.name);
     for (const Invocation& call : f.calls)
       for (const std::uint32_t b : call.buffers) taken.reserve(m_.buffers[b].name);
-    for (const std::size_t c : group.calls) {
-      Kernel k = kernel(f.calls[c]);
-      const std::size_t depth = group.extents.size();
-      const auto around = loops_around(kernel(f.calls[c]), most_loops);
-      const auto is_around = [&](const std::string& name) {
-        return std::any_of(around.begin(), around.begin() + static_cast<std::ptrdiff_t>(depth),
-                           [&](const For* loop) { return loop->variable == name; });
-      };
+    for (const auto& [c, own_then] : group.calls) {
+      const Kernel& k = kernel(f.calls[c]);
       for (const Argument& a : k.arguments) taken.reserve(a.name);
-      for (const std::string& name : declared(k.body))
-        if (!is_around(name)) taken.reserve(name);
+      for (const std::string& name : declared_names(loops_around(k, group.extents.size()).back()->body)) taken.reserve(name);
     }
     std::vector<std::string> result;
-    const auto around = loops_around(kernel(f.calls[group.calls[0]]), most_loops);
-    for (std::size_t k = 0; k < group.extents.size(); ++k) result.push_back(taken.fresh(around[k]->variable));
+    for (const For* loop : loops_around(kernel(f.calls[group.calls.begin()->first]), group.extents.size()))
+      result.push_back(taken.fresh(loop->variable));
     return result;
   }
-  static std::set<std::string> declared(const Block& block) {
-    std::set<std::string> names;
-    for (const Stmt& s : block) {
-      if (const auto* loop = std::get_if<For>(&s.it)) {
-        names.insert(loop->variable);
-        names.merge(declared(loop->body));
-      }
-      if (const auto* choice = std::get_if<If>(&s.it)) names.merge(declared(choice->body));
-      if (const auto* let = std::get_if<Let>(&s.it)) names.insert(let->name);
-      if (const auto* lanes = std::get_if<Lanes>(&s.it)) names.insert(lanes->name);
-    }
-    return names;
-  }
-
   // The kernel for one part, which its counts say.
   std::uint32_t in_parts(const Invocation& call, const Shape& extents, const std::vector<std::string>& names,
                          const std::set<std::uint32_t>& rooms) {
@@ -351,7 +304,7 @@ class Turns {
       kept += (kept.empty() ? "" : ", ") + part.arguments[a].name;
     }
     reach(part.body, at_first, first);
-    const auto renamed = [&](Expr& e) { e = with_names(std::move(e), rename); };
+    const auto renamed = [&](Expr& e) { e = with(std::move(e), rename); };
     Roots<decltype(renamed)>{renamed}.block(part.body);
     std::string which;
     for (std::size_t k = 0; k < names.size(); ++k)
@@ -368,18 +321,21 @@ class Turns {
   }
   // Positions in the buffers as if the part were the first.
   static void reach(Block& block, const std::set<std::string>& buffers, const std::map<std::string, Expr>& first) {
-    for (Stmt& s : block) {
-      if (auto* loop = std::get_if<For>(&s.it)) reach(loop->body, buffers, first);
-      if (auto* choice = std::get_if<If>(&s.it)) reach(choice->body, buffers, first);
-      if (auto* store = std::get_if<Store>(&s.it); store && buffers.contains(store->buffer))
-        store->index = with_names(std::move(store->index), first);
-      if (auto* fetch = std::get_if<Prefetch>(&s.it); fetch && buffers.contains(fetch->buffer))
-        fetch->index = with_names(std::move(fetch->index), first);
-    }
     for_each_expr(block, [&](Expr& e) {
       if ((reads_memory(e) || e.kind == ExprKind::pointer) && buffers.contains(e.name))
-        e.args[0] = with_names(std::move(e.args[0]), first);
+        e.args[0] = with(std::move(e.args[0]), first);
     });
+    reach_stored(block, buffers, first);
+  }
+  static void reach_stored(Block& block, const std::set<std::string>& buffers, const std::map<std::string, Expr>& first) {
+    for (Stmt& s : block) {
+      if (auto* loop = std::get_if<For>(&s.it)) reach_stored(loop->body, buffers, first);
+      if (auto* choice = std::get_if<If>(&s.it)) reach_stored(choice->body, buffers, first);
+      if (auto* store = std::get_if<Store>(&s.it); store && buffers.contains(store->buffer))
+        store->index = with(std::move(store->index), first);
+      if (auto* fetch = std::get_if<Prefetch>(&s.it); fetch && buffers.contains(fetch->buffer))
+        fetch->index = with(std::move(fetch->index), first);
+    }
   }
 
   // Kernels of which only parts are called any more, and in their places those for parts, with names of their own.

@@ -215,10 +215,13 @@ std::vector<double> flops_of_kernels(const Module& module) {
   return result;
 }
 
+std::int64_t largest(const Module& module, const Extent& e) {
+  return e.offset + (e.is_fixed() ? 0 : e.scale * module.dims[e.dim.value].bound);
+}
+
 double times_of(const Module& module, const Iteration& loop) {
   double times = 1;
-  for (const auto& [variable, count] : loop.indices)
-    times *= static_cast<double>(count.offset + (count.is_fixed() ? 0 : count.scale * module.dims[count.dim.value].bound));
+  for (const Iteration::Index& index : loop.indices) times *= static_cast<double>(largest(module, index.count));
   return times;
 }
 

@@ -40,7 +40,8 @@ loops::Expr to_expr(const Work&);
 std::vector<double> flops_of_kernels(const loops::Module&);
 double flops_of(const loops::Module&, const loops::Function&);
 
-// How often what stands in the loop runs, with every dim at its bound.
+// An extent with its dim at the bound, and how often what stands in a loop runs then.
+std::int64_t largest(const loops::Module&, const Extent&);
 double times_of(const loops::Module&, const loops::Iteration&);
 
 // With the kernel's counts named by their numbers, "0", "1", …: as work_of wants those that may be called.
